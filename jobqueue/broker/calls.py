@@ -1,0 +1,299 @@
+"""One typed method for each script: what goes in, what comes out, no I/O.
+
+A :class:`Call` is a request with its reply parser. Lanes send it (``lanes.py``),
+asynchronously or not, so both kinds of client share every line here.
+"""
+
+import secrets
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Generic, TypeVar
+
+import msgspec
+
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.scripts import Script, script
+
+T = TypeVar("T")
+
+Value = str | bytes | int | float
+
+_pack = msgspec.msgpack.Encoder().encode
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A script with its arguments and the function that reads its answer."""
+
+    script: Script
+    key: str
+    args: tuple[Value, ...]
+    parse: Callable[[object], T]
+
+
+class NewJob(msgspec.Struct, array_like=True, frozen=True):
+    """A job to be stored. Exactly one of ``delay_ms`` and ``at_ms``, or neither."""
+
+    id: str
+    priority: int
+    delay_ms: int | None
+    at_ms: int | None
+    name: str
+
+
+class Delivery(msgspec.Struct, array_like=True, frozen=True):
+    """A job that was handed to this worker, with the token that fences it.
+
+    ``attempts`` counts the runs that were counted before this one; ``delay_ms`` is
+    the wait before this attempt; times are on the Redis clock.
+    """
+
+    id: str
+    token: str
+    stream: str
+    entry: str
+    enqueued_ms: int
+    name: str
+    run: int
+    attempts: int
+    delivery: int
+    crashes: int
+    delay_ms: int
+    fence: int
+    spec: msgspec.Raw
+
+    @property
+    def priority(self) -> int:
+        """The priority, 0 (critical) to 3 (low)."""
+        return int(self.stream[-1])
+
+    @property
+    def ready_ms(self) -> int:
+        """When this delivery became ready, ms since the epoch."""
+        return int(self.entry.partition("-")[0])
+
+
+class Fetched(msgspec.Struct, array_like=True, frozen=True):
+    """What a fetch or a recover brought."""
+
+    status: str
+    now_us: int
+    deliveries: list[Delivery]
+
+
+class Settlement(msgspec.Struct, array_like=True, frozen=True):
+    """One attempt to settle: where it stood, what it came to, what to write.
+
+    ``delay_ms`` is None for a terminal state. ``fields`` is a flat list of names
+    and values of the job's state hash.
+    """
+
+    id: str
+    token: str
+    stream: str
+    entry: str
+    name: str
+    state: str
+    delay_ms: int | None
+    fields: Sequence[str | int]
+    payload: str
+
+
+class Return(msgspec.Struct, array_like=True, frozen=True):
+    """One job to hand back."""
+
+    id: str
+    token: str
+    stream: str
+    entry: str
+
+
+class Recorded(msgspec.Struct, array_like=True, frozen=True):
+    """One journal entry that PostgreSQL has; ``keep_ms`` is 0 to keep no result."""
+
+    entry: str
+    job_id: str
+    execution_id: str
+    final: bool
+    keep_ms: int
+
+
+class Watched(msgspec.Struct, array_like=True, frozen=True):
+    """What a job came to: a terminal state and its JSON, ``waiting`` or ``gone``."""
+
+    id: str
+    state: str
+    payload: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promoted:
+    """What a promotion did; ``next_ms`` is None when nothing is scheduled."""
+
+    count: int
+    next_ms: int | None
+    now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Reclaimed:
+    """What a sweep took back: jobs made ready again, jobs ended, whether more remain."""
+
+    returned: int
+    ended: int
+    more: bool
+    taken: bool
+
+
+CREATED, EXISTS = "c", "x"
+KEPT = "k"
+STALE = "stale"
+
+_fetched = msgspec.msgpack.Decoder(Fetched)
+watched = msgspec.msgpack.Decoder(Watched)
+
+
+def _text(reply: object) -> str:
+    assert isinstance(reply, bytes)  # noqa: S101 - scripts answer strings; anything else is a bug here
+    return reply.decode()
+
+
+def _bytes(reply: object) -> bytes:
+    assert isinstance(reply, bytes)  # noqa: S101 - see _text
+    return reply
+
+
+def _number(reply: object) -> int:
+    assert isinstance(reply, int)  # noqa: S101 - see _text
+    return reply
+
+
+def _numbers(reply: object) -> list[int]:
+    assert isinstance(reply, list)  # noqa: S101 - see _text
+    return reply
+
+
+def _promoted(reply: object) -> Promoted:
+    count, following, now = _numbers(reply)
+    return Promoted(count, following if following >= 0 else None, now)
+
+
+def _reclaimed(reply: object) -> Reclaimed:
+    returned, ended, more = _numbers(reply)
+    return Reclaimed(max(returned, 0), ended, bool(more), returned >= 0)
+
+
+def seed() -> str:
+    """Return the random half of the ids of one call: the last 64 bits of a uuid7."""
+    bits = secrets.randbits(62) | 1 << 63
+    return f"{bits >> 48:04x}-{bits & 0xFFFFFFFFFFFF:012x}"
+
+
+@dataclass(frozen=True, slots=True)
+class FetchLimits:
+    """What every fetch of a worker carries besides its free slots.
+
+    Args:
+        lease_ms: Life of the worker's lease.
+        journal_bytes: Size of the journal above which nothing is delivered.
+        crash_budget: Crashes that end a job.
+    """
+
+    lease_ms: int
+    journal_bytes: int
+    crash_budget: int
+
+
+class Calls:
+    """Makes the calls of one installation; each method stands for one script."""
+
+    def __init__(self, keys: Keys) -> None:
+        self.keys = keys
+
+    def _call(
+        self, name: str, queue: str, parse: Callable[[object], T], *args: Value
+    ) -> Call[T]:
+        return Call(script(name), self.keys.base(queue), args, parse)
+
+    def enqueue(
+        self, queue: str, caller: str, number: int, jobs: Sequence[NewJob], specs: Iterable[bytes]
+    ) -> Call[str]:
+        """Store jobs with their packed specs; answers a letter for each: created or exists."""
+        return self._call("enqueue", queue, _text, caller, number, _pack(jobs), *specs)
+
+    def fetch(
+        self, queue: str, worker: str, number: int, slots: int, limits: FetchLimits, *, alone: bool
+    ) -> Call[Fetched]:
+        """Take up to ``slots`` ready jobs, the highest priority first.
+
+        ``alone`` says that the worker runs a job on its last life already.
+        """
+        args = (limits.lease_ms, limits.journal_bytes, limits.crash_budget, int(alone), seed())
+        return self._call("fetch", queue, self._fetched, worker, number, slots, *args)
+
+    def recover(
+        self, queue: str, worker: str, number: int, lease_ms: int, limit: int
+    ) -> Call[Fetched]:
+        """Ask for everything that the worker owns."""
+        return self._call(
+            "recover", queue, self._fetched, worker, number, lease_ms, limit, seed()
+        )
+
+    @staticmethod
+    def _fetched(reply: object) -> Fetched:
+        return _fetched.decode(_bytes(reply))
+
+    def finish(
+        self,
+        queue: str,
+        caller: str,
+        number: int,
+        attempts: Sequence[Settlement],
+        records: Iterable[bytes],
+    ) -> Call[str]:
+        """Settle attempts; answers a letter for each: kept or lost.
+
+        An empty record leaves no row in the history.
+        """
+        return self._call("finish", queue, _text, caller, number, _pack(attempts), *records)
+
+    def release(
+        self, queue: str, caller: str, number: int, jobs: Sequence[Return], records: Iterable[bytes]
+    ) -> Call[str]:
+        """Hand jobs back at no cost; answers a letter for each.
+
+        The record is empty where the handler had not started.
+        """
+        return self._call("release", queue, _text, caller, number, _pack(jobs), *records)
+
+    def renew(self, queue: str, worker: str, lease_ms: int) -> Call[int]:
+        """Lengthen a lease; answers how much the worker owns, -1 when it is gone."""
+        return self._call("renew", queue, _number, worker, lease_ms)
+
+    def reclaim(
+        self, queue: str, worker: str, expiry_ms: int, limit: int, budget: int
+    ) -> Call[Reclaimed]:
+        """Take back what a worker held whose lease was seen to expire at ``expiry_ms``."""
+        return self._call("reclaim", queue, _reclaimed, worker, expiry_ms, limit, budget, queue)
+
+    def promote(self, queue: str, limit: int) -> Call[Promoted]:
+        """Make up to ``limit`` due jobs ready."""
+        return self._call("promote", queue, _promoted, limit)
+
+    def recorded(self, queue: str, records: Sequence[Recorded], bound: int) -> Call[int]:
+        """Drop journal entries that PostgreSQL has, and the jobs that they ended."""
+        return self._call("recorded", queue, _number, _pack(records), bound)
+
+    def fire(self, queue: str, schedule: str, time_ms: int, job: NewJob, spec: bytes) -> Call[str]:
+        """Enqueue one occurrence of a schedule: ``fired``, ``already`` or ``early``."""
+        return self._call(
+            "fire", queue, _text, schedule, time_ms, job.id, job.priority, job.name, spec
+        )
+
+    def watch(self, queue: str, job_id: str, inbox: str) -> Call[Watched]:
+        """Ask what a job came to, or leave the address of an inbox."""
+        return self._call("watch", queue, lambda reply: watched.decode(_bytes(reply)), job_id, inbox)
+
+    def redrive(self, queue: str, letter: str, run: int, job: NewJob, spec: bytes) -> Call[str]:
+        """Put a dead letter back as run ``run``: ``redriven`` or ``conflict``."""
+        return self._call("redrive", queue, _text, letter, job.id, run, job.priority, job.name, spec)

@@ -1,0 +1,102 @@
+"""Names of every Redis key.
+
+No other Python module builds a key, and no script uses a name that is not here.
+Each function gives the key's type and who removes it. The queue's name is in
+braces, so one script may touch all keys of a queue, also on a cluster; scripts
+get the common prefix of a queue (:func:`base`) and add the part after it.
+"""
+
+PRIORITIES = range(4)
+
+# What scripts add to base(queue). Name: (type, who removes it).
+QUEUE_KEYS = {
+    "ready:": ("stream by priority 0-3, group workers: waiting and delivered jobs", "the queue"),
+    "again:": ("stream by priority, read before ready: handed-back jobs", "the queue"),
+    "job:": ("string by id: place, entry, enqueued ms, past, name, packed spec", "recorded"),
+    "state:": ("hash by id: what changes, from the first delivery on", "recorded or result_ttl"),
+    "scheduled": ("sorted set: delayed and retrying ids by due time, ms", "the queue"),
+    "journal": ("stream, group recorder: finished attempts", "the queue"),
+    "journal:bad": ("stream: raw records that PostgreSQL refused", "an operator"),
+    "wake": ("list: at most one token for an idle worker", "its reader"),
+    "wake:due": ("list: at most one token for a scheduler", "its reader"),
+    "counts": ("hash: jobs by `state:name`", "the queue"),
+    "leases": ("sorted set: workers that own something, by expiry, ms", "reclaim"),
+    "call:": ("hash by caller: last call number and answer", "1 hour"),
+    "inbox:": ("list by client: outcomes it waits for", "1 minute"),
+    "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
+}
+
+
+class Keys:
+    """The keys of one installation.
+
+    Args:
+        prefix: What every key begins with, so that several installations can
+            share a server.
+    """
+
+    def __init__(self, prefix: str) -> None:
+        self.prefix = prefix
+        self.queues = f"{prefix}:queues"  # set of queue names; grows with them
+        self.workers = f"{prefix}:workers"  # sorted set of worker ids by last beat; beats sweep it
+
+    def base(self, queue: str) -> str:
+        """Return the common prefix of every key of ``queue``."""
+        return f"{self.prefix}:{{{queue}}}:"
+
+    def worker(self, worker: str) -> str:
+        """Return the presence hash of ``worker``; it expires with its beats."""
+        return f"{self.prefix}:worker:{worker}"
+
+    def job(self, queue: str, job_id: str) -> str:
+        """Return the record of a job (string)."""
+        return f"{self.base(queue)}job:{job_id}"
+
+    def state(self, queue: str, job_id: str) -> str:
+        """Return the changing fields of a job (hash)."""
+        return f"{self.base(queue)}state:{job_id}"
+
+    def stream(self, queue: str, name: str) -> str:
+        """Return a stream of waiting jobs; ``name`` is like ``ready:2``."""
+        return f"{self.base(queue)}{name}"
+
+    def streams(self, queue: str) -> list[str]:
+        """Return the eight streams of waiting jobs in the order of reading."""
+        base = self.base(queue)
+        return [f"{base}{kind}:{p}" for p in PRIORITIES for kind in ("again", "ready")]
+
+    def scheduled(self, queue: str) -> str:
+        """Return the ids that wait for a time (sorted set)."""
+        return f"{self.base(queue)}scheduled"
+
+    def journal(self, queue: str) -> str:
+        """Return the finished attempts that PostgreSQL does not have yet (stream)."""
+        return f"{self.base(queue)}journal"
+
+    def journal_bad(self, queue: str) -> str:
+        """Return the raw records that PostgreSQL refused (stream)."""
+        return f"{self.base(queue)}journal:bad"
+
+    def wake(self, queue: str) -> str:
+        """Return the list that holds the token for an idle worker."""
+        return f"{self.base(queue)}wake"
+
+    def wake_due(self, queue: str) -> str:
+        """Return the list that holds the token for a scheduler."""
+        return f"{self.base(queue)}wake:due"
+
+    def counts(self, queue: str) -> str:
+        """Return the counters by state and name (hash)."""
+        return f"{self.base(queue)}counts"
+
+    def leases(self, queue: str) -> str:
+        """Return the leases of workers that own something (sorted set)."""
+        return f"{self.base(queue)}leases"
+
+    def inbox(self, queue: str, client: str) -> str:
+        """Return the list where a client waits for outcomes."""
+        return f"{self.base(queue)}inbox:{client}"
+
+    def fired(self, queue: str) -> str:
+        """Return the last occurrence of each schedule (hash)."""
+        return f"{self.base(queue)}fired"

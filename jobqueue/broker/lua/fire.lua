@@ -1,0 +1,33 @@
+#!lua
+--[[
+fire: enqueue one occurrence of a schedule, once, whoever tries.
+
+No flags: a script that adds work is refused whole when Redis is out of memory.
+
+KEYS[1]  base      string  prefix of every key of the queue; names no key itself
+ARGV[1]  schedule  string  name of the schedule
+ARGV[2]  time      int     the occurrence, ms since epoch
+ARGV[3]  id        string  job id, made of the schedule's name and the occurrence
+ARGV[4]  priority  int     0-3
+ARGV[5]  name      string  job name
+ARGV[6]  spec      msgpack packed spec
+Keys     fired, job:<id>, state:<id>, ready:<priority>, counts, wake
+Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future
+]]
+--@use clock wake count record
+local schedule, time, id, priority, name, body = unpack(ARGV, 1, 6)
+local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule) or -1)
+if tonumber(time) <= watermark then return 'already' end
+if tonumber(time) > now then return 'early' end
+local exists = redis.call('EXISTS', base .. 'job:' .. id, base .. 'state:' .. id) > 0
+
+if not exists then
+  local stream = 'ready:' .. priority
+  local entry = redis.call('XADD', base .. stream, '*', 'id', id)
+  redis.call('SET', base .. 'job:' .. id, compose(stream, entry, now, '0', name, body))
+  count('ready', name, 1)
+  write_counts()
+end
+redis.call('HSET', base .. 'fired', schedule, time)
+wake()
+return exists and 'already' or 'fired'

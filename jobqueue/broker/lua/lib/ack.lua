@@ -1,0 +1,21 @@
+-- ack: acknowledge and delete entries together, one call for each stream; a stream never grows.
+local done = {}
+
+local function ack(stream, entry)
+  local entries = done[stream]
+  if not entries then
+    entries = {}
+    done[stream] = entries
+  end
+  entries[#entries + 1] = entry
+end
+
+local function write_acks()
+  for stream, entries in pairs(done) do
+    for first = 1, #entries, 1000 do
+      local last = math.min(first + 999, #entries)
+      redis.call('XACK', base .. stream, 'workers', unpack(entries, first, last))
+      redis.call('XDEL', base .. stream, unpack(entries, first, last))
+    end
+  end
+end

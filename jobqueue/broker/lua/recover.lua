@@ -1,0 +1,47 @@
+#!lua flags=allow-oom
+--[[
+recover: tell a worker everything that it owns, after a reply was lost or a connection was made anew.
+
+A delivery whose fetch stopped half way gets its token here. The new call number makes a delayed fetch harmless.
+
+KEYS[1]  base    string  prefix of every key of the queue; names no key itself
+ARGV[1]  worker  string  id of the worker
+ARGV[2]  number  int     call number of the worker
+ARGV[3]  lease   int     life of the worker's lease, ms
+ARGV[4]  limit   int     most deliveries in the answer
+ARGV[5]  seed    string  random bits for ids, `xxxx-xxxxxxxxxxxx`
+Keys     call:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts
+Returns  like fetch; status ok, or stale for a number seen before
+]]
+--@use clock call count record ack uuid7 deliver owned
+local worker, number = ARGV[1], tonumber(ARGV[2])
+if answered(worker, number) then return reply('stale', {}) end
+
+local deliveries = {}
+for _, held in ipairs(owned(worker, tonumber(ARGV[4]))) do
+  local stream, entry = held[1], held[2]
+  local id = job_id(stream, entry)
+  local record = id and redis.call('GET', base .. 'job:' .. id)
+  local job = record and parse(record)
+  if not job or job.place ~= stream or job.entry ~= entry then
+    ack(stream, entry)
+  else
+    local live = redis.call('HMGET', base .. 'state:' .. id, 'state', 'token', 'worker')
+    if live[1] then job.past = '1' end
+    local past = lives(id, job)
+    if live[1] == 'running' and live[3] == worker then
+      deliveries[#deliveries + 1] = '\157' .. cmsgpack.pack(id, live[2], stream, entry, tonumber(job.enqueued),
+        job.name, tonumber(past[1] or 0), tonumber(past[2] or 0), tonumber(past[3]), tonumber(past[4] or 0),
+        tonumber(past[5] or 0), tonumber(past[6])) .. job.body
+    else
+      deliveries[#deliveries + 1] = deliver(id, stream, entry, job, past, worker, ARGV[5])
+      count('ready', job.name, -1)
+      count('running', job.name, 1)
+    end
+  end
+end
+write_acks()
+write_counts()
+if #deliveries > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[3]), worker) end
+remember(worker, number, '')
+return reply('ok', deliveries)

@@ -1,0 +1,45 @@
+"""Loads the Lua files: one for each transition, with shared fragments.
+
+A script's ``--@use a b`` line names fragments of ``lua/lib``; they are put in its
+place, behind ``local base = KEYS[1]``. The text that Redis gets is made once for
+each process; its SHA-1 names it from then on.
+"""
+
+from dataclasses import dataclass
+from functools import cache
+from hashlib import sha1
+from importlib.resources import files
+
+_FOLDER = files("jobqueue.broker") / "lua"
+
+
+@dataclass(frozen=True, slots=True)
+class Script:
+    """One Lua file as Redis gets it."""
+
+    name: str
+    source: str
+    sha: str
+
+
+@cache
+def script(name: str) -> Script:
+    """Return the script ``lua/<name>.lua`` with its fragments.
+
+    Raises:
+        FileNotFoundError: There is no such file; the package is incomplete.
+    """
+    text = (_FOLDER / f"{name}.lua").read_text("utf-8")
+    shebang, _, rest = text.partition("\n")
+    head, marker, tail = rest.partition("--@use ")
+    used, _, code = tail.partition("\n") if marker else ("", "", rest)
+    parts = [shebang, "local base = KEYS[1]", *map(_fragment, used.split())]
+    # The header is for people; Redis need not parse and keep it.
+    body = code if marker else head.partition("]]\n")[2]
+    source = "\n".join([*parts, body])
+    return Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
+
+
+@cache
+def _fragment(name: str) -> str:
+    return (_FOLDER / "lib" / f"{name}.lua").read_text("utf-8")

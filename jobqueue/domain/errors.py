@@ -1,0 +1,189 @@
+"""Every error that jobqueue raises or that a handler may raise, under one root.
+
+An error says what happened and, in its docstring, what to do about it. Fields go
+to ``super().__init__`` so that every error survives pickling.
+"""
+
+from datetime import timedelta
+
+
+class JobQueueError(Exception):
+    """The root of every error of this package."""
+
+
+class ConfigurationError(JobQueueError):
+    """A setting, an app path or a handler's declaration is wrong.
+
+    The message names the thing and what to write instead. Nothing was started.
+    """
+
+
+class InvalidJob(JobQueueError):
+    """A job was refused before anything was stored.
+
+    Args:
+        argument: The option or handler argument that is wrong.
+        problem: What is wrong with it, and what would be right.
+    """
+
+    def __init__(self, argument: str, problem: str) -> None:
+        super().__init__(argument, problem)
+        self.argument = argument
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"{self.argument}: {self.problem}"
+
+
+class _JobError(JobQueueError):
+    """An error about one job, known by its id."""
+
+    summary = "job {}"
+
+    def __init__(self, job_id: str) -> None:
+        super().__init__(job_id)
+        self.job_id = job_id
+
+    def __str__(self) -> str:
+        return self.summary.format(self.job_id)
+
+
+class JobExists(_JobError):
+    """A job with this id exists already; the first one is untouched.
+
+    Choose another ``job_id`` or treat the existing job as yours.
+    """
+
+    summary = "job {} exists already; it was left as it is"
+
+
+class JobNotFound(_JobError):
+    """No job with this id is in Redis or in the history that was asked."""
+
+    summary = "job {} was not found"
+
+
+class EnqueueUncertain(_JobError):
+    """Redis took the request, but its answer never came.
+
+    The job may or may not exist. Look for its id, or enqueue again with
+    ``job_id`` set to it: the second call cannot make a second job while the
+    first one is still known.
+    """
+
+    summary = "job {} may or may not have been enqueued: no answer from Redis"
+
+
+class LeaseLost(_JobError):
+    """Another worker owns this job now; our outcome was dropped.
+
+    The job is safe. Log it and take the next one; do not retry.
+    """
+
+    summary = "job {} belongs to another worker now; this outcome was dropped"
+
+
+class RedriveConflict(_JobError):
+    """A dead letter can't go back: a job with its id is waiting or running."""
+
+    summary = "job {} is waiting or running already; it was not put back"
+
+
+class ResultGone(_JobError):
+    """The job's record has left Redis and no history was asked.
+
+    Set a database URL to read results of older jobs, or raise ``result_ttl``.
+    """
+
+    summary = "job {} is no longer in Redis, and no history was asked for its result"
+
+
+class ResultTimeout(_JobError, TimeoutError):
+    """The job has not ended within the time that the caller was ready to wait."""
+
+    summary = "job {} has not ended yet"
+
+
+class JobCancelled(_JobError):
+    """The job was cancelled; it has no result."""
+
+    summary = "job {} was cancelled"
+
+
+class JobExpired(_JobError):
+    """The job had not started before its expiry; it never ran."""
+
+    summary = "job {} expired before it could start"
+
+
+class JobFailed(JobQueueError):
+    """The job ended as a dead letter.
+
+    Args:
+        job_id: The job's id.
+        type: Qualified name of the last exception.
+        message: Its text.
+        traceback: Its traceback as text, head and tail kept; may be empty.
+    """
+
+    def __init__(self, job_id: str, type: str, message: str, traceback: str) -> None:  # noqa: A002 - the field's name
+        super().__init__(job_id, type, message, traceback)
+        self.job_id = job_id
+        self.type = type
+        self.message = message
+        self.traceback = traceback
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} failed: {self.type}: {self.message}"
+
+
+class BrokerUnavailable(JobQueueError):
+    """Redis can't be reached or refuses to work; nothing was stored."""
+
+
+class BrokerError(JobQueueError):
+    """Redis refused a command, and would refuse it again.
+
+    The message holds Redis' answer: a missing permission, a wrong key type, a
+    server that is too old.
+    """
+
+
+class HistoryUnavailable(JobQueueError):
+    """PostgreSQL can't be reached; jobs go on, history waits in Redis."""
+
+
+class SchemaMismatch(JobQueueError):
+    """The schema in PostgreSQL is not the one this version needs.
+
+    Run ``jobqueue db upgrade``.
+    """
+
+
+class Permanent(JobQueueError):
+    """Raised by a handler: retrying can't help; make it a dead letter now."""
+
+
+class RetryAfter(JobQueueError):
+    """Raised by a handler: this attempt failed; the next one is due in a given time.
+
+    Args:
+        delay: Seconds or a ``timedelta`` until the next attempt; replaces the
+            policy's delay and counts as an attempt.
+    """
+
+    def __init__(self, delay: float | timedelta) -> None:
+        super().__init__(delay)
+        self.delay = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+
+
+class Snooze(JobQueueError):
+    """Raised by a handler: not now; run me again later, at no cost.
+
+    Args:
+        delay: Seconds or a ``timedelta``. No attempt is counted.
+    """
+
+    def __init__(self, delay: float | timedelta) -> None:
+        super().__init__(delay)
+        self.delay = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)

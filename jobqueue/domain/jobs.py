@@ -1,0 +1,89 @@
+"""What a job is: priorities, states with their legal transitions, and its spec."""
+
+from enum import IntEnum, StrEnum
+
+import msgspec
+
+from jobqueue.domain.retry import RetrySpec
+
+SPEC_VERSION = 1
+
+
+class Priority(IntEnum):
+    """The four priorities; a lower number runs first."""
+
+    CRITICAL = 0
+    HIGH = 1
+    NORMAL = 2
+    LOW = 3
+
+    @property
+    def label(self) -> str:
+        """The name that users write: ``critical``, ``high``, ``normal`` or ``low``."""
+        return self.name.lower()
+
+
+class State(StrEnum):
+    """Where a job is in its life."""
+
+    SCHEDULED = "scheduled"
+    READY = "ready"
+    RUNNING = "running"
+    RETRYING = "retrying"
+    BLOCKED = "blocked"
+    SUCCEEDED = "succeeded"
+    DEAD = "dead"
+    CANCELLED = "cancelled"
+    EXPIRED = "expired"
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the job has ended; only a redrive of a dead letter leads on."""
+        return self in _TERMINAL
+
+    def can_become(self, other: "State") -> bool:
+        """Whether a script may take a job from this state to ``other``."""
+        return other in TRANSITIONS[self]
+
+
+_TERMINAL = frozenset({State.SUCCEEDED, State.DEAD, State.CANCELLED, State.EXPIRED})
+
+TRANSITIONS: dict[State, frozenset[State]] = {
+    State.SCHEDULED: frozenset({State.READY, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
+    State.READY: frozenset({State.RUNNING, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
+    State.RUNNING: frozenset(
+        {
+            State.SUCCEEDED,
+            State.DEAD,
+            State.CANCELLED,
+            State.EXPIRED,
+            State.RETRYING,
+            State.READY,  # released at shutdown, or reclaimed from a dead worker
+            State.SCHEDULED,  # snoozed, or handed back because nobody here knows its name
+            State.BLOCKED,
+        }
+    ),
+    State.RETRYING: frozenset({State.READY, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
+    State.BLOCKED: frozenset({State.READY, State.CANCELLED, State.EXPIRED}),
+    State.SUCCEEDED: frozenset(),
+    State.DEAD: frozenset({State.READY}),  # redrive
+    State.CANCELLED: frozenset(),
+    State.EXPIRED: frozenset(),
+}
+
+
+class Spec(msgspec.Struct, array_like=True, frozen=True):
+    """What to run: packed once by the producer and never changed.
+
+    Name, queue and priority are not in it: the broker's scripts need those, so
+    they stand beside it in the job's record. New fields go to the end and have
+    defaults: old and new versions of the package work on one queue.
+    """
+
+    version: int
+    arguments: bytes
+    timeout_ms: int | None = None
+    retry: RetrySpec | None = None
+    result_ttl_ms: int | None = None
+    metadata: bytes | None = None
+    tags: tuple[str, ...] = ()
