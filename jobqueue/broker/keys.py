@@ -38,15 +38,15 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.queues = f"{prefix}:queues"  # set of queue names; grows with them
-        self.workers = f"{prefix}:workers"  # sorted set of worker ids by last beat; beats sweep it
+        self.services = f"{prefix}:services"  # set of `role:id`; readers drop those without presence
 
     def base(self, queue: str) -> str:
         """Return the common prefix of every key of ``queue``."""
         return f"{self.prefix}:{{{queue}}}:"
 
-    def worker(self, worker: str) -> str:
-        """Return the presence hash of ``worker``; it expires with its beats."""
-        return f"{self.prefix}:worker:{worker}"
+    def presence(self, service: str) -> str:
+        """Return what a service (``role:id``) says of itself (string, JSON); expires with its beats."""
+        return f"{self.prefix}:service:{service}"
 
     def job(self, queue: str, job_id: str) -> str:
         """Return the record of a job (string)."""

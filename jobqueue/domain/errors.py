@@ -160,6 +160,13 @@ class SchemaMismatch(JobQueueError):
     """
 
 
+class NoCurrentJob(JobQueueError):
+    """``current_job()`` was called outside a handler that a worker runs."""
+
+    def __str__(self) -> str:
+        return "no job is running here; current_job() works inside a handler that a worker runs"
+
+
 class Permanent(JobQueueError):
     """Raised by a handler: retrying can't help; make it a dead letter now."""
 

@@ -1,0 +1,309 @@
+"""The one object that users hold: declares jobs, sends them, runs the services."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from functools import cached_property
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self, cast
+
+from jobqueue.client.declared import Declare, Job, JobCall
+from jobqueue.client.handle import JobHandle
+from jobqueue.client.prepared import (
+    Defaults,
+    Prepared,
+    PriorityName,
+    Seconds,
+    parse_priority,
+    seconds_of,
+    timeout_ms,
+)
+from jobqueue.domain.errors import ConfigurationError, InvalidJob
+from jobqueue.domain.handlers import Handler, Registry, kind_of
+from jobqueue.domain.ids import check_name, check_queue
+from jobqueue.domain.jobs import Priority
+from jobqueue.domain.retry import Retry
+from jobqueue.settings import Settings, load
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jobqueue.client.client import Client
+    from jobqueue.domain.schedules import DstName, Schedule
+    from jobqueue.scheduler.service import Service
+    from jobqueue.services import Services
+    from jobqueue.worker.worker import Worker
+
+
+class JobQueue:
+    """Your queue: declare handlers with :meth:`job`, enqueue their calls, run workers.
+
+    Args:
+        redis_url: Where Redis is; else ``JOBQUEUE_REDIS_URL`` or ``REDIS_URL``.
+        database_url: Where PostgreSQL is; else ``JOBQUEUE_DATABASE_URL`` or
+            ``DATABASE_URL``. Producers and workers need none.
+        settings: All settings at once, instead of reading them from the environment.
+
+    Nothing is connected before the first enqueue.
+    """
+
+    def __init__(
+        self,
+        redis_url: str | None = None,
+        database_url: str | None = None,
+        *,
+        settings: Settings | None = None,
+    ) -> None:
+        self._urls = {"redis_url": redis_url, "database_url": database_url}
+        self._settings = settings
+        self._registry = Registry()
+        self._schedules: dict[str, tuple[Schedule, JobCall[..., Any]]] = {}
+
+    # Settings
+
+    @property
+    def settings(self) -> Settings:
+        """The settings, read when they are first needed.
+
+        Raises:
+            ConfigurationError: A value is wrong; the message names it.
+        """
+        if self._settings is None:
+            self._settings = load({k: v for k, v in self._urls.items() if v is not None})
+        return self._settings
+
+    def configure(self, settings: Settings) -> None:
+        """Use these settings instead; the command line does this before it runs a service."""
+        self._settings = settings
+        for made in ("client", "defaults", "services"):
+            self.__dict__.pop(made, None)
+
+    @cached_property
+    def defaults(self) -> Defaults:
+        """What jobs get when neither they nor their handler say otherwise."""
+        settings = self.settings
+        return Defaults(
+            settings.default_queue,
+            parse_priority(settings.default_priority),
+            settings.max_arguments,
+        )
+
+    # Declaring
+
+    @property
+    def jobs(self) -> Mapping[str, Handler]:
+        """The declared handlers by name."""
+        return self._registry
+
+    def job(
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        priority: PriorityName | Priority | None = None,
+        retry: Retry | int | None = None,
+        timeout: Seconds | None = None,
+        result_ttl: Seconds | None = None,
+        process: bool = False,
+    ) -> Declare:
+        """Declare a function as the handler of a job.
+
+        Args:
+            name: The job's name; else the function's.
+            queue: Queue of its jobs.
+            priority: ``critical``, ``high``, ``normal`` or ``low``.
+            retry: Retries after a failure (a number or a ``Retry``); 0 means one run.
+            timeout: Longest run of one attempt, in seconds or as a ``timedelta``.
+            result_ttl: How long Redis keeps a result that is not ``None``.
+            process: Run it in a child process, which a timeout can kill.
+
+        Raises:
+            ConfigurationError: An option is wrong, or the name is taken.
+        """
+
+        def declare(function: Callable[..., Any]) -> Job[..., Any, Any]:
+            try:
+                handler = Handler(
+                    name=check_name(name or function.__name__),
+                    function=function,
+                    kind=kind_of(function, process=process),
+                    queue=None if queue is None else check_queue(queue),
+                    priority=None if priority is None else parse_priority(priority),
+                    retry=None if retry is None else Retry.of(retry),
+                    timeout=None if timeout_ms(timeout) is None else seconds_of("timeout", timeout),
+                    result_ttl=None if result_ttl is None else seconds_of("result_ttl", result_ttl),
+                )
+            except InvalidJob as error:
+                label = getattr(function, "__qualname__", repr(function))
+                raise ConfigurationError(f"@app.job on {label}: {error}") from error
+            self._registry.add(handler)
+            return Job(self, handler)
+
+        return cast("Declare", declare)
+
+    def cron(
+        self,
+        expression: str,
+        *,
+        name: str | None = None,
+        timezone: str = "UTC",
+        dst: "DstName" = "once",
+        seconds: bool = False,
+    ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
+        """Enqueue a declared job by the calendar; write it above ``@app.job``.
+
+        Args:
+            expression: ``minute hour day month weekday``, or a word such as ``@daily``.
+            name: The schedule's name; else the job's.
+            timezone: IANA name of the zone whose wall clock counts.
+            dst: What happens where clocks are changed: ``once``, ``every`` or ``skip``.
+            seconds: Whether the expression has a sixth field, the seconds, in front.
+
+        Raises:
+            ConfigurationError: The expression, the zone or the name is wrong.
+        """
+        from jobqueue.domain.schedules import Cron
+
+        return self._schedule(Cron(expression, timezone=timezone, dst=dst, seconds=seconds), name)
+
+    def every(
+        self, interval: Seconds, *, name: str | None = None, anchor: "datetime | None" = None
+    ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
+        """Enqueue a declared job at a fixed distance; write it above ``@app.job``.
+
+        Args:
+            interval: Seconds or a ``timedelta``.
+            name: The schedule's name; else the job's.
+            anchor: An aware moment on the grid; else the Unix epoch.
+
+        Raises:
+            ConfigurationError: The interval or the name is wrong.
+        """
+        from jobqueue.domain.schedules import Every
+
+        return self._schedule(Every(interval, anchor=anchor), name)
+
+    def _schedule(
+        self, rule: "Schedule", name: str | None
+    ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
+        def declare(job: "Job[[], Any, Any]") -> "Job[[], Any, Any]":
+            if not isinstance(job, Job):
+                raise ConfigurationError("a schedule needs a declared job: write it above @app.job()")
+            label = name or job.name
+            if label in self._schedules:
+                raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
+            self._schedules[label] = (rule, job)
+            return job
+
+        return declare
+
+    def ref(self, name: str) -> JobCall[..., Any]:
+        """Return a job by name, for producers that don't have the handler's code.
+
+        Raises:
+            InvalidJob: It can't be a name.
+        """
+        return JobCall(self, check_name(name), self._registry.get(name), {})
+
+    # Sending
+
+    @cached_property
+    def client(self) -> "Client":
+        """Sends jobs and waits for results."""
+        return self.services.client()
+
+    async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
+        """Enqueue prepared jobs, a thousand in a round trip.
+
+        Returns:
+            A handle for each, in their order; ``status`` says created or exists.
+
+        Raises:
+            EnqueueUncertain: Redis took a batch and never answered.
+            BrokerUnavailable: Redis can't be reached; this batch was not stored.
+        """
+        return await self.client.enqueue_many(jobs)
+
+    def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
+        """The form of :meth:`enqueue_many` for programs without an event loop."""
+        return self.client.enqueue_many_sync(jobs)
+
+    # Services
+
+    @cached_property
+    def services(self) -> "Services":
+        """Makes everything that talks to a server."""
+        from jobqueue.services import Services
+
+        return Services(self.settings, self._registry, self._schedules)
+
+    @asynccontextmanager
+    async def worker(
+        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None
+    ) -> AsyncIterator["Worker"]:
+        """Run a worker beside your code, in this event loop; it drains at the end.
+
+        Args:
+            queues: Queues to serve, in this order; else every queue that a handler
+                names, and the default one.
+            concurrency: Jobs at once.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer for ten seconds.
+            ConfigurationError: A handler can't run here.
+        """
+        from jobqueue.services import running
+
+        async with running(await self.services.worker(queues, concurrency)) as worker:
+            yield worker
+
+    async def run_worker(
+        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None
+    ) -> None:
+        """Run a worker until this task is cancelled; running jobs get the grace."""
+        async with self.worker(queues=queues, concurrency=concurrency) as worker:
+            await worker.wait()
+
+    @asynccontextmanager
+    async def scheduler(self) -> AsyncIterator["Service"]:
+        """Run a scheduler beside your code, in this event loop.
+
+        Raises:
+            BrokerUnavailable: Redis did not answer for ten seconds.
+        """
+        from jobqueue.services import running
+
+        async with running(await self.services.scheduler()) as scheduler:
+            yield scheduler
+
+    async def run_scheduler(self) -> None:
+        """Run a scheduler until this task is cancelled."""
+        async with self.scheduler() as scheduler:
+            await scheduler.wait()
+
+    # Closing
+
+    async def close(self) -> None:
+        """Close every connection of this event loop, and the blocking ones."""
+        if "client" in self.__dict__:
+            await self.client.close()
+
+    def close_sync(self) -> None:
+        """Close the blocking connections."""
+        if "client" in self.__dict__:
+            self.client.close_sync()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        await self.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+    ) -> None:
+        self.close_sync()

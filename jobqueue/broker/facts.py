@@ -1,0 +1,89 @@
+"""Asks a server what it is, once, when a service starts."""
+
+import asyncio
+import time
+from dataclasses import dataclass
+
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
+
+GIB = 1024**3
+OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What matters to a queue about its server.
+
+    ``policy`` and ``aof`` are None where the server does not say.
+    """
+
+    flavour: str
+    version: str
+    maxmemory: int
+    policy: str | None
+    aof: bool | None
+
+    def warnings(self) -> list[str]:
+        """Return what is wrong with the server's settings for a queue."""
+        found = []
+        if self.policy not in (None, "noeviction"):
+            found.append(
+                f"maxmemory-policy is {self.policy}: the server may throw waiting jobs away; "
+                "run CONFIG SET maxmemory-policy noeviction"
+            )
+        if self.aof is False:
+            found.append(
+                "AOF is off: a restart of the server loses jobs; run CONFIG SET appendonly yes"
+            )
+        return found
+
+    def journal_bound(self, limit: int | None) -> int:
+        """Return the size of the journal at which workers stop, in bytes."""
+        if limit is not None:
+            return limit
+        return min(2 * GIB, self.maxmemory // 4) if self.maxmemory else 2 * GIB
+
+
+async def ask(lane: Lane, patience: float) -> Facts:
+    """Return what the server is; try for ``patience`` seconds while it can't be reached.
+
+    Raises:
+        BrokerUnavailable: It can't be reached.
+        ConfigurationError: It is too old.
+    """
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            info = _fields(await lane.command("INFO"))
+            break
+        except BrokerUnavailable:
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(0.2)
+    flavour = "Valkey" if "valkey_version" in info else "Redis"
+    version = info.get("valkey_version") or info.get("redis_version", "0")
+    if tuple(map(int, version.split(".")[:2])) < OLDEST[flavour]:
+        oldest = ".".join(map(str, OLDEST[flavour]))
+        raise ConfigurationError(f"{flavour} {version} is too old; {oldest} or newer is needed")
+    aof = info.get("aof_enabled")
+    return Facts(
+        flavour,
+        version,
+        int(info.get("maxmemory", 0)),
+        info.get("maxmemory_policy"),
+        None if aof is None else aof == "1",
+    )
+
+
+def _fields(reply: bytes | str) -> dict[str, str]:
+    text = reply.decode() if isinstance(reply, bytes) else reply
+    pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
+    return {name: value.strip() for name, value in pairs}
+
+
+async def queues(lane: Lane, key: str) -> list[str]:
+    """Return every queue that has ever had a job; ``key`` names the set of them."""
+    return sorted(name.decode() for name in await lane.command("SMEMBERS", key))
+
+

@@ -1,0 +1,109 @@
+"""Reads the journals of all queues for a recorder, and gives back what a dead one held."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.errors import BrokerError
+
+GROUP = "recorder"
+BLOCK = 1.0  # seconds
+DEAD_AFTER_MS = 30_000  # a recorder that holds a record this long is taken for dead
+FORGET_AFTER_MS = 3_600_000  # silence after which an empty consumer is deleted
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One journal entry with its record as the script wrote it."""
+
+    queue: str
+    id: str
+    record: bytes
+
+
+class Journal:
+    """The journals, as one recorder reads them.
+
+    Args:
+        lane: Used by nobody else; reading blocks it.
+        keys: Names of the installation's keys.
+        recorder: Id of the recorder; its consumer name.
+    """
+
+    def __init__(self, lane: Lane, keys: Keys, recorder: str) -> None:
+        self._lane = lane
+        self._keys = keys
+        self._recorder = recorder
+
+    async def new(self, queues: Sequence[str], count: int) -> list[Entry]:
+        """Return new entries, at most ``count`` of each queue; wait up to a second for some."""
+        return await self._read(queues, count, ">", BLOCK)
+
+    async def mine(self, queues: Sequence[str], count: int) -> list[Entry]:
+        """Return what was read before and not recorded, at most ``count`` of each queue."""
+        return await self._read(queues, count, "0", 0)
+
+    async def _read(self, queues: Sequence[str], count: int, after: str, block: float) -> list[Entry]:
+        streams = [self._keys.journal(queue) for queue in queues]
+        command = ["XREADGROUP", "GROUP", GROUP, self._recorder, "COUNT", count]
+        if block:
+            command += ["BLOCK", round(block * 1000)]
+        command += ["STREAMS", *streams, *[after] * len(streams)]
+        try:
+            reply = await self._lane.command(*command, wait=block)
+        except BrokerError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            await self._make_groups(streams)
+            return []
+        return self._entries(dict(zip(streams, queues, strict=True)), reply)
+
+    async def _make_groups(self, streams: Sequence[str]) -> None:
+        for stream in streams:
+            try:
+                await self._lane.command("XGROUP", "CREATE", stream, GROUP, "0", "MKSTREAM")
+            except BrokerError as error:
+                if "BUSYGROUP" not in str(error):
+                    raise
+
+    @staticmethod
+    def _entries(queue_of: dict[str, str], reply: Any) -> list[Entry]:
+        return [
+            Entry(queue_of[stream.decode()], entry.decode(), fields[1])
+            for stream, rows in (reply or {}).items()
+            for entry, fields in rows
+            if fields  # an entry that was deleted meanwhile comes without any
+        ]
+
+    async def adopt(self, queue: str, count: int) -> bool:
+        """Take over what dead recorders hold in ``queue``; say whether there was something."""
+        stream = self._keys.journal(queue)
+        reply = await self._lane.command(
+            "XAUTOCLAIM", stream, GROUP, self._recorder, DEAD_AFTER_MS, "0", "COUNT", count, "JUSTID"
+        )
+        for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
+            name, pending, idle = consumer[b"name"], consumer[b"pending"], consumer[b"idle"]
+            if not pending and idle > FORGET_AFTER_MS:
+                await self._lane.command("XGROUP", "DELCONSUMER", stream, GROUP, name)
+        return bool(reply[1])
+
+    async def keep_bad(self, entries: Sequence[Entry]) -> None:
+        """Keep the raw form of records that PostgreSQL refused."""
+        commands = [
+            ("XADD", self._keys.journal_bad(e.queue), "*", "r", e.record, "entry", e.id)
+            for e in entries
+        ]
+        if commands:
+            await self._lane.commands(commands)
+
+    async def leave(self, queues: Sequence[str]) -> None:
+        """Delete this recorder's consumers where they hold nothing."""
+        for queue in queues:
+            stream = self._keys.journal(queue)
+            for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
+                if consumer[b"name"].decode() == self._recorder and not consumer[b"pending"]:
+                    await self._lane.command(
+                        "XGROUP", "DELCONSUMER", stream, GROUP, self._recorder
+                    )

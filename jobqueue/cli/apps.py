@@ -1,0 +1,107 @@
+"""Loads the user's object from ``MODULE:APP`` and says plainly why it can't.
+
+One rule: whatever the user's module does while it is imported ends here as a
+``ConfigurationError`` that names the file and the line; the traceback stays its cause.
+"""
+
+import importlib
+import os
+import pkgutil
+import sys
+import traceback
+from types import ModuleType
+from typing import TypeVar
+
+from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.suggest import did_you_mean, nearest
+
+T = TypeVar("T")
+
+
+def load(path: str, kind: type[T]) -> T:
+    """Return the object of type ``kind`` at ``path``; the working folder is importable.
+
+    Args:
+        path: ``MODULE:APP``, as the setting ``app`` has it.
+        kind: What the object must be an instance of.
+
+    Raises:
+        ConfigurationError: There is no such module or object, it is of another type,
+            or importing the module failed.
+    """
+    here = os.getcwd()  # noqa: PTH109 - as sys.path wants it
+    if here not in sys.path:
+        sys.path.insert(0, here)
+    name, _, attribute = path.partition(":")
+    module = _import(path, name)
+    found: object = module
+    for part in attribute.split("."):
+        if not hasattr(found, part):
+            hint = _instances(module, attribute, kind)
+            raise ConfigurationError(f"app {path}: {name} has no {attribute!r}; {hint}")
+        found = getattr(found, part)
+    if not isinstance(found, kind):
+        what = f"is a {type(found).__name__}, not a {kind.__name__}"
+        raise ConfigurationError(f"app {path} {what}; {_instances(module, attribute, kind)}")
+    return found
+
+
+def _import(path: str, name: str) -> ModuleType:
+    try:
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        missing = error.name or ""
+        # An import inside the module may be what is missing, not the module.
+        if not f"{name}.".startswith(f"{missing}."):
+            raise _broken(path, name, error) from error
+        raise ConfigurationError(f"app {path}: {_missing(missing)}") from error
+    except (Exception, SystemExit) as error:
+        raise _broken(path, name, error) from error
+
+
+def _missing(name: str) -> str:
+    parent, _, last = name.rpartition(".")
+    folders = list(getattr(sys.modules[parent], "__path__", ())) if parent else [os.getcwd()]  # noqa: PTH109
+    near = nearest(last, [each.name for each in pkgutil.iter_modules(folders)])
+    place = parent or f"{folders[0]} or on Python's path"
+    hint = f"; did you mean {parent + '.' if parent else ''}{near}?" if near else ""
+    return f"there is no module {last!r} in {place}{hint}"
+
+
+def _broken(path: str, name: str, error: BaseException) -> ConfigurationError:
+    what = f"{type(error).__name__}: {error}" if str(error) else type(error).__name__
+    return ConfigurationError(f"app {path}: importing {name} failed at {_place(error)}: {what}")
+
+
+def _place(error: BaseException) -> str:
+    if isinstance(error, SyntaxError) and error.filename:
+        return _shown(error.filename, error.lineno)
+    frames = traceback.extract_tb(error.__traceback__)
+    outside = [each for each in frames if not _machinery(each.filename)]
+    own = [each for each in outside if not _installed(each.filename)]
+    last = (own or outside or frames)[-1]  # the user's last line says more than a library's
+    return _shown(last.filename, last.lineno)
+
+
+def _machinery(filename: str) -> bool:
+    return filename.startswith("<frozen") or filename in (__file__, importlib.__file__)
+
+
+def _installed(filename: str) -> bool:
+    package = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - frames hold texts
+    library = os.path.dirname(os.__file__)  # noqa: PTH120
+    return "site-packages" in filename or filename.startswith((package, library))
+
+
+def _shown(filename: str, line: int | None) -> str:
+    here = os.getcwd() + os.sep  # noqa: PTH109
+    return f"{filename.removeprefix(here)}:{line}"
+
+
+def _instances(module: ModuleType, attribute: str, kind: type) -> str:
+    names = [name for name, value in vars(module).items() if isinstance(value, kind)]
+    if not names:
+        return f"{module.__name__} makes no {kind.__name__}"
+    if len(names) == 1:
+        return f"did you mean {names[0]!r}?"
+    return did_you_mean(attribute, names)

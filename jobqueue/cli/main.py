@@ -1,0 +1,68 @@
+"""The ``jobqueue`` command: its commands, and the way out."""
+
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+
+from jobqueue import __version__
+from jobqueue.cli import config, db, docs, version
+from jobqueue.cli.context import Cli
+from jobqueue.cli.errors import report_usage
+from jobqueue.cli.options import takes
+
+# Markup "none" keeps the help plain and its start fast: rich alone costs 0.1 s.
+app = typer.Typer(
+    name="jobqueue",
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode=None,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+
+
+def _print_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"jobqueue {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+@takes("redis_url", "database_url", "prefix", "app", json=True)
+def root(
+    _cli: Cli,
+    _version: Annotated[
+        bool,
+        typer.Option(
+            "--version", callback=_print_version, is_eager=True, help="Print the version and exit."
+        ),
+    ] = False,
+) -> None:
+    """Run and look after a job queue on Redis and PostgreSQL.
+
+    Options given here hold for any command. Results go to stdout, logs and errors
+    to stderr. Exits 0 ok, 1 failure, 2 usage, 3 not found, 4 conflict,
+    5 backend unreachable. Manual: `jobqueue docs`.
+    """
+
+
+app.command()(config.config)
+app.add_typer(db.app)
+app.command()(docs.docs)
+app.command()(version.version)
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Run the command line and exit.
+
+    Args:
+        arguments: What to run; ``None`` means the arguments of this process.
+    """
+    command = typer.main.get_command(app)
+    try:
+        code = command.main(arguments, prog_name="jobqueue", standalone_mode=False)
+    except typer.TyperException as error:
+        code = report_usage(error)
+    sys.exit(code)

@@ -1,0 +1,101 @@
+"""What asynchronous and blocking producers share: one numbered batch and its answer."""
+
+import secrets
+import time
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+
+from jobqueue.broker.calls import STALE, Call, Calls
+from jobqueue.broker.lanes import AnswerLost
+from jobqueue.client.handle import Status
+from jobqueue.client.prepared import Prepared
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable, EnqueueUncertain, JobQueueError
+
+MOST_JOBS = 1000  # in one call: about 10 ms of Redis
+MOST_BYTES = 4 * 1024 * 1024
+FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
+
+
+def batches(jobs: Iterable[Prepared]) -> Iterator[list[Prepared]]:
+    """Cut jobs of one queue into batches that Redis takes without a stall."""
+    batch: list[Prepared] = []
+    size = 0
+    for job in jobs:
+        batch.append(job)
+        size += len(job.spec)
+        if len(batch) >= MOST_JOBS or size >= MOST_BYTES:
+            yield batch
+            batch, size = [], 0
+    if batch:
+        yield batch
+
+
+class Numbers:
+    """A lane's identity and its call numbers, one series for each queue."""
+
+    def __init__(self) -> None:
+        self.caller = secrets.token_hex(8)
+        self._last: defaultdict[str, int] = defaultdict(int)
+
+    def next(self, queue: str) -> int:
+        """Return the number of the next call for ``queue``."""
+        self._last[queue] += 1
+        return self._last[queue]
+
+
+@dataclass(slots=True)
+class Attempt:
+    """One batch on its way: its call, and what is known after each failure.
+
+    Args:
+        call: The numbered call; repeating it is safe.
+        deadline: Monotonic time after which it is given up.
+    """
+
+    call: Call[str]
+    deadline: float
+    uncertain: bool = False
+    _pause: float = field(default=FIRST_PAUSE)
+
+    @classmethod
+    def of(
+        cls, calls: Calls, queue: str, numbers: Numbers, batch: Sequence[Prepared], patience: float
+    ) -> "Attempt":
+        """Return the attempt to send ``batch``; ``patience`` is in seconds."""
+        jobs, specs = [p.job for p in batch], [p.spec for p in batch]
+        call = calls.enqueue(queue, numbers.caller, numbers.next(queue), jobs, specs)
+        return cls(call, time.monotonic() + patience)
+
+    def failed(self, error: JobQueueError) -> float:
+        """Return the seconds to wait before the next try.
+
+        Raises:
+            JobQueueError: ``error`` itself, when the time is over or trying is useless.
+        """
+        self.uncertain = self.uncertain or isinstance(error, AnswerLost)
+        pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
+        if isinstance(error, BrokerError) or time.monotonic() + pause > self.deadline:
+            raise error
+        return pause
+
+
+def statuses(answer: str, batch: Sequence[Prepared]) -> list[Status]:
+    """Return what became of each job of an answered batch.
+
+    Raises:
+        EnqueueUncertain: Redis forgot the number of this call.
+    """
+    if answer == STALE or len(answer) != len(batch):
+        raise EnqueueUncertain(batch[0].job.id)
+    names = {"c": Status.CREATED, "x": Status.EXISTS}
+    return [names[letter] for letter in answer]
+
+
+def refusal(attempt: Attempt, error: JobQueueError, job: Prepared) -> JobQueueError:
+    """Return what the producer of ``job`` is told after its batch was given up."""
+    if attempt.uncertain:
+        return EnqueueUncertain(job.job.id)
+    if isinstance(error, BrokerUnavailable):
+        return BrokerUnavailable(f"{error}; nothing was stored")
+    return error

@@ -1,0 +1,162 @@
+"""One client for all event loops and threads of a process."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from itertools import groupby
+from typing import Any
+from weakref import WeakKeyDictionary
+
+from jobqueue.broker.calls import Calls, Watched
+from jobqueue.broker.lanes import Server
+from jobqueue.client.batches import batches
+from jobqueue.client.handle import JobHandle, Status
+from jobqueue.client.inbox import Inbox
+from jobqueue.client.outcomes import GONE, value
+from jobqueue.client.prepared import Prepared
+from jobqueue.client.submitter import Submitter
+from jobqueue.client.sync import SyncClient
+from jobqueue.domain.errors import JobExists, ResultGone, ResultTimeout
+
+# Looks a finished job up in the history; None when it is not there either.
+Archive = Callable[[str], Awaitable[Watched | None]]
+
+
+class _OnLoop:
+    """What belongs to one event loop: connections can't be shared between loops."""
+
+    def __init__(self, server: Server, calls: Calls, patience: float) -> None:
+        self.submitter = Submitter(server.lane(), calls, patience)
+        self.inboxes: dict[str, Inbox] = {}
+
+    async def close(self) -> None:
+        """Close every connection of this loop."""
+        await self.submitter.close()
+        for inbox in self.inboxes.values():
+            await inbox.close()
+
+
+class Client:
+    """Sends jobs and waits for results.
+
+    Args:
+        server: Where Redis is.
+        calls: Makes the calls.
+        patience: Seconds to go on trying when Redis does not answer.
+        archive: Asks the history for jobs that have left Redis.
+    """
+
+    def __init__(self, server: Server, calls: Calls, patience: float, archive: Archive) -> None:
+        self._server = server
+        self._calls = calls
+        self._patience = patience
+        self._archive = archive
+        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OnLoop] = WeakKeyDictionary()
+        self._sync = SyncClient(server, calls, patience)
+
+    def _here(self) -> _OnLoop:
+        loop = asyncio.get_running_loop()
+        if loop not in self._loops:
+            self._loops[loop] = _OnLoop(self._server, self._calls, self._patience)
+        return self._loops[loop]
+
+    async def enqueue(self, prepared: Prepared) -> JobHandle[Any]:
+        """Send one job.
+
+        Raises:
+            JobExists: A job with this id is there already.
+            EnqueueUncertain: Redis took the call and never answered.
+            BrokerUnavailable: Redis can't be reached; nothing was stored.
+        """
+        [status] = await self._here().submitter.submit(prepared.queue, (prepared,))
+        return self._handle(prepared, status, strict=True)
+
+    async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
+        """Send many jobs; the handles come in their order, each with its status."""
+        submitter = self._here().submitter
+        handles: list[JobHandle[Any]] = []
+        for queue, group in groupby(jobs, key=lambda prepared: prepared.queue):
+            for batch in batches(group):
+                statuses = await submitter.submit(queue, batch)
+                handles += [self._handle(*pair) for pair in zip(batch, statuses, strict=True)]
+        return handles
+
+    def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
+        """Send one job from a program without an event loop."""
+        refuse_loop("enqueue_sync", "await enqueue(...)")
+        [status] = self._sync.enqueue(prepared.queue, [prepared])
+        return self._handle(prepared, status, strict=True)
+
+    def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
+        """Send many jobs from a program without an event loop."""
+        refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
+        handles: list[JobHandle[Any]] = []
+        for queue, group in groupby(jobs, key=lambda prepared: prepared.queue):
+            for batch in batches(group):
+                statuses = self._sync.enqueue(queue, batch)
+                handles += [self._handle(*pair) for pair in zip(batch, statuses, strict=True)]
+        return handles
+
+    def _handle(
+        self, prepared: Prepared, status: Status, *, strict: bool = False
+    ) -> JobHandle[Any]:
+        if strict and status is Status.EXISTS:
+            raise JobExists(prepared.job.id)
+        return JobHandle(prepared.job.id, prepared.queue, status, self, prepared.returns)
+
+    async def result(
+        self,
+        queue: str,
+        job_id: str,
+        timeout: float | None,  # noqa: ASYNC109 - it is part of the wait
+        returns: object,
+    ) -> object:
+        """Wait for a job; see :meth:`JobHandle.result`."""
+        here = self._here()
+        if queue not in here.inboxes:
+            here.inboxes[queue] = Inbox(self._server, self._calls, queue, self._patience)
+        try:
+            async with asyncio.timeout(timeout):
+                found = await here.inboxes[queue].wait(job_id)
+        except TimeoutError:
+            raise ResultTimeout(job_id) from None
+        return value(await self._archived(job_id) if found.state == GONE else found, returns)
+
+    def result_sync(
+        self, queue: str, job_id: str, timeout: float | None, returns: object
+    ) -> object:
+        """Wait for a job in this thread; see :meth:`JobHandle.result`."""
+        refuse_loop("result_sync", "await job.result(...)")
+        found = self._sync.wait(queue, job_id, timeout)
+        if found.state == GONE:
+            found = asyncio.run(self._archived(job_id))
+        return value(found, returns)
+
+    async def _archived(self, job_id: str) -> Watched:
+        found = await self._archive(job_id)
+        if found is None:
+            raise ResultGone(job_id)
+        return found
+
+    async def close(self) -> None:
+        """Close the connections of this event loop and the blocking ones."""
+        here = self._loops.pop(asyncio.get_running_loop(), None)
+        if here is not None:
+            await here.close()
+        self._sync.close()
+
+    def close_sync(self) -> None:
+        """Close the blocking connections."""
+        self._sync.close()
+
+
+def refuse_loop(method: str, instead: str) -> None:
+    """Refuse a blocking call on a thread that runs an event loop.
+
+    Raises:
+        RuntimeError: An event loop runs here; the call would stop it.
+    """
+    try:
+        asyncio.get_running_loop()
+    except RuntimeError:
+        return
+    raise RuntimeError(f"{method}() would block the event loop that runs here; use {instead}")

@@ -1,0 +1,118 @@
+"""What ``@app.job`` makes of a function: still callable, and enqueueable with its types."""
+
+from collections.abc import Callable, Coroutine
+from functools import update_wrapper
+from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
+
+from jobqueue.client.handle import JobHandle
+from jobqueue.client.prepared import Defaults, JobOptions, Prepared, Template
+from jobqueue.domain.arguments import loose
+from jobqueue.domain.handlers import Handler
+
+if TYPE_CHECKING:
+    from jobqueue.client.client import Client
+
+P = ParamSpec("P")
+R = TypeVar("R")
+T = TypeVar("T")
+
+
+class App(Protocol):
+    """What a declared job needs of its app."""
+
+    @property
+    def client(self) -> "Client":
+        """Sends jobs."""
+
+    @property
+    def defaults(self) -> Defaults:
+        """What jobs get that say nothing else."""
+
+
+class JobCall(Generic[P, T]):
+    """A job with options: enqueue it, or prepare it for ``enqueue_many``.
+
+    Arguments are those of the handler, and type checkers see them.
+    """
+
+    def __init__(self, app: App, name: str, handler: Handler | None, options: JobOptions) -> None:
+        self._app = app
+        self._name = name
+        self._handler = handler
+        self._options = options
+        self._template: Template | None = None
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+        return self._name
+
+    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> Prepared:
+        """Check a job and return it for :meth:`JobQueue.enqueue_many`.
+
+        Raises:
+            InvalidJob: An option or argument is wrong; the error names it.
+        """
+        template = self._template
+        if template is None:
+            template = Template(self._name, self._handler, self._options, self._app.defaults)
+            self._template = template
+        if self._handler is None:
+            return template.make(loose(args, kwargs))
+        return template.make(self._handler.parameters.bind(args, kwargs))
+
+    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
+        """Enqueue a job; when this returns, the job is stored.
+
+        Raises:
+            InvalidJob: An option or argument is wrong; nothing was stored.
+            JobExists: A job with this ``job_id`` is there already.
+            EnqueueUncertain: Redis took the job and never answered.
+            BrokerUnavailable: Redis can't be reached; nothing was stored.
+        """
+        return await self._app.client.enqueue(self.prepare(*args, **kwargs))
+
+    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
+        """The form of :meth:`enqueue` for programs without an event loop."""
+        return self._app.client.enqueue_sync(self.prepare(*args, **kwargs))
+
+    def options(self, **options: Unpack[JobOptions]) -> "JobCall[P, T]":
+        """Return the same job with other options; see :class:`JobOptions`.
+
+        Raises:
+            InvalidJob: An option is unknown or wrong.
+        """
+        merged = cast("JobOptions", {**self._options, **options})
+        call: JobCall[P, T] = JobCall(self._app, self._name, self._handler, merged)
+        check = Template(self._name, self._handler, merged, self._app.defaults)
+        call._template = check  # noqa: SLF001 - our own class
+        return call
+
+
+class Job(JobCall[P, T], Generic[P, R, T]):
+    """A declared job. Calling it just runs the function, here and now."""
+
+    def __init__(self, app: App, handler: Handler) -> None:
+        super().__init__(app, handler.name, handler, {})
+        self.handler = handler
+        self._function = handler.function
+        update_wrapper(cast("Callable[..., Any]", self), handler.function)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+        """Run the function without any queue."""
+        return cast("R", self._function(*args, **kwargs))
+
+    def __repr__(self) -> str:
+        return f"<job {self.handler.name!r}: {self.handler.function.__qualname__}>"
+
+
+class Declare(Protocol):
+    """The decorator that ``@app.job(...)`` returns."""
+
+    @overload
+    def __call__(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Job[P, Coroutine[Any, Any, T], T]: ...
+
+    @overload
+    def __call__(self, function: Callable[P, T], /) -> Job[P, T, T]: ...

@@ -1,0 +1,47 @@
+"""Turns what a job came to into its result or the error that its waiter gets."""
+
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker.calls import Watched
+from jobqueue.domain.errors import JobCancelled, JobExpired, JobFailed
+from jobqueue.domain.outcomes import Failure
+
+WAITING, GONE = "waiting", "gone"
+
+_failure = msgspec.json.Decoder(Failure)
+
+
+def value(watched: Watched, returns: Any) -> Any:
+    """Return the result of a job that has ended.
+
+    Args:
+        watched: Its terminal state, with the result or the error as JSON.
+        returns: Annotation of the handler's return value; ``Any`` if unknown.
+
+    Raises:
+        JobFailed: It is a dead letter.
+        JobCancelled: It was cancelled.
+        JobExpired: It expired before it could start.
+    """
+    match watched.state:
+        case "succeeded":
+            return decode(watched.payload.encode(), returns) if watched.payload else None
+        case "cancelled":
+            raise JobCancelled(watched.id)
+        case "expired":
+            raise JobExpired(watched.id)
+    failure = _failure.decode(watched.payload)
+    raise JobFailed(watched.id, failure.type, failure.message, failure.traceback)
+
+
+def decode(raw: bytes, returns: Any) -> Any:
+    """Return a result as its annotation says, or as plain JSON where that can't be."""
+    if returns is None or returns is Any:
+        return msgspec.json.decode(raw)
+    try:
+        return msgspec.json.decode(raw, type=returns)
+    except (msgspec.ValidationError, TypeError, NotImplementedError):
+        # A result written by other code than the waiter's is still a result.
+        return msgspec.json.decode(raw)

@@ -1,0 +1,106 @@
+"""Handlers and their registry: what a name stands for on a worker."""
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from functools import cached_property
+from typing import Any
+
+from jobqueue.domain.arguments import Parameters, hints
+from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.jobs import Priority
+from jobqueue.domain.retry import Retry
+
+
+class Kind(StrEnum):
+    """Where a handler runs."""
+
+    ASYNC = "async"  # on the event loop
+    THREAD = "thread"
+    PROCESS = "process"  # in a child that can be killed
+
+
+@dataclass(frozen=True)
+class Handler:
+    """A function that runs the jobs of one name, with its defaults.
+
+    ``None`` means the setting's default. Times are in seconds.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    kind: Kind
+    queue: str | None = None
+    priority: Priority | None = None
+    retry: Retry | None = None
+    timeout: float | None = None
+    result_ttl: float | None = None
+
+    @cached_property
+    def parameters(self) -> Parameters:
+        """The function's parameters; checked when the handler is declared."""
+        return Parameters(self.function)
+
+    @cached_property
+    def returns(self) -> Any:
+        """The annotation of what the function returns; ``Any`` if it has none."""
+        return hints(self.function).get("return", Any)
+
+
+def kind_of(function: Callable[..., Any], *, process: bool) -> Kind:
+    """Return where ``function`` has to run.
+
+    Raises:
+        ConfigurationError: It is an async generator or a generator, or a process
+            handler that a child could not import.
+    """
+    label = getattr(function, "__qualname__", repr(function))
+    if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
+        raise ConfigurationError(
+            f"handler {label}: it yields; a handler returns its result once, so collect the items"
+        )
+    if not process:
+        return Kind.ASYNC if inspect.iscoroutinefunction(function) else Kind.THREAD
+    if "<locals>" in label:
+        raise ConfigurationError(
+            f"handler {label}: process=True needs a function at module level, "
+            "because a child process imports it by name"
+        )
+    return Kind.PROCESS
+
+
+class Registry(Mapping[str, Handler]):
+    """Handlers by name; a name is taken once."""
+
+    def __init__(self) -> None:
+        self._handlers: dict[str, Handler] = {}
+
+    def __getitem__(self, name: str) -> Handler:
+        return self._handlers[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._handlers)
+
+    def __len__(self) -> int:
+        return len(self._handlers)
+
+    def add(self, handler: Handler) -> None:
+        """Register a handler.
+
+        Raises:
+            ConfigurationError: Another function has this name, or an annotation
+                can't be read from JSON.
+        """
+        if handler.name in self._handlers:
+            first = self._handlers[handler.name].function
+            raise ConfigurationError(
+                f"job {handler.name!r} is declared twice: by {_place(first)} and by "
+                f"{_place(handler.function)}; give one of them name='...'"
+            )
+        _ = handler.parameters
+        self._handlers[handler.name] = handler
+
+
+def _place(function: Callable[..., Any]) -> str:
+    return f"{function.__module__}.{function.__qualname__}"

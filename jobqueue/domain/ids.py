@@ -1,0 +1,60 @@
+"""Makes and checks the names that users and clients choose: ids, queues, job names."""
+
+import re
+import secrets
+
+from jobqueue.domain.errors import InvalidJob
+
+_QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
+_JOB_ID = re.compile(r"[!-~]{1,200}")
+
+
+def uuid7(now_ms: int) -> str:
+    """Return a new time-ordered id (RFC 9562, version 7) as text.
+
+    The id is unique whatever the clock says; its time only helps sorting.
+    """
+    bits = secrets.randbits(74)
+    value = now_ms << 80 | 7 << 76 | (bits >> 62) << 64 | 2 << 62 | bits & (1 << 62) - 1
+    text = f"{value:032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+
+
+def check_queue(queue: str) -> str:
+    """Return ``queue`` if it can name one.
+
+    Raises:
+        InvalidJob: It can't; the message says what would do.
+    """
+    if not isinstance(queue, str) or not _QUEUE.fullmatch(queue):
+        raise InvalidJob(
+            "queue", f"{queue!r} can't name a queue: 1 to 64 of letters, digits, '_', '.' and '-'"
+        )
+    return queue
+
+
+def check_name(name: str) -> str:
+    """Return ``name`` if it can name a job's handler.
+
+    Raises:
+        InvalidJob: It can't; the message says what would do.
+    """
+    if not isinstance(name, str) or not _NAME.fullmatch(name):
+        raise InvalidJob(
+            "name", f"{name!r} can't name a job: 1 to 128 of letters, digits and '_.:/-'"
+        )
+    return name
+
+
+def check_job_id(job_id: str) -> str:
+    """Return ``job_id`` if it can be one.
+
+    Raises:
+        InvalidJob: It can't; the message says what would do.
+    """
+    if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
+        raise InvalidJob(
+            "job_id", f"{job_id!r} can't be an id: 1 to 200 printable ASCII characters, no space"
+        )
+    return job_id

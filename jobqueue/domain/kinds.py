@@ -1,0 +1,113 @@
+"""The kinds of value that settings take: how each is called, read and shown.
+
+One rule: ``parse`` takes text or an already typed value, and raises ``ValueError``
+with what to write instead. Who calls it adds the setting's name.
+"""
+
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from jobqueue.domain import units, urls
+from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.ids import check_queue
+from jobqueue.domain.jobs import Priority
+from jobqueue.domain.suggest import did_you_mean
+
+_PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of value.
+
+    Args:
+        label: What help and documentation call it.
+        parse: Returns the typed value, or raises ``ValueError``.
+        show: Returns text that ``parse`` reads back.
+    """
+
+    label: str
+    parse: Callable[[Any], Any]
+    show: Callable[[Any], str] = str
+
+
+def whole(value: Any) -> int:
+    """Return a whole number."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    # Not int(): it also takes "1_000", "+3" and digits of other scripts.
+    if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
+        return int(value)
+    raise ValueError(f"{value!r} is no whole number")
+
+
+def text(value: Any) -> str:
+    """Return a text on one line that is not empty, without spaces around it."""
+    if not isinstance(value, str) or not value.strip() or not value.strip().isprintable():
+        raise ValueError(f"{value!r} is no text; write one line with at least one character")
+    return value.strip()
+
+
+def prefix(value: Any) -> str:
+    """Return what Redis keys may begin with."""
+    # A brace would change the part of a key that a cluster hashes.
+    if not isinstance(value, str) or not _PREFIX.fullmatch(value):
+        raise ValueError(f"{value!r} can't begin a key: 1 to 64 of letters, digits and '_.:/-'")
+    return value
+
+
+def app_path(value: Any) -> str:
+    """Return a path of the form ``MODULE:APP``."""
+    path = text(value)
+    module, _, name = path.partition(":")
+    if all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
+        return path
+    dotted = module.removesuffix(".py").strip("./").replace("/", ".") or "package.module"
+    raise ValueError(f"{path!r} is not MODULE:APP; write such as {dotted}:{name or 'app'}")
+
+
+def queue(value: Any) -> str:
+    """Return the name of a queue."""
+    try:
+        return check_queue(value)
+    except InvalidJob as error:
+        raise ValueError(error.problem) from None
+
+
+def queues(value: Any) -> tuple[str, ...]:
+    """Return queue names in order, each once, from ``"a,b"`` or a list."""
+    parts = value.split(",") if isinstance(value, str) else value
+    if not isinstance(parts, list | tuple) or not parts:
+        raise ValueError(f"{value!r} is no list; write names with commas between them: a,b")
+    names = (part.strip() if isinstance(part, str) else part for part in parts)
+    return tuple(dict.fromkeys(queue(name) for name in names))
+
+
+def one_of(label: str, choices: Iterable[str]) -> Kind:
+    """Return the kind of a setting that takes one of these words."""
+    known = tuple(choices)
+
+    def parse(value: Any) -> str:
+        word = text(value).lower()
+        if word not in known:
+            raise ValueError(f"{value!r} is unknown; {did_you_mean(word, known)}")
+        return word
+
+    return Kind(label, parse)
+
+
+DURATION = Kind("duration", units.seconds, units.show_seconds)
+SIZE = Kind("size", units.size, units.show_size)
+WHOLE = Kind("number", whole)
+TEXT = Kind("text", text)
+PREFIX = Kind("text", prefix)
+APP = Kind("MODULE:APP", app_path)
+QUEUE = Kind("queue", queue)
+QUEUES = Kind("queue,...", queues, ",".join)
+PRIORITY = one_of("priority", (priority.label for priority in Priority))
+LOG_LEVEL = one_of("level", ("debug", "info", "warning", "error", "critical"))
+LOG_FORMAT = one_of("form", ("people", "json"))
+REDIS_URL = Kind("URL", urls.redis_url)
+DATABASE_URL = Kind("URL", urls.database_url)

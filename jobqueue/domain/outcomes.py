@@ -1,0 +1,164 @@
+"""What an attempt came to, and what follows from it.
+
+The executor makes one of the frozen outcomes below; :func:`decide` says what
+becomes of the job. Neither does I/O, so every rule about retries is tested
+without a server.
+"""
+
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+from jobqueue.domain.jobs import State
+from jobqueue.domain.retry import Retry
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """An error as it is stored: type, message and traceback as text."""
+
+    type: str
+    message: str
+    traceback: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Succeeded:
+    """The handler returned; ``result`` is its value as JSON, None for ``None``."""
+
+    result: bytes | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failed:
+    """The handler raised.
+
+    ``delay`` (seconds) replaces the policy's delay. ``permanent`` ends the retries;
+    its value is the reason that the dead letter shows.
+    """
+
+    failure: Failure
+    error: BaseException | None = None
+    delay: float | None = None
+    permanent: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class TimedOut:
+    """The attempt ran longer than its timeout."""
+
+    failure: Failure
+    error: BaseException | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Mismatch:
+    """The stored arguments don't fit the handler; it was not called."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Snoozed:
+    """The handler asked to run again in ``delay`` seconds, at no cost."""
+
+    delay: float
+
+
+@dataclass(frozen=True, slots=True)
+class Unknown:
+    """No handler of that name is here; another worker may have it."""
+
+    times: int
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """The worker stops; the job goes back at no cost."""
+
+
+Outcome = Succeeded | Failed | TimedOut | Mismatch | Snoozed | Unknown | Released
+
+
+@dataclass(frozen=True, slots=True)
+class Decision:
+    """What becomes of a job.
+
+    Args:
+        state: The job's next state.
+        outcome: The word in the history row; empty when the delivery leaves none.
+        counted: Whether this delivery was one of the job's attempts.
+        delay: Seconds until the job is ready again; None when it ended or is
+            ready at once.
+        reason: Why the job became a dead letter.
+    """
+
+    state: State
+    outcome: str
+    counted: bool = True
+    delay: float | None = None
+    reason: str = ""
+
+    @property
+    def final(self) -> bool:
+        """Whether the job has ended."""
+        return self.state.terminal
+
+
+UNKNOWN_DELAY_CAP = 30.0
+
+
+def decide(  # noqa: PLR0911 - one return for each kind of outcome
+    outcome: Outcome,
+    attempt: int,
+    previous: float,
+    policy: Retry,
+    *,
+    job: Any = None,
+    rng: Callable[[], float] = random.random,
+) -> Decision:
+    """Return what becomes of a job after ``outcome``.
+
+    Args:
+        outcome: What the delivery came to.
+        attempt: The number of this attempt; the first is 1.
+        previous: The wait before this attempt, in seconds.
+        policy: The job's retry policy.
+        job: What an own backoff function gets as its third argument.
+        rng: Source of jitter, in [0, 1).
+    """
+    match outcome:
+        case Succeeded():
+            return Decision(State.SUCCEEDED, "succeeded")
+        case Snoozed(delay):
+            return Decision(State.SCHEDULED, "snoozed", counted=False, delay=max(0.0, delay))
+        case Released():
+            return Decision(State.READY, "released", counted=False)
+        case Unknown(times):
+            wait = min(UNKNOWN_DELAY_CAP, 2.0 ** min(times, 10))
+            return Decision(State.SCHEDULED, "", counted=False, delay=wait)
+        case Mismatch():
+            return Decision(State.DEAD, "failed", counted=False, reason="mismatch")
+        case Failed(permanent=reason) if reason:
+            return Decision(State.DEAD, "failed", reason=reason)
+    label = "timed_out" if isinstance(outcome, TimedOut) else "failed"
+    asked = outcome.delay if isinstance(outcome, Failed) else None
+    error = outcome.error
+    if error is not None and not policy.retries_on(error):
+        return Decision(State.DEAD, label, reason="not_retried")
+    wait_or_none = _wait(policy, attempt, previous, rng, error, job)
+    if wait_or_none is None:
+        return Decision(State.DEAD, label, reason="retries_exhausted")
+    return Decision(State.RETRYING, label, delay=wait_or_none if asked is None else max(0.0, asked))
+
+
+def _wait(
+    policy: Retry,
+    attempt: int,
+    previous: float,
+    rng: Callable[[], float],
+    error: BaseException | None,
+    job: Any,
+) -> float | None:
+    return policy.delay_after(attempt, previous, rng, error=error or Exception(), job=job)

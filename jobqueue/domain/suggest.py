@@ -1,0 +1,32 @@
+"""The one "did you mean" of the package.
+
+Errors about a name that nobody knows end with what this module returns.
+"""
+
+from collections.abc import Iterable
+
+_SHOWN = 8
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """Return the name in ``known`` that ``word`` was probably meant to be, or ``None``."""
+    from difflib import get_close_matches  # slow to import, and only errors need it
+
+    names = {name.lower(): str(name) for name in known}
+    near = get_close_matches(word.lower(), names, n=1)
+    return names[near[0]] if near else None
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """Return the end of an error message: the nearest known name, else some of them.
+
+    Args:
+        word: What the caller wrote.
+        known: The names that would be right, the usual ones first.
+    """
+    names = [str(name) for name in known]
+    near = nearest(word, names)
+    if near:
+        return f"did you mean {near!r}?"
+    some = ", ".join(names[:_SHOWN])
+    return f"write one of {some}{', ...' if len(names) > _SHOWN else ''}"

@@ -1,0 +1,182 @@
+"""Connections to PostgreSQL: the one place that knows URLs, time-outs and error codes.
+
+Every connection of the package is opened here, also those of SQLAlchemy and Alembic, and
+every error of theirs becomes one of ours. No message shows a URL: it may hold a password.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from jobqueue.domain.errors import (
+    ConfigurationError,
+    HistoryUnavailable,
+    JobQueueError,
+    SchemaMismatch,
+)
+
+OLDEST_SERVER = 14
+SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
+
+# What the user's URL says wins over these.
+DEFAULTS: dict[str, Any] = {
+    "connect_timeout": 5,
+    "client_encoding": "utf8",
+    # A host that vanished is noticed within 30 s, also in the middle of a statement.
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
+# A table, column, type, function or schema that this version expects is not there.
+WRONG_SCHEMA = ("42P01", "42703", "42704", "42883", "3F000")
+
+
+def conninfo(url: str, role: str) -> str:
+    """Return ``url`` as libpq takes it, with our defaults where it says nothing.
+
+    Args:
+        url: ``postgresql://user:password@host:port/database``; ``?host=`` names a socket's folder.
+        role: What connects, for ``pg_stat_activity``.
+
+    Raises:
+        ConfigurationError: It is no PostgreSQL URL.
+    """
+    scheme, separator, rest = url.partition("://")
+    if not separator or scheme not in SCHEMES:
+        shown = f"{scheme}://…" if separator else "something else"
+        raise ConfigurationError(
+            f"database_url: write postgresql://user@host/database, not {shown}"
+        )
+    try:
+        given = conninfo_to_dict(f"postgresql://{rest}")
+    except psycopg.ProgrammingError as error:
+        problem = str(error).strip().splitlines()[0].split(": ")[0]
+        raise ConfigurationError(f"database_url: {problem}") from None
+    return make_conninfo("", **(DEFAULTS | {"application_name": f"jobqueue {role}"} | given))
+
+
+def check_server(connection: psycopg.Connection[Any] | psycopg.AsyncConnection[Any]) -> None:
+    """Refuse a server that cannot hold the history.
+
+    Raises:
+        ConfigurationError: It is older than PostgreSQL 14, or its database is not in UTF-8.
+    """
+    check_version(connection.info.server_version)
+    encoding = connection.info.parameter_status("server_encoding")
+    if encoding != "UTF8":
+        raise ConfigurationError(
+            f"database_url: the database is in {encoding}; make one with ENCODING 'UTF8'"
+        )
+
+
+def check_version(version: int) -> None:
+    """Refuse a server whose version number, as libpq counts (140005), is too low.
+
+    Raises:
+        ConfigurationError: It is older than PostgreSQL 14.
+    """
+    if version < OLDEST_SERVER * 10_000:
+        raise ConfigurationError(
+            f"database_url: this is PostgreSQL {version // 10_000}; "
+            f"jobqueue needs {OLDEST_SERVER} or newer"
+        )
+
+
+def connect_sync(url: str, role: str, *, autocommit: bool = True) -> psycopg.Connection[Any]:
+    """Open a connection for simple commands and migrations.
+
+    Raises:
+        ConfigurationError: The URL is wrong or the server too old.
+        HistoryUnavailable: PostgreSQL cannot be reached or refuses us.
+    """
+    with plain_errors():
+        connection = psycopg.connect(
+            conninfo(url, role), autocommit=autocommit, prepare_threshold=None
+        )
+        try:
+            check_server(connection)
+        except ConfigurationError:
+            connection.close()
+            raise
+    return connection
+
+
+async def connect(url: str, role: str, *, autocommit: bool = True) -> psycopg.AsyncConnection[Any]:
+    """Open a connection; raises what ``connect_sync`` raises.
+
+    Nothing is prepared on the server, so that a pooler may stand in between.
+    """
+    with plain_errors():
+        connection = await psycopg.AsyncConnection.connect(
+            conninfo(url, role), autocommit=autocommit, prepare_threshold=None
+        )
+        try:
+            check_server(connection)
+        except ConfigurationError:
+            await connection.close()
+            raise
+    return connection
+
+
+def create(url: str, role: str) -> AsyncEngine:
+    """Return the engine for ``history.queries``; it connects when it is first used.
+
+    Dispose of it with ``await engine.dispose()`` on the event loop that used it.
+
+    Raises:
+        ConfigurationError: The URL is wrong.
+    """
+    conninfo(url, role)  # refused now, not at the first query
+    return create_async_engine(
+        "postgresql+psycopg://",
+        async_creator=lambda: connect(url, role, autocommit=False),
+        pool_pre_ping=True,
+        pool_size=5,
+        use_native_hstore=False,  # or each connection looks for a type that nobody uses
+    )
+
+
+def create_sync(url: str, role: str) -> Engine:
+    """Return an engine without a pool, for Alembic."""
+    return create_engine(
+        "postgresql+psycopg://",
+        creator=lambda: connect_sync(url, role, autocommit=False),
+        poolclass=NullPool,
+        use_native_hstore=False,
+    )
+
+
+@contextmanager
+def plain_errors() -> Iterator[None]:
+    """Turn what psycopg and SQLAlchemy raise into our errors.
+
+    Raises:
+        SchemaMismatch: Something that this version expects is not there.
+        HistoryUnavailable: PostgreSQL is away, too busy, read-only or refuses us.
+    """
+    try:
+        yield
+    except (psycopg.Error, DBAPIError) as error:
+        cause = error.orig if isinstance(error, DBAPIError) else error
+        plain = _plain(cause) if isinstance(cause, psycopg.Error) else None
+        if plain is None:
+            raise
+        raise plain from error
+
+
+def _plain(error: psycopg.Error) -> JobQueueError | None:
+    message = " ".join(str(error).split())
+    if error.sqlstate in WRONG_SCHEMA:
+        return SchemaMismatch(f"{message}: run `jobqueue db upgrade`")
+    ours = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
+    if isinstance(error, (*ours, psycopg.errors.InsufficientPrivilege)):
+        return HistoryUnavailable(f"PostgreSQL: {message}")
+    return None

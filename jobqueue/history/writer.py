@@ -1,0 +1,221 @@
+"""The recorder's hand in PostgreSQL: write batches of executions, each row once.
+
+The package docstring says why a batch is a plain ``COPY`` and what happens when a step dies. A
+writer has one connection, opened when it is needed and again after each error, and writes one
+batch at a time; a second stream of batches takes a second writer.
+"""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from types import MappingProxyType, TracebackType
+from typing import Any, Self
+from uuid import UUID
+
+from psycopg import AsyncConnection, DataError
+from psycopg.errors import (
+    CheckViolation,
+    ProgramLimitExceeded,
+    StatementTooComplex,
+    UniqueViolation,
+)
+
+from jobqueue.domain.errors import HistoryUnavailable
+from jobqueue.domain.executions import Execution
+from jobqueue.history import engine, partitions, rows, schema
+
+# SQLSTATE classes 22 and 54, and what does not even get to PostgreSQL.
+REFUSALS = (*rows.UNFIT, DataError, ProgramLimitExceeded, StatementTooComplex)
+
+# A missing partition and a repeated row take one try each; more only when others interfere.
+TRIES = 5
+
+_KNOWN = "SELECT id FROM jobqueue.job_executions WHERE id = ANY(%s::uuid[])"
+
+# Reads the rows that this transaction wrote. LIMIT keeps the planner from joining whole
+# partitions before they are analysed: one look into the index for each letter.
+_BURY = """
+    INSERT INTO jobqueue.dead_letters (
+        execution_id, enqueued_at, failed_at, run, attempts, crashes, priority, job_id, queue,
+        name, outcome, reason, arguments, metadata, tags, error_type, error_message, traceback,
+        spec
+    )
+    SELECT
+        row.id, enqueued_at, finished_at, run, attempt, crashes, priority, job_id, queue,
+        name, outcome, reason, arguments, metadata, tags, error_type, error_message, traceback,
+        letter.spec
+    FROM unnest(%s::uuid[], %s::bytea[]) AS letter (id, spec)
+    CROSS JOIN LATERAL (
+        SELECT * FROM jobqueue.job_executions AS known WHERE known.id = letter.id LIMIT 1
+    ) AS row
+    ON CONFLICT DO NOTHING
+"""
+
+
+@dataclass(frozen=True)
+class Refused:
+    """A record that PostgreSQL would not take.
+
+    Args:
+        execution: The record as it came; keep its raw form.
+        problem: Why it was refused.
+        stub: Whether a row with its outcome but without its data stands for it.
+    """
+
+    execution: Execution
+    problem: str
+    stub: bool
+
+
+@dataclass
+class WriteResult:
+    """What became of a batch.
+
+    Args:
+        written: Rows that are new, stubs included.
+        repeated: Records whose rows were there already.
+        bad: Records that were refused.
+    """
+
+    written: int = 0
+    repeated: int = 0
+    bad: list[Refused] = field(default_factory=list)
+
+
+class HistoryWriter:
+    """Writes executions. Close it, or use it as a context manager.
+
+    Args:
+        url: The database.
+
+    Raises:
+        ConfigurationError: The URL is wrong.
+    """
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._connection: AsyncConnection[Any] | None = None
+        self._busy = asyncio.Lock()
+        engine.conninfo(url, "recorder")
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """Close the connection; the next batch would open another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.close()
+
+    async def write(self, executions: Sequence[Execution]) -> WriteResult:
+        """Write a batch; each record leaves one row, however often it is written.
+
+        A batch is one transaction, unless PostgreSQL refuses some of its data. After an error
+        repeat the whole batch.
+
+        Args:
+            executions: In any order; batches around 1,000 are fastest.
+
+        Raises:
+            HistoryUnavailable: PostgreSQL is away; nothing, or all of it, is written.
+            SchemaMismatch: The schema is not the one this version needs.
+            ConfigurationError: The server is too old.
+        """
+        result = WriteResult()
+        async with self._busy:
+            try:
+                with engine.plain_errors():
+                    await self._write(_in_order(executions), result)
+            except BaseException:
+                # Cancelled or failed in the middle of something: start afresh.
+                await self.close()
+                raise
+        return result
+
+    async def _write(self, batch: list[Execution], result: WriteResult) -> None:
+        """Write a batch in halves of halves, if need be, until only the bad record is left out."""
+        if not batch:
+            return
+        try:
+            written = await self._insert(batch)
+        except REFUSALS as error:
+            if len(batch) == 1:
+                await self._write_stub(batch[0], error, result)
+                return
+            middle = len(batch) // 2
+            await self._write(batch[:middle], result)
+            await self._write(batch[middle:], result)
+        else:
+            result.written += written
+            result.repeated += len(batch) - written
+
+    async def _write_stub(self, record: Execution, error: Exception, result: WriteResult) -> None:
+        problem = str(error).partition("\n")[0]
+        specs = {record.id: bytes(record.spec)}  # a redrive still gets the real one
+        try:
+            written = await self._insert([rows.stub(record, problem)], specs)
+        except REFUSALS:
+            result.bad.append(Refused(record, problem, stub=False))
+        else:
+            result.written += written
+            result.repeated += 1 - written
+            result.bad.append(Refused(record, problem, stub=True))
+
+    async def _insert(
+        self, batch: list[Execution], specs: Mapping[str, bytes] = MappingProxyType({})
+    ) -> int:
+        """Write the rows that are not there yet, in one transaction; return how many."""
+        connection = await self._open()
+        for _ in range(TRIES):
+            try:
+                await _copy(connection, batch, specs)
+            except CheckViolation:
+                months = {partitions.month_of_id(record.id) for record in batch}
+                await partitions.make(connection, months)
+            except UniqueViolation:
+                batch = await _unknown(connection, batch)
+            else:
+                return len(batch)
+        raise HistoryUnavailable(f"PostgreSQL: no partition takes these rows in {TRIES} tries")
+
+    async def _open(self) -> AsyncConnection[Any]:
+        if self._connection is None:
+            self._connection = await engine.connect(self._url, "recorder")
+            await schema.check(self._connection)
+        return self._connection
+
+
+def _in_order(executions: Sequence[Execution]) -> list[Execution]:
+    """Return each record once, by id: two writers of the same rows can't deadlock."""
+    unique = {record.id: record for record in executions}
+    return [unique[key] for key in sorted(unique)]
+
+
+async def _copy(
+    connection: AsyncConnection[Any], batch: list[Execution], specs: Mapping[str, bytes]
+) -> None:
+    encoded = list(map(rows.encode, batch))
+    letters = {record.id: specs.get(record.id, record.spec) for record in batch if record.dead}
+    async with connection.transaction(), connection.cursor() as cursor:
+        async with cursor.copy(rows.COPY) as copy:
+            copy.set_types(rows.TYPES)
+            for row in encoded:
+                await copy.write_row(row)
+        if letters:
+            ids, packed = list(letters), [bytes(spec) for spec in letters.values()]
+            await cursor.execute(_BURY, (ids, packed))
+
+
+async def _unknown(connection: AsyncConnection[Any], batch: list[Execution]) -> list[Execution]:
+    """Return the records that have no row yet."""
+    cursor = await connection.execute(_KNOWN, ([record.id for record in batch],))
+    known = {key async for (key,) in cursor}
+    return [record for record in batch if UUID(record.id) not in known]

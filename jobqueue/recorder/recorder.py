@@ -1,0 +1,145 @@
+"""The recorder's loop."""
+
+import asyncio
+import logging
+import time
+from collections import defaultdict
+
+import msgspec
+
+from jobqueue.broker.calls import Calls, Recorded
+from jobqueue.broker.facts import queues
+from jobqueue.broker.journal import Entry, Journal
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain import executions
+from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable, HistoryUnavailable
+from jobqueue.domain.executions import Execution
+from jobqueue.domain.jobs import Spec
+from jobqueue.history.writer import HistoryWriter
+
+log = logging.getLogger("jobqueue.recorder")
+
+BATCH = 2000  # records of one queue in one transaction
+ADOPT_EVERY = 10.0  # seconds
+_spec = msgspec.msgpack.Decoder(Spec)
+
+
+class Recorder:
+    """Copies the journals of all queues until cancelled.
+
+    Args:
+        reading: For reading the journals; blocks.
+        lane: For everything else.
+        calls: Makes the calls.
+        writer: Writes to PostgreSQL.
+        recorder: Id of this recorder.
+        result_ttl: How long Redis keeps a result, in seconds, unless the job says.
+        bound: Size of a journal at which workers stop, in bytes.
+    """
+
+    def __init__(
+        self,
+        reading: Lane,
+        lane: Lane,
+        calls: Calls,
+        writer: HistoryWriter,
+        recorder: str,
+        result_ttl: float,
+        bound: int,
+    ) -> None:
+        self._journal = Journal(reading, calls.keys, recorder)
+        self._lane = lane
+        self._calls = calls
+        self._writer = writer
+        self._keep_ms = round(result_ttl * 1000)
+        self._bound = bound
+        self._adopted = time.monotonic()
+        self._queues: list[str] = []
+        self._mine = True  # whether records that were read before may wait
+        self.problem: str | None = None
+        self.recorded = 0
+
+    async def run(self) -> None:
+        """Record until cancelled.
+
+        Raises:
+            SchemaMismatch: The schema is not the one that this version needs.
+        """
+        pause = Pause()
+        try:
+            while True:
+                try:
+                    await self._round()
+                    pause.reset()
+                    self.problem = None
+                except (BrokerUnavailable, BrokerError, HistoryUnavailable) as error:
+                    self.problem = str(error)
+                    self._mine = True
+                    log.warning("recording failed", extra={"error": str(error)})
+                    await pause.wait()
+        finally:
+            await self._leave()
+
+    async def _round(self) -> None:
+        self._queues = await queues(self._lane, self._calls.keys.queues)
+        if not self._queues:
+            await asyncio.sleep(1)
+            return
+        if time.monotonic() - self._adopted > ADOPT_EVERY:
+            self._adopted = time.monotonic()
+            adopted = [await self._journal.adopt(queue, BATCH) for queue in self._queues]
+            self._mine = self._mine or any(adopted)
+        read = self._journal.mine if self._mine else self._journal.new
+        entries = await read(self._queues, BATCH)
+        if not entries:
+            self._mine = False
+        else:
+            await self._record(entries)
+
+    async def _record(self, entries: list[Entry]) -> None:
+        rows: list[tuple[Entry, Execution]] = []
+        bad: list[Entry] = []
+        done: defaultdict[str, list[Recorded]] = defaultdict(list)
+        for entry in entries:
+            try:
+                row = executions.unpack(entry.record)
+            except msgspec.MsgspecError:
+                bad.append(entry)
+                done[entry.queue].append(Recorded(entry.id, "", "", False, 0))
+                continue
+            rows.append((entry, row))
+            keep = self._keep(row)
+            done[entry.queue].append(Recorded(entry.id, row.job_id, row.id, row.final, keep))
+        refused = await self._write([row for _, row in rows])
+        bad += [entry for entry, row in rows if row.id in refused]
+        if bad:
+            log.error("records kept in journal:bad", extra={"count": len(bad)})
+            await self._journal.keep_bad(bad)
+        await self._lane.calls([self._calls.recorded(q, r, self._bound) for q, r in done.items()])
+        self.recorded += len(rows)
+
+    async def _write(self, rows: list[Execution]) -> set[str]:
+        """Write rows; return the ids of those that PostgreSQL could hold only as stubs."""
+        if not rows:
+            return set()
+        result = await self._writer.write(rows)
+        for refused in result.bad:
+            log.error(
+                "row refused",
+                extra={"job_id": refused.execution.job_id, "error": refused.problem},
+            )
+        return {refused.execution.id for refused in result.bad}
+
+    def _keep(self, row: Execution) -> int:
+        """Return how long Redis keeps what the job came to, in ms; 0 for a plain success."""
+        if row.result is None and not row.dead:
+            return 0
+        own = _spec.decode(row.spec).result_ttl_ms
+        return self._keep_ms if own is None else own
+
+    async def _leave(self) -> None:
+        try:
+            await self._journal.leave(self._queues)
+        except (BrokerUnavailable, BrokerError) as error:
+            log.debug("consumer not deleted", extra={"error": str(error)})

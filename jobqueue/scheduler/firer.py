@@ -1,0 +1,118 @@
+"""Enqueues the occurrences of schedules, each once, whoever tries.
+
+The watermark in Redis (the last occurrence fired) only moves forward, in the
+script that enqueues; a second scheduler is told "already". Of several occurrences
+that were missed while no scheduler ran, the last one fires.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+
+from jobqueue.broker.calls import Calls, NewJob
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.schedules import Schedule
+from jobqueue.scheduler.scheduled import Scheduled
+
+log = logging.getLogger("jobqueue.scheduler")
+
+LONGEST = 1.0  # seconds of sleep, so that a step of the clock costs no more
+_WINDOWS = [timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=60)]
+
+
+def latest(rule: Schedule, after: datetime, until: datetime) -> datetime | None:
+    """Return the last occurrence in (after, until], or None if there is none."""
+    for window in _WINDOWS:
+        # Backwards in growing steps: a rule that fires each second must not be
+        # walked through for all the days that no scheduler ran.
+        start = max(after, until - window)
+        found = _last(rule, start, until)
+        if found is not None or start == after:
+            return found
+    return _last(rule, after, until)
+
+
+def _last(rule: Schedule, after: datetime, until: datetime) -> datetime | None:
+    found = None
+    while (following := rule.next_after(found or after)) is not None and following <= until:
+        found = following
+    return found
+
+
+class Firer:
+    """Fires the schedules of an app.
+
+    Args:
+        lane: Used by nobody else.
+        calls: Makes the calls.
+        schedules: What to fire.
+    """
+
+    def __init__(self, lane: Lane, calls: Calls, schedules: Sequence[Scheduled]) -> None:
+        self._lane = lane
+        self._calls = calls
+        self._schedules = schedules
+        self._fired: dict[str, datetime] = {}
+        self.problem: str | None = None
+
+    async def run(self) -> None:
+        """Fire until cancelled."""
+        if not self._schedules:
+            return
+        pause = Pause()
+        while True:
+            try:
+                wait = await self._look()
+                pause.reset()
+                self.problem = None
+            except (BrokerUnavailable, BrokerError) as error:
+                self.problem = str(error)
+                self._fired.clear()
+                log.warning("firing failed", extra={"error": str(error)})
+                wait = pause.take()
+            await asyncio.sleep(min(LONGEST, wait))
+
+    async def _look(self) -> float:
+        """Fire what is due; return the seconds until something else is."""
+        now = await self._now()
+        wait = LONGEST
+        for each in self._schedules:
+            after = self._fired.get(each.name) or await self._watermark(each, now)
+            due = latest(each.rule, after, now)
+            if due is not None:
+                await self._fire(each, due)
+            following = each.rule.next_after(max(now, self._fired[each.name]))
+            if following is not None:
+                wait = min(wait, (following - now).total_seconds())
+        return max(0.0, wait)
+
+    async def _now(self) -> datetime:
+        seconds, micros = await self._lane.command("TIME")
+        return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
+
+    async def _watermark(self, each: Scheduled, now: datetime) -> datetime:
+        """Return the last occurrence fired; a new schedule begins now, never in the past."""
+        key = self._calls.keys.fired(each.queue)
+        await self._lane.command("SADD", self._calls.keys.queues, each.queue)
+        await self._lane.command("HSETNX", key, each.name, _ms(now))
+        stored = int(await self._lane.command("HGET", key, each.name))
+        self._fired[each.name] = datetime.fromtimestamp(stored / 1000, UTC)
+        return self._fired[each.name]
+
+    async def _fire(self, each: Scheduled, due: datetime) -> None:
+        stamp = due.isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
+        job = NewJob(f"{each.name}@{stamp}", int(each.priority), None, None, each.job)
+        call = self._calls.fire(each.queue, each.name, _ms(due), job, each.spec)
+        answer = await self._lane.call(call)
+        if answer == "fired":
+            log.info("schedule fired", extra={"schedule": each.name, "job_id": job.id})
+        if answer == "early":  # our rounding and Redis' clock differ by a moment
+            return
+        self._fired[each.name] = due
+
+
+def _ms(moment: datetime) -> int:
+    return round(moment.timestamp() * 1000)

@@ -1,0 +1,84 @@
+"""Makes delayed and retrying jobs ready when they are due.
+
+It sleeps until the next due time, at most a second, and sooner when a token says
+that an earlier one has come. The timer is the loop's: a blocking read can't end
+at a chosen millisecond.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+
+from jobqueue.broker.calls import Calls
+from jobqueue.broker.facts import queues
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+
+log = logging.getLogger("jobqueue.scheduler")
+
+BATCH = 500  # jobs in one call: about 5 ms of Redis
+LONGEST = 1.0  # seconds of sleep
+
+
+class Promoter:
+    """Promotes the due jobs of every queue.
+
+    Args:
+        lane: For promote; used by nobody else.
+        waiting: For the blocking read.
+        calls: Makes the calls.
+    """
+
+    def __init__(self, lane: Lane, waiting: Lane, calls: Calls) -> None:
+        self._lane = lane
+        self._waiting = waiting
+        self._calls = calls
+        self._token: asyncio.Task[None] | None = None
+        self.problem: str | None = None
+
+    async def run(self) -> None:
+        """Promote until cancelled."""
+        pause = Pause()
+        try:
+            while True:
+                try:
+                    names = await queues(self._lane, self._calls.keys.queues)
+                    wait = await self._promote(names)
+                    await self._sleep(names, wait)
+                    pause.reset()
+                    self.problem = None
+                except (BrokerUnavailable, BrokerError) as error:
+                    self.problem = str(error)
+                    log.warning("promotion failed", extra={"error": str(error)})
+                    await asyncio.sleep(min(LONGEST, pause.take()))
+        finally:
+            if self._token is not None:
+                self._token.cancel()
+
+    async def _promote(self, names: Sequence[str]) -> float:
+        """Promote what is due; return the seconds until the next job is."""
+        wait, behind = LONGEST, list(names)
+        while behind:
+            answers = await self._lane.calls([self._calls.promote(q, BATCH) for q in behind])
+            for answer in answers:
+                if answer.next_ms is not None:
+                    wait = min(wait, (answer.next_ms - answer.now_ms) / 1000)
+            full = zip(behind, answers, strict=True)
+            behind = [queue for queue, answer in full if answer.count == BATCH]
+        return max(0.0, wait)
+
+    async def _sleep(self, names: Sequence[str], wait: float) -> None:
+        if not names:
+            await asyncio.sleep(wait)
+            return
+        if self._token is None:
+            self._token = asyncio.create_task(self._read(names))
+        await asyncio.wait({self._token}, timeout=wait)
+        if self._token.done():
+            token, self._token = self._token, None
+            token.result()
+
+    async def _read(self, names: Sequence[str]) -> None:
+        keys = [self._calls.keys.wake_due(queue) for queue in names]
+        await self._waiting.command("BLPOP", *keys, LONGEST, wait=LONGEST)

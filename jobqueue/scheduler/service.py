@@ -1,0 +1,103 @@
+"""Runs the components of a scheduler, or of a lone recorder, until it is stopped."""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+from jobqueue.broker.beats import beat, service_id
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.errors import SchemaMismatch
+
+log = logging.getLogger("jobqueue.scheduler")
+
+
+class Component(Protocol):
+    """One duty; ``problem`` says in words why it can't be done now."""
+
+    problem: str | None
+
+    async def run(self) -> None:
+        """Do the duty until cancelled."""
+
+
+class Service:
+    """A process without jobs of its own.
+
+    Args:
+        role: ``scheduler`` or ``recorder``.
+        keys: Names of the installation's keys.
+        lanes: Every lane of the components; the first one carries the presence.
+        components: What to run.
+        lone: Whether a wrong schema ends the service, since it has nothing else to do.
+    """
+
+    def __init__(
+        self,
+        role: str,
+        keys: Keys,
+        lanes: Sequence[Lane],
+        components: Sequence[Component],
+        *,
+        lone: bool = False,
+    ) -> None:
+        self.id = service_id()
+        self._role = role
+        self._keys = keys
+        self._lanes = lanes
+        self._components = components
+        self._lone = lone
+        self._stopping = asyncio.Event()
+        self._stopped = asyncio.Event()
+
+    async def run(self) -> None:
+        """Run until stopped.
+
+        Raises:
+            SchemaMismatch: The service is a lone recorder and the schema is wrong.
+        """
+        log.info(f"{self._role} started", extra={"service": self.id})
+        presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
+        tasks = [asyncio.create_task(presence), asyncio.create_task(self._stopping.wait())]
+        tasks += [asyncio.create_task(self._run(each)) for each in self._components]
+        stopping, working = tasks[1], tasks[2:]
+        try:
+            pending = {stopping, *working}
+            while stopping in pending:
+                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
+                for task in done:
+                    task.result()
+        finally:
+            for task in tasks:
+                task.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+            for lane in self._lanes:
+                await lane.close()
+            self._stopped.set()
+            log.info(f"{self._role} stopped", extra={"service": self.id})
+
+    async def _run(self, component: Component) -> None:
+        try:
+            await component.run()
+        except SchemaMismatch as error:
+            component.problem = str(error)
+            log.error("recorder stopped", extra={"error": str(error)})
+            if self._lone:
+                raise
+
+    def stop(self) -> None:
+        """Stop soon; everything a component does is atomic or repeated by another."""
+        self._stopping.set()
+
+    async def wait(self) -> None:
+        """Wait until the service has stopped."""
+        await self._stopped.wait()
+
+    @property
+    def problems(self) -> list[str]:
+        """What can't be done now, and why."""
+        return [each.problem for each in self._components if each.problem]
+
+    def _describe(self) -> dict[str, Any]:
+        return {"problems": self.problems}

@@ -1,0 +1,50 @@
+"""Keeps the partitions of the history: makes those of the coming months, drops expired ones."""
+
+import asyncio
+import logging
+from datetime import timedelta
+
+from jobqueue.domain.errors import HistoryUnavailable, SchemaMismatch
+from jobqueue.history import engine, partitions
+
+log = logging.getLogger("jobqueue.scheduler")
+
+EVERY = 3600.0  # seconds
+AGAIN = 30.0  # seconds after a failure
+
+
+class Upkeep:
+    """Looks after the partitions once an hour.
+
+    Args:
+        database_url: Where PostgreSQL is.
+        retention: How long executions are kept.
+    """
+
+    def __init__(self, database_url: str, retention: timedelta) -> None:
+        self._url = database_url
+        self._retention = retention
+        self.problem: str | None = None
+
+    async def run(self) -> None:
+        """Look after the partitions until cancelled."""
+        while True:
+            try:
+                await self._once()
+                self.problem = None
+                wait = EVERY
+            except (HistoryUnavailable, SchemaMismatch) as error:
+                self.problem = str(error)
+                log.warning("partition upkeep failed", extra={"error": str(error)})
+                wait = AGAIN
+            await asyncio.sleep(wait)
+
+    async def _once(self) -> None:
+        connection = await engine.connect(self._url, "scheduler")
+        try:
+            made = await partitions.ensure(connection)
+            dropped = await partitions.drop_expired(connection, self._retention)
+        finally:
+            await connection.close()
+        if made or dropped:
+            log.info("partitions changed", extra={"made": made, "dropped": dropped})

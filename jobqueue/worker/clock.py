@@ -1,0 +1,8 @@
+"""Monotonic time in µs, and how it maps to the Redis clock."""
+
+import time
+
+
+def monotonic_us() -> int:
+    """Return this process's monotonic time in µs."""
+    return time.monotonic_ns() // 1000

@@ -1,0 +1,185 @@
+"""Runs one handler and says what it came to. No I/O but the handler's own."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, Protocol
+
+import msgspec
+
+from jobqueue.domain import codec, context
+from jobqueue.domain.arguments import Mismatch as ArgumentsMismatch
+from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.errors import Permanent, RetryAfter, Snooze
+from jobqueue.domain.handlers import Handler, Kind
+from jobqueue.domain.jobs import Spec
+from jobqueue.domain.outcomes import (
+    Failed,
+    Failure,
+    Mismatch,
+    Outcome,
+    Released,
+    Snoozed,
+    Succeeded,
+    TimedOut,
+    Unknown,
+)
+from jobqueue.worker.clock import monotonic_us
+from jobqueue.worker.failures import failure
+from jobqueue.worker.held import Held
+from jobqueue.worker.threads import Threads
+
+log = logging.getLogger("jobqueue.worker")
+
+_spec = msgspec.msgpack.Decoder(Spec)
+
+
+class Children(Protocol):
+    """Runs a process handler in a child; cancelling it kills the child."""
+
+    async def run(self, handler: Handler, arguments: bytes, job: CurrentJob) -> Outcome:
+        """Return what the handler came to."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """Defaults and sizes that every attempt is held to; seconds and bytes."""
+
+    timeout: float | None
+    result: int
+    traceback: int
+
+
+class Executor:
+    """Turns a delivery into an outcome.
+
+    Args:
+        limits: Default timeout and sizes.
+        threads: Where plain functions run.
+        children: Where ``process=True`` handlers run.
+    """
+
+    def __init__(self, limits: Limits, threads: Threads, children: Children) -> None:
+        self._limits = limits
+        self._threads = threads
+        self._children = children
+
+    async def run(self, held: Held) -> Outcome:
+        """Run the handler of ``held`` and return its outcome; never raises."""
+        handler = held.handler
+        if handler is None:
+            return Unknown(held.delivery.delivery - 1)
+        try:
+            spec = held.spec = _spec.decode(held.delivery.spec)
+            args, kwargs = handler.parameters.decode(spec.arguments)
+        except (ArgumentsMismatch, msgspec.MsgspecError) as error:
+            return Mismatch(Failure("jobqueue.Mismatch", codec.storable(str(error), 4096)))
+        timeout = self._timeout(spec, handler)
+        job = _current(held)
+        held.started_us = monotonic_us()
+        match handler.kind:
+            case Kind.ASYNC:
+                context.running.set(job)
+                outcome = await self._guard(handler.function(*args, **kwargs), timeout, held)
+            case Kind.THREAD:
+                outcome = await self._thread(partial(handler.function, *args, **kwargs), timeout, job, held)
+            case Kind.PROCESS:
+                outcome = await self._child(handler, spec, timeout, job, held)
+        held.ended_us = monotonic_us()
+        return outcome
+
+    def _timeout(self, spec: Spec, handler: Handler) -> float | None:
+        if spec.timeout_ms is not None:
+            return spec.timeout_ms / 1000
+        return handler.timeout if handler.timeout is not None else self._limits.timeout
+
+    async def _guard(self, call: Awaitable[Any], timeout: float | None, held: Held) -> Outcome:
+        try:
+            if timeout is None:
+                return self._succeeded(await call)
+            async with asyncio.timeout(timeout) as limit:
+                value = await call
+            # A handler may swallow its cancellation and return: it was too late all the same.
+            return self._late(timeout, None) if limit.expired() else self._succeeded(value)
+        except asyncio.CancelledError as error:
+            return Released() if held.released or held.lost else self._failed(error)
+        except BaseException as error:  # noqa: BLE001 - SystemExit ends an attempt, not the worker
+            if timeout is not None and limit.expired():
+                return self._late(timeout, error)
+            return self._failed(error)
+
+    async def _thread(
+        self, call: Callable[[], Any], timeout: float | None, job: CurrentJob, held: Held
+    ) -> Outcome:
+        scope = contextvars.copy_context()
+        scope.run(context.running.set, job)
+        future = self._threads.run(call, scope)
+        late = False
+        try:
+            if timeout is not None:
+                # A thread can't be stopped: a timeout is settled when it really returns, so
+                # that its slot, lock and lease are held as long as it works.
+                done, _ = await asyncio.wait({future}, timeout=timeout)
+                late = not done
+            if late:
+                log.warning("thread runs past its timeout", extra={"job_id": job.id, "job": job.name})
+            value, error = await future
+        except asyncio.CancelledError:
+            return Released() if held.released or held.lost else self._failed(asyncio.CancelledError())
+        if late and timeout is not None:
+            return self._late(timeout, error)
+        return self._failed(error) if error is not None else self._succeeded(value)
+
+    async def _child(
+        self, handler: Handler, spec: Spec, timeout: float | None, job: CurrentJob, held: Held
+    ) -> Outcome:
+        try:
+            async with asyncio.timeout(timeout):
+                return await self._children.run(handler, spec.arguments, job)
+        except TimeoutError as error:
+            return self._late(timeout or 0, error)
+        except asyncio.CancelledError as error:
+            return Released() if held.released or held.lost else self._failed(error)
+
+    def _succeeded(self, value: Any) -> Outcome:
+        if value is None:
+            return Succeeded()
+        try:
+            raw = codec.encode(value)
+        except codec.NotJson as error:
+            return Failed(Failure("jobqueue.ResultNotJson", str(error)), permanent="result_not_json")
+        if len(raw) > self._limits.result:
+            text = f"{len(raw)} bytes, above the limit of {self._limits.result} (JOBQUEUE_MAX_RESULT)"
+            return Failed(Failure("jobqueue.ResultTooLarge", text), permanent="result_too_large")
+        return Succeeded(raw)
+
+    def _late(self, timeout: float, error: BaseException | None) -> Outcome:
+        trace = failure(error, self._limits.traceback, skip=1).traceback if error else ""
+        return TimedOut(Failure("TimeoutError", f"ran longer than its timeout of {timeout:g} s", trace))
+
+    def _failed(self, error: BaseException) -> Outcome:
+        if isinstance(error, Snooze):
+            return Snoozed(error.delay.total_seconds())
+        text = failure(error, self._limits.traceback, skip=1)
+        if isinstance(error, Permanent):
+            return Failed(text, error, permanent="permanent")
+        delay = error.delay.total_seconds() if isinstance(error, RetryAfter) else None
+        return Failed(text, error, delay)
+
+
+def _current(held: Held) -> CurrentJob:
+    d = held.delivery
+    return CurrentJob(
+        id=d.id,
+        name=d.name,
+        queue=held.queue,
+        attempt=d.attempts + 1,
+        delivery=d.delivery,
+        run=d.run,
+        enqueued_at=datetime.fromtimestamp(d.enqueued_ms / 1000, UTC),
+        fence=d.fence,
+    )

@@ -1,0 +1,108 @@
+"""Renews leases and says that the worker lives, from a thread of its own.
+
+The event loop may be blocked by a handler for longer than a lease; this thread
+goes on as long as the main thread lives.
+"""
+
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from jobqueue.broker import presence
+from jobqueue.broker.calls import Calls
+from jobqueue.broker.lanes import Server, SyncLane
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.backoff import Pause
+
+log = logging.getLogger("jobqueue.worker")
+
+ROLE = "worker"
+
+
+class Heartbeat:
+    """Beats every third of a lease.
+
+    Args:
+        server: Where Redis is.
+        calls: Makes the calls.
+        worker: Id of the worker.
+        lease: Life of a lease, in seconds.
+        owned: Deliveries that the worker owns, by queue; read from this thread.
+        describe: Returns the fields that tell people about the worker.
+        doubt: Called with a queue whose leases or counts don't fit.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        calls: Calls,
+        worker: str,
+        lease: float,
+        owned: Mapping[str, int],
+        describe: Callable[[], dict[str, Any]],
+        doubt: Callable[[str], None],
+    ) -> None:
+        # An answer later than a sixth of a lease is worth less than a new connection.
+        self._lane: SyncLane = server.sync_lane(timeout=lease / 6)
+        self._calls = calls
+        self._worker = worker
+        self._lease = lease
+        self._owned = owned
+        self._describe = describe
+        self._doubt = doubt
+        self._mismatched: set[str] = set()
+        self._stopped = threading.Event()
+        self._thread = threading.Thread(target=self._run, name="jobqueue-heartbeat", daemon=True)
+
+    def start(self) -> None:
+        """Begin to beat."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """Beat no more and take the presence away."""
+        self._stopped.set()
+        self._thread.join(timeout=self._lease)
+
+    def _run(self) -> None:
+        pause, main, wait = Pause(), threading.main_thread(), 0.0
+        while not self._stopped.wait(wait) and main.is_alive():
+            try:
+                self._beat()
+                pause.reset()
+                wait = self._lease / 3
+            except (BrokerUnavailable, BrokerError) as error:
+                log.warning("heartbeat failed", extra={"error": str(error)})
+                for queue in list(self._owned):
+                    self._doubt(queue)
+                wait = min(pause.take(), self._lease / 6)
+        self._leave()
+
+    def _beat(self) -> None:
+        lease_ms = round(self._lease * 1000)
+        for queue, owned in list(self._owned.items()):
+            if owned:
+                self._compare(queue, self._lane.call(self._calls.renew(queue, self._worker, lease_ms)))
+        for command in presence.beat(self._calls.keys, ROLE, self._worker, self._describe(), lease_ms * 2):
+            self._lane.command(*command)
+
+    def _compare(self, queue: str, found: int) -> None:
+        """Doubt a queue whose lease is gone, or whose counts differ twice running.
+
+        Once means nothing: a fetch or a finish may be under way.
+        """
+        if found == self._owned[queue]:
+            self._mismatched.discard(queue)
+        elif found < 0 or queue in self._mismatched:
+            self._mismatched.discard(queue)
+            self._doubt(queue)
+        else:
+            self._mismatched.add(queue)
+
+    def _leave(self) -> None:
+        try:
+            for command in presence.leave(self._calls.keys, ROLE, self._worker):
+                self._lane.command(*command)
+        except (BrokerUnavailable, BrokerError) as error:
+            log.debug("presence not removed", extra={"error": str(error)})
+        self._lane.close()

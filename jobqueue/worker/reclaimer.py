@@ -1,0 +1,110 @@
+"""Takes back what dead workers held.
+
+It looks twice. A lease that was not renewed for two thirds of its life is
+suspect; it is taken when a third of a life later, by this process's own clock
+and with Redis having answered in between, its expiry is still the same. A stall
+of Redis or a step of its clock therefore takes nothing from a worker that lives.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import monotonic
+
+from jobqueue.broker.calls import Calls
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+
+log = logging.getLogger("jobqueue.worker")
+
+BATCH = 100  # deliveries in one call
+SOON = 0.05  # seconds to let a boundary pass
+
+
+@dataclass(frozen=True, slots=True)
+class _Suspect:
+    expiry: int
+    seen: float
+
+
+class Reclaimer:
+    """Sweeps the leases of some queues.
+
+    Args:
+        lane: Used by nobody else.
+        calls: Makes the calls.
+        queues: Queues to sweep.
+        lease: Life of a lease, in seconds.
+        budget: Crashes that end a job.
+    """
+
+    def __init__(
+        self, lane: Lane, calls: Calls, queues: Sequence[str], lease: float, budget: int
+    ) -> None:
+        self._lane = lane
+        self._calls = calls
+        self._queues = queues
+        self._lease = lease
+        self._budget = budget
+        self._suspects: dict[tuple[str, str], _Suspect] = {}
+
+    async def run(self) -> None:
+        """Sweep until cancelled."""
+        while True:
+            try:
+                wait = await self.sweep()
+            except (BrokerUnavailable, BrokerError) as error:
+                log.warning("sweep failed", extra={"error": str(error)})
+                wait = self._lease / 3
+            await asyncio.sleep(wait)
+
+    async def sweep(self) -> float:
+        """Look at every lease once; return the seconds until something can happen."""
+        commands = [("ZRANGE", self._calls.keys.leases(q), 0, -1, "WITHSCORES") for q in self._queues]
+        [time, *found] = await self._lane.commands([("TIME",), *commands])
+        now = int(time[0]) * 1000 + int(time[1]) // 1000
+        leases = {
+            (queue, worker.decode()): int(expiry)
+            for queue, rows in zip(self._queues, found, strict=True)
+            for worker, expiry in rows
+        }
+        self._suspects = {k: s for k, s in self._suspects.items() if leases.get(k) == s.expiry}
+        # A lease that begins after this look can't be suspect before two thirds of its life.
+        waits = [self._lease * 2 / 3]
+        for key, expiry in leases.items():
+            waits.append(await self._look(key, expiry, (expiry - now) / 1000))
+        return max(min(waits), 0) + SOON
+
+    async def _look(self, key: tuple[str, str], expiry: int, left: float) -> float:
+        third = self._lease / 3
+        suspect = self._suspects.get(key)
+        if suspect is None:
+            if left > third:
+                return left - third
+            suspect = self._suspects[key] = _Suspect(expiry, monotonic())
+        wait = max(suspect.seen + third - monotonic(), left)
+        if wait > 0:
+            return wait
+        await self._take(key, expiry)
+        return 0
+
+    async def _take(self, key: tuple[str, str], expiry: int) -> None:
+        queue, worker = key
+        more = True
+        while more:
+            taken = await self._lane.call(
+                self._calls.reclaim(queue, worker, expiry, BATCH, self._budget)
+            )
+            more = taken.more
+            if taken.returned or taken.ended:
+                log.warning(
+                    "worker lost",
+                    extra={
+                        "lost_worker": worker,
+                        "queue": queue,
+                        "returned": taken.returned,
+                        "dead": taken.ended,
+                    },
+                )
+        del self._suspects[key]

@@ -1,0 +1,142 @@
+"""Turns an outcome into what is written: the job's next state and its row."""
+
+import logging
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker.calls import Return, Settlement
+from jobqueue.domain import executions
+from jobqueue.domain.executions import Execution
+from jobqueue.domain.jobs import State
+from jobqueue.domain.outcomes import Decision, Failure, Outcome, Succeeded, decide
+from jobqueue.domain.retry import Retry
+from jobqueue.worker.clock import monotonic_us
+from jobqueue.worker.held import Held
+
+log = logging.getLogger("jobqueue.worker")
+
+_json = msgspec.json.Encoder()
+
+
+@dataclass(frozen=True, slots=True)
+class Written:
+    """One outcome on its way to Redis; ``record`` is empty when it leaves no row."""
+
+    held: Held
+    decision: Decision
+    settlement: Settlement | Return
+    record: bytes
+
+
+class Scribe:
+    """Writes settlements and journal records for one worker.
+
+    Args:
+        worker: Id of the worker.
+        code_version: Version of the application's code; may be empty.
+        retry: Policy of handlers that have none of their own.
+    """
+
+    def __init__(self, worker: str, code_version: str, retry: Retry) -> None:
+        self._worker = worker
+        self._code_version = code_version
+        self._retry = retry
+
+    def write(self, held: Held, outcome: Outcome) -> Written:
+        """Return what to write for an outcome."""
+        delivery = held.delivery
+        decision = self._decide(held, outcome)
+        # A delivery whose handler had not started leaves a row only if it ended the job.
+        row = decision.outcome and (held.started_us or decision.final)
+        record = self._record(held, decision, outcome) if row else b""
+        if decision.state is State.READY:
+            return Written(held, decision, _return(held), record)
+        failure = getattr(outcome, "failure", None)
+        delay_ms = None if decision.delay is None else round(decision.delay * 1000)
+        fields: list[str | int] = []
+        payload = ""
+        if decision.state is State.RETRYING:
+            fields = ["attempts", delivery.attempts + 1, "delay", delay_ms or 0]
+        elif isinstance(outcome, Succeeded) and outcome.result is not None:
+            payload = outcome.result.decode()
+            fields = ["result", payload]
+        elif failure is not None and decision.final:
+            payload = _json.encode(failure).decode()
+            fields = ["error", payload]
+        settlement = Settlement(
+            delivery.id,
+            delivery.token,
+            delivery.stream,
+            delivery.entry,
+            delivery.name,
+            decision.state.value,
+            delay_ms,
+            fields,
+            payload,
+        )
+        return Written(held, decision, settlement, record)
+
+    def _decide(self, held: Held, outcome: Outcome) -> Decision:
+        delivery, handler = held.delivery, held.handler
+        policy = handler.retry if handler and handler.retry else self._retry
+        if held.spec.retry is not None:
+            policy = Retry.from_spec(held.spec.retry)
+        attempt, previous = delivery.attempts + 1, delivery.delay_ms / 1000
+        try:
+            return decide(outcome, attempt, previous, policy, job=held.delivery)
+        except Exception:  # an own backoff function is the user's code
+            log.exception("backoff function failed", extra=fields_of(held))
+            plain = Retry(policy.retries, cap=timedelta(seconds=policy.cap))
+            return decide(outcome, attempt, previous, plain)
+
+    def _record(self, held: Held, decision: Decision, outcome: Outcome) -> bytes:
+        d = held.delivery
+        failure: Failure | None = getattr(outcome, "failure", None)
+        started = held.started_us + held.clock_us if held.started_us else 0
+        ended = (held.ended_us or monotonic_us()) + held.clock_us
+        retry_ms = None
+        if decision.delay is not None:
+            retry_ms = ended // 1000 + round(decision.delay * 1000)
+        return executions.pack(
+            Execution(
+                executions.VERSION,
+                d.token,
+                d.id,
+                d.run,
+                d.attempts + 1 if started else 0,
+                d.delivery,
+                decision.final,
+                decision.outcome,
+                held.queue,
+                d.name,
+                d.priority,
+                self._worker,
+                self._code_version,
+                d.enqueued_ms,
+                d.ready_ms,
+                started,
+                ended,
+                d.spec,
+                decision.reason,
+                outcome.result if isinstance(outcome, Succeeded) else None,
+                failure.type if failure else None,
+                failure.message if failure else None,
+                failure.traceback or None if failure else None,
+                retry_ms,
+                d.crashes,
+            )
+        )
+
+
+def _return(held: Held) -> Return:
+    d = held.delivery
+    return Return(d.id, d.token, d.stream, d.entry)
+
+
+def fields_of(held: Held) -> dict[str, Any]:
+    """Return the fields that every log line about a delivery carries."""
+    d = held.delivery
+    return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": held.queue}

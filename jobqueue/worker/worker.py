@@ -1,0 +1,216 @@
+"""Wires the components of one worker and runs them until it is stopped."""
+
+import asyncio
+import contextlib
+import logging
+import os
+import socket
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from jobqueue.broker.beats import service_id
+from jobqueue.broker.calls import Calls, Delivery, FetchLimits
+from jobqueue.broker.lanes import Server
+from jobqueue.domain.handlers import Registry
+from jobqueue.domain.retry import Retry
+from jobqueue.worker.executor import Children, Executor, Limits
+from jobqueue.worker.fetcher import Fetcher
+from jobqueue.worker.heartbeat import Heartbeat
+from jobqueue.worker.held import Held, Pool
+from jobqueue.worker.reclaimer import Reclaimer
+from jobqueue.worker.settlements import Scribe, fields_of
+from jobqueue.worker.settler import Settler
+from jobqueue.worker.threads import Threads
+from jobqueue.domain.outcomes import Outcome, Released, Unknown
+
+log = logging.getLogger("jobqueue.worker")
+
+CLEANUP = 1.0  # seconds that a cancelled handler gets for its own clean-up
+FLUSH = 5.0  # seconds to write the last outcomes when Redis does not answer
+UNKNOWN_EVERY = 60.0  # seconds between two log lines about one unknown name
+
+
+@dataclass(frozen=True)
+class WorkerOptions:
+    """What a worker is told; seconds and bytes."""
+
+    queues: Sequence[str]
+    concurrency: int
+    threads: int
+    grace: float
+    lease: float
+    crash_budget: int
+    journal_bytes: int
+    retry: Retry
+    limits: Limits
+    code_version: str
+
+
+class Worker:
+    """Runs jobs of some queues until :meth:`stop`.
+
+    Args:
+        server: Where Redis is.
+        calls: Makes the calls.
+        registry: Handlers by name.
+        children: Runs process handlers.
+        options: What it is told.
+    """
+
+    def __init__(
+        self,
+        server: Server,
+        calls: Calls,
+        registry: Registry,
+        children: Children,
+        options: WorkerOptions,
+    ) -> None:
+        self.id = service_id()
+        self._options = options
+        self._registry = registry
+        self._loop = asyncio.get_running_loop()
+        self._pool = Pool(options.concurrency)
+        self._threads = Threads(options.threads, self._loop)
+        self._executor = Executor(options.limits, self._threads, children)
+        self._scribe = Scribe(self.id, options.code_version, options.retry)
+        self._lanes = [server.lane() for _ in range(4)]
+        fetching, waiting, settling, sweeping = self._lanes
+        self._settler = Settler(settling, calls, self.id, self._pool)
+        limits = FetchLimits(
+            round(options.lease * 1000), options.journal_bytes, options.crash_budget
+        )
+        self._fetcher = Fetcher(
+            fetching, waiting, calls, self.id, options.queues, limits, self._pool, self._start
+        )
+        self._reclaimer = Reclaimer(
+            sweeping, calls, options.queues, options.lease, options.crash_budget
+        )
+        self._heartbeat = Heartbeat(
+            server, calls, self.id, options.lease, self._pool.counts, self._presence, self._doubt
+        )
+        self._unknown: dict[str, float] = {}
+        self._grace = options.grace
+        self._hurry = asyncio.Event()
+        self._stopped = asyncio.Event()
+        self._done = 0
+        self._last_lives_at = options.crash_budget - 1
+
+    async def run(self) -> None:
+        """Run until stopped, then hand back what is left within the grace."""
+        log.info("worker started", extra={"worker": self.id, "queues": list(self._options.queues)})
+        self._heartbeat.start()
+        background = [
+            asyncio.create_task(self._settler.run()),
+            asyncio.create_task(self._reclaimer.run()),
+        ]
+        try:
+            await self._fetcher.run()
+            await self._drain()
+        finally:
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            self._threads.close()
+            await asyncio.to_thread(self._heartbeat.stop)
+            for lane in self._lanes:
+                await lane.close()
+            self._stopped.set()
+            log.info("worker stopped", extra={"worker": self.id, "jobs": self._done})
+
+    async def wait(self) -> None:
+        """Wait until the worker has stopped."""
+        await self._stopped.wait()
+
+    def quiet(self) -> None:
+        """Fetch no more; running jobs go on and the process stays."""
+        self._fetcher.quiet()
+        log.info("worker quiet", extra={"worker": self.id})
+
+    def stop(self, *, now: bool = False) -> None:
+        """Stop: running jobs get the grace; with ``now``, or called twice, they get none."""
+        if now or self._fetcher.stopping:
+            self._hurry.set()
+        self._fetcher.stop()
+
+    async def _drain(self) -> None:
+        waits = {asyncio.create_task(self._pool.idle()), asyncio.create_task(self._hurry.wait())}
+        await asyncio.wait(waits, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
+        for task in waits:
+            task.cancel()
+        for held in self._pool:
+            if held.task and not held.ended_us:
+                held.released = True
+                held.task.cancel()
+        tasks = {held.task for held in self._pool if held.task}
+        if tasks:
+            await asyncio.wait(tasks, timeout=CLEANUP)
+        for held in self._pool:
+            if held.task and not held.task.done():
+                # A handler that ignores its cancellation: its outcome is worthless from here on.
+                self._settler.add(self._scribe.write(held, Released()))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settler.flush(), FLUSH)
+
+    def _start(self, queue: str, delivery: Delivery, clock_us: int) -> None:
+        handler = self._registry.get(delivery.name)
+        last_life = 0 < self._last_lives_at <= delivery.crashes
+        held = Held(queue, delivery, handler, clock_us, last_life)
+        self._pool.take(held)
+        held.task = self._loop.create_task(self._run(held))
+
+    async def _run(self, held: Held) -> None:
+        try:
+            outcome = await self._executor.run(held)
+        except asyncio.CancelledError:
+            outcome = Released()
+        finally:
+            self._pool.ended(held)
+        if held.lost:
+            self._pool.settled(held)
+            log.warning("lease lost", extra=fields_of(held))
+            return
+        self._done += 1
+        if isinstance(outcome, Unknown):
+            self._report_unknown(held)
+        self._report(held, outcome)
+        self._settler.add(self._scribe.write(held, outcome))
+
+    def _report(self, held: Held, outcome: Outcome) -> None:
+        failure = getattr(outcome, "failure", None)
+        if failure is not None:
+            log.warning(
+                "job failed",
+                extra=fields_of(held) | {"error": f"{failure.type}: {failure.message}"},
+            )
+        elif log.isEnabledFor(logging.DEBUG):
+            log.debug("job ended", extra=fields_of(held) | {"outcome": type(outcome).__name__})
+
+    def _report_unknown(self, held: Held) -> None:
+        name, now = held.delivery.name, self._loop.time()
+        if now - self._unknown.get(name, -UNKNOWN_EVERY) >= UNKNOWN_EVERY:
+            self._unknown[name] = now
+            log.error(
+                "no handler for this job; it waits for a worker that has one",
+                extra=fields_of(held) | {"known": sorted(self._registry)},
+            )
+
+    def _doubt(self, queue: str) -> None:
+        """Take the heartbeat's doubt to the loop's thread."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._fetcher.doubt, queue)
+
+    def _presence(self) -> dict[str, Any]:
+        return {
+            "host": socket.gethostname(),
+            "pid": os.getpid(),
+            "queues": ",".join(self._options.queues),
+            "concurrency": self._options.concurrency,
+            "running": self._pool.running,
+            "done": self._done,
+            "names": ",".join(self._registry),
+            "problem": self._fetcher.problem or "",
+            "threads": threading.active_count(),
+        }
+
