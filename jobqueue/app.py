@@ -187,7 +187,9 @@ class JobQueue:
     ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
         def declare(job: "Job[[], Any, Any]") -> "Job[[], Any, Any]":
             if not isinstance(job, Job):
-                raise ConfigurationError("a schedule needs a declared job: write it above @app.job()")
+                raise ConfigurationError(
+                    "a schedule needs a declared job: write it above @app.job()"
+                )
             label = name or job.name
             if label in self._schedules:
                 raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
@@ -296,7 +298,10 @@ class JobQueue:
         return self
 
     async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         await self.close()
 
@@ -304,6 +309,9 @@ class JobQueue:
         return self
 
     def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, tb: TracebackType | None
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        tb: TracebackType | None,
     ) -> None:
         self.close_sync()

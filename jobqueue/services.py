@@ -1,12 +1,11 @@
 """Makes everything that talks to a server, from the settings of one app."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from typing import Any, Protocol, TypeVar
-
-import asyncio
 
 from jobqueue.broker.beats import service_id
 from jobqueue.broker.calls import Calls, Watched
@@ -82,12 +81,12 @@ class Services:
         """Return a client."""
         return Client(self.server, self.calls, self._settings.enqueue_timeout, self._archived)
 
-    async def _archived(self, job_id: str) -> Watched | None:
+    async def _archived(self, queue: str, job_id: str) -> Watched | None:
         if self._settings.database_url is None:
             return None
-        from jobqueue.history import queries
+        from jobqueue.client.archive import ended  # producers without a history need no SQLAlchemy
 
-        return await queries.ended(self._settings.database_url, job_id)
+        return await ended(self._settings.database_url, queue, job_id)
 
     async def facts(self) -> Facts:
         """Return what the server is; wait up to ten seconds for it.
@@ -156,7 +155,7 @@ class Services:
         facts = await self.facts()
         self._warn(facts)
         lanes = [self.server.lane() for _ in range(4)]
-        presence, promoting, waiting, firing = lanes
+        _presence, promoting, waiting, firing = lanes
         firer = Firer(firing, self.calls, [self._scheduled(name) for name in self._schedules])
         components: list[Component] = [Promoter(promoting, waiting, self.calls), firer]
         if self._settings.database_url is None:

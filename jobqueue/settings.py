@@ -27,13 +27,13 @@ from typing import Any, Literal, NamedTuple, TypeVar
 from jobqueue.domain import kinds, urls
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.kinds import Kind
+from jobqueue.domain.retry import MOST_RETRIES
 from jobqueue.domain.suggest import nearest
 
 T = TypeVar("T")
 
 PREFIX = "JOBQUEUE_"
 DAY = 86_400.0
-MOST_RETRIES = 1_000_000_000
 # The answer to an enqueue is kept for an hour, less a margin: repeating the call
 # after that could make a second job.
 LONGEST_ENQUEUE = 3_300.0

@@ -210,9 +210,7 @@ class Calls:
     def __init__(self, keys: Keys) -> None:
         self.keys = keys
 
-    def _call(
-        self, name: str, queue: str, parse: Callable[[object], T], *args: Value
-    ) -> Call[T]:
+    def _call(self, name: str, queue: str, parse: Callable[[object], T], *args: Value) -> Call[T]:
         return Call(script(name), self.keys.base(queue), args, parse)
 
     def enqueue(
@@ -235,9 +233,7 @@ class Calls:
         self, queue: str, worker: str, number: int, lease_ms: int, limit: int
     ) -> Call[Fetched]:
         """Ask for everything that the worker owns."""
-        return self._call(
-            "recover", queue, self._fetched, worker, number, lease_ms, limit, seed()
-        )
+        return self._call("recover", queue, self._fetched, worker, number, lease_ms, limit, seed())
 
     @staticmethod
     def _fetched(reply: object) -> Fetched:
@@ -292,8 +288,12 @@ class Calls:
 
     def watch(self, queue: str, job_id: str, inbox: str) -> Call[Watched]:
         """Ask what a job came to, or leave the address of an inbox."""
-        return self._call("watch", queue, lambda reply: watched.decode(_bytes(reply)), job_id, inbox)
+        return self._call(
+            "watch", queue, lambda reply: watched.decode(_bytes(reply)), job_id, inbox
+        )
 
     def redrive(self, queue: str, letter: str, run: int, job: NewJob, spec: bytes) -> Call[str]:
         """Put a dead letter back as run ``run``: ``redriven`` or ``conflict``."""
-        return self._call("redrive", queue, _text, letter, job.id, run, job.priority, job.name, spec)
+        return self._call(
+            "redrive", queue, _text, letter, job.id, run, job.priority, job.name, spec
+        )

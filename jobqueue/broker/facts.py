@@ -85,5 +85,3 @@ def _fields(reply: bytes | str) -> dict[str, str]:
 async def queues(lane: Lane, key: str) -> list[str]:
     """Return every queue that has ever had a job; ``key`` names the set of them."""
     return sorted(name.decode() for name in await lane.command("SMEMBERS", key))
-
-

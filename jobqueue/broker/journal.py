@@ -45,7 +45,9 @@ class Journal:
         """Return what was read before and not recorded, at most ``count`` of each queue."""
         return await self._read(queues, count, "0", 0)
 
-    async def _read(self, queues: Sequence[str], count: int, after: str, block: float) -> list[Entry]:
+    async def _read(
+        self, queues: Sequence[str], count: int, after: str, block: float
+    ) -> list[Entry]:
         streams = [self._keys.journal(queue) for queue in queues]
         command = ["XREADGROUP", "GROUP", GROUP, self._recorder, "COUNT", count]
         if block:
@@ -81,7 +83,15 @@ class Journal:
         """Take over what dead recorders hold in ``queue``; say whether there was something."""
         stream = self._keys.journal(queue)
         reply = await self._lane.command(
-            "XAUTOCLAIM", stream, GROUP, self._recorder, DEAD_AFTER_MS, "0", "COUNT", count, "JUSTID"
+            "XAUTOCLAIM",
+            stream,
+            GROUP,
+            self._recorder,
+            DEAD_AFTER_MS,
+            "0",
+            "COUNT",
+            count,
+            "JUSTID",
         )
         for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
             name, pending, idle = consumer[b"name"], consumer[b"pending"], consumer[b"idle"]
@@ -104,6 +114,4 @@ class Journal:
             stream = self._keys.journal(queue)
             for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
                 if consumer[b"name"].decode() == self._recorder and not consumer[b"pending"]:
-                    await self._lane.command(
-                        "XGROUP", "DELCONSUMER", stream, GROUP, self._recorder
-                    )
+                    await self._lane.command("XGROUP", "DELCONSUMER", stream, GROUP, self._recorder)

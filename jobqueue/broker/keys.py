@@ -38,7 +38,9 @@ class Keys:
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
         self.queues = f"{prefix}:queues"  # set of queue names; grows with them
-        self.services = f"{prefix}:services"  # set of `role:id`; readers drop those without presence
+        self.services = (
+            f"{prefix}:services"  # set of `role:id`; readers drop those without presence
+        )
 
     def base(self, queue: str) -> str:
         """Return the common prefix of every key of ``queue``."""

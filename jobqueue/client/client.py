@@ -17,8 +17,8 @@ from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
 from jobqueue.domain.errors import JobExists, ResultGone, ResultTimeout
 
-# Looks a finished job up in the history; None when it is not there either.
-Archive = Callable[[str], Awaitable[Watched | None]]
+# Looks a finished job up in the history, by queue and id; None when it is not there either.
+Archive = Callable[[str, str], Awaitable[Watched | None]]
 
 
 class _OnLoop:
@@ -107,7 +107,7 @@ class Client:
         self,
         queue: str,
         job_id: str,
-        timeout: float | None,  # noqa: ASYNC109 - it is part of the wait
+        timeout: float | None,
         returns: object,
     ) -> object:
         """Wait for a job; see :meth:`JobHandle.result`."""
@@ -119,7 +119,7 @@ class Client:
                 found = await here.inboxes[queue].wait(job_id)
         except TimeoutError:
             raise ResultTimeout(job_id) from None
-        return value(await self._archived(job_id) if found.state == GONE else found, returns)
+        return value(await self._archived(queue, job_id) if found.state == GONE else found, returns)
 
     def result_sync(
         self, queue: str, job_id: str, timeout: float | None, returns: object
@@ -128,11 +128,11 @@ class Client:
         refuse_loop("result_sync", "await job.result(...)")
         found = self._sync.wait(queue, job_id, timeout)
         if found.state == GONE:
-            found = asyncio.run(self._archived(job_id))
+            found = asyncio.run(self._archived(queue, job_id))
         return value(found, returns)
 
-    async def _archived(self, job_id: str) -> Watched:
-        found = await self._archive(job_id)
+    async def _archived(self, queue: str, job_id: str) -> Watched:
+        found = await self._archive(queue, job_id)
         if found is None:
             raise ResultGone(job_id)
         return found

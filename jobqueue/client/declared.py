@@ -85,7 +85,7 @@ class JobCall(Generic[P, T]):
         merged = cast("JobOptions", {**self._options, **options})
         call: JobCall[P, T] = JobCall(self._app, self._name, self._handler, merged)
         check = Template(self._name, self._handler, merged, self._app.defaults)
-        call._template = check  # noqa: SLF001 - our own class
+        call._template = check
         return call
 
 

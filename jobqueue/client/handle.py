@@ -16,10 +16,14 @@ class Status(StrEnum):
 class Results(Protocol):
     """Waits for results; the app's client."""
 
-    async def result(self, queue: str, job_id: str, timeout: float | None, returns: object) -> object:
+    async def result(
+        self, queue: str, job_id: str, timeout: float | None, returns: object
+    ) -> object:
         """Wait on the event loop."""
 
-    def result_sync(self, queue: str, job_id: str, timeout: float | None, returns: object) -> object:
+    def result_sync(
+        self, queue: str, job_id: str, timeout: float | None, returns: object
+    ) -> object:
         """Wait in this thread."""
 
 
@@ -46,7 +50,7 @@ class JobHandle(Generic[T_co]):
     def __repr__(self) -> str:
         return f"<job {self.id} {self.status} in {self.queue}>"
 
-    async def result(self, timeout: float | None = None) -> T_co:  # noqa: ASYNC109 - it is part of the wait
+    async def result(self, timeout: float | None = None) -> T_co:
         """Wait until the job ends and return what its handler returned.
 
         Args:

@@ -14,12 +14,12 @@ import msgspec
 
 from jobqueue.broker.calls import NewJob
 from jobqueue.domain.arguments import encode
-from jobqueue.domain.checks import did_you_mean
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.handlers import Handler
 from jobqueue.domain.ids import check_job_id, check_name, check_queue, uuid7
 from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
 from jobqueue.domain.retry import Retry, RetrySpec
+from jobqueue.domain.suggest import did_you_mean
 
 PriorityName = Literal["critical", "high", "normal", "low"]
 Seconds = float | timedelta

@@ -14,7 +14,7 @@ import msgspec
 
 from jobqueue.domain import codec
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
-from jobqueue.domain.checks import did_you_mean
+from jobqueue.domain.suggest import did_you_mean
 
 STAR = "*"
 _FIELD = "star_"  # the decoder's attribute for STAR

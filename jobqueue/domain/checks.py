@@ -10,8 +10,6 @@ from typing import Any, TypeVar
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.suggest import did_you_mean
 
-__all__ = ["choice", "did_you_mean", "seconds"]
-
 Choice = TypeVar("Choice", bound=StrEnum)
 
 LONGEST = timedelta(days=36_500).total_seconds()

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Any
+from uuid import UUID
 
 import msgspec
 from sqlalchemy import ColumnElement, Select, func, select, update
@@ -89,21 +90,22 @@ async def page(
     Raises:
         HistoryUnavailable: PostgreSQL is away.
         SchemaMismatch: There is no such table.
+        ValueError: ``before`` is no execution id.
     """
     equal = {_letters.name: name, _letters.queue: queue, _letters.job_id: job_id}
     chosen: list[ColumnElement[bool]] = [OPEN]
     chosen += [column == value for column, value in equal.items() if value is not None]
     if before is not None:
-        chosen.append(_letters.execution_id < before)
+        chosen.append(_letters.execution_id < str(UUID(before)))
     return await _fetch(engine, _newest_first().where(*chosen).limit(limit))
 
 
 async def by_id(engine: AsyncEngine, execution_ids: Iterable[str]) -> list[DeadLetter]:
     """Return letters by their execution ids, open or not; raises like ``page``.
 
-    Unknown ids are left out.
+    Unknown ids, and words that are no ids, are left out.
     """
-    return await _fetch(engine, _newest_first().where(_letters.execution_id.in_(execution_ids)))
+    return await _fetch(engine, _newest_first().where(_named(execution_ids)))
 
 
 @asynccontextmanager
@@ -112,8 +114,8 @@ async def claim(engine: AsyncEngine, execution_ids: Iterable[str]) -> AsyncItera
 
     Letters that were redriven or deleted, or never existed, are not in the claim. Another
     claim of the same letters waits. At the end, also after an error, the letters that were
-    ``done`` are marked. Dying in between leaves them open although their jobs are back: the
-    broker's ``redrive`` then answers the same for the same letter, and makes no second job.
+    ``done`` are marked. Dying before that leaves them open although their jobs are back: the
+    broker's ``redrive`` of the same letter then makes no second job, and the letter is marked.
 
     Example:
         >>> async with letters.claim(engine, ids) as claim:
@@ -121,7 +123,7 @@ async def claim(engine: AsyncEngine, execution_ids: Iterable[str]) -> AsyncItera
         ...         if await broker.redrive(letter):
         ...             claim.done(letter)
     """
-    chosen = _newest_first().where(_letters.execution_id.in_(execution_ids), OPEN)
+    chosen = _newest_first().where(_named(execution_ids), OPEN)
     with plain_errors():
         async with engine.connect() as connection:
             found = await connection.execute(chosen.with_for_update())
@@ -129,11 +131,21 @@ async def claim(engine: AsyncEngine, execution_ids: Iterable[str]) -> AsyncItera
             try:
                 yield held
             finally:
-                marked = _letters.execution_id.in_(held.redriven)
-                await connection.execute(
-                    update(dead_letters).where(marked).values(redriven_at=func.now())
-                )
+                marked = update(dead_letters).where(_named(held.redriven))
+                await connection.execute(marked.values(redriven_at=func.now()))
                 await connection.commit()
+
+
+def _named(execution_ids: Iterable[str]) -> ColumnElement[bool]:
+    return _letters.execution_id.in_([each for each in execution_ids if _is_id(each)])
+
+
+def _is_id(text: str) -> bool:
+    try:
+        UUID(text)
+    except ValueError:
+        return False
+    return True
 
 
 def _newest_first() -> Select[Any]:

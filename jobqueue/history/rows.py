@@ -17,6 +17,7 @@ from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
 EPOCH_MS = 946_684_800_000  # 2000-01-01 UTC
 EPOCH_US = EPOCH_MS * 1000
 JSONB = b"\x01"
+UUID_BYTES = 16
 
 LONGEST_NOTE = 500
 
@@ -67,9 +68,12 @@ def encode(record: Execution) -> tuple[Any, ...]:
         Exception: One of ``UNFIT``: the record has no form as a row.
     """
     spec = _unpack_spec(record.spec)
+    key = bytes.fromhex(record.id.replace("-", ""))
+    if len(key) != UUID_BYTES:  # COPY would take it for a broken stream
+        raise ValueError(f"{record.id!r} is no execution id")
     retry = record.retry_ms
     return (
-        bytes.fromhex(record.id.replace("-", "")),
+        key,
         (record.enqueued_ms - EPOCH_MS) * 1000,
         (record.ready_ms - EPOCH_MS) * 1000,
         record.started_us - EPOCH_US if record.started_us else None,

@@ -57,7 +57,7 @@ class Service:
         Raises:
             SchemaMismatch: The service is a lone recorder and the schema is wrong.
         """
-        log.info(f"{self._role} started", extra={"service": self.id})
+        log.info("service started", extra={"role": self._role, "service": self.id})
         presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
         tasks = [asyncio.create_task(presence), asyncio.create_task(self._stopping.wait())]
         tasks += [asyncio.create_task(self._run(each)) for each in self._components]
@@ -75,14 +75,14 @@ class Service:
             for lane in self._lanes:
                 await lane.close()
             self._stopped.set()
-            log.info(f"{self._role} stopped", extra={"service": self.id})
+            log.info("service stopped", extra={"role": self._role, "service": self.id})
 
     async def _run(self, component: Component) -> None:
         try:
             await component.run()
         except SchemaMismatch as error:
             component.problem = str(error)
-            log.error("recorder stopped", extra={"error": str(error)})
+            log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400 - one line says it
             if self._lone:
                 raise
 

@@ -86,7 +86,9 @@ class Executor:
                 context.running.set(job)
                 outcome = await self._guard(handler.function(*args, **kwargs), timeout, held)
             case Kind.THREAD:
-                outcome = await self._thread(partial(handler.function, *args, **kwargs), timeout, job, held)
+                outcome = await self._thread(
+                    partial(handler.function, *args, **kwargs), timeout, job, held
+                )
             case Kind.PROCESS:
                 outcome = await self._child(handler, spec, timeout, job, held)
         held.ended_us = monotonic_us()
@@ -126,10 +128,14 @@ class Executor:
                 done, _ = await asyncio.wait({future}, timeout=timeout)
                 late = not done
             if late:
-                log.warning("thread runs past its timeout", extra={"job_id": job.id, "job": job.name})
+                log.warning(
+                    "thread runs past its timeout", extra={"job_id": job.id, "job": job.name}
+                )
             value, error = await future
         except asyncio.CancelledError:
-            return Released() if held.released or held.lost else self._failed(asyncio.CancelledError())
+            return (
+                Released() if held.released or held.lost else self._failed(asyncio.CancelledError())
+            )
         if late and timeout is not None:
             return self._late(timeout, error)
         return self._failed(error) if error is not None else self._succeeded(value)
@@ -151,15 +157,21 @@ class Executor:
         try:
             raw = codec.encode(value)
         except codec.NotJson as error:
-            return Failed(Failure("jobqueue.ResultNotJson", str(error)), permanent="result_not_json")
+            return Failed(
+                Failure("jobqueue.ResultNotJson", str(error)), permanent="result_not_json"
+            )
         if len(raw) > self._limits.result:
-            text = f"{len(raw)} bytes, above the limit of {self._limits.result} (JOBQUEUE_MAX_RESULT)"
+            text = (
+                f"{len(raw)} bytes, above the limit of {self._limits.result} (JOBQUEUE_MAX_RESULT)"
+            )
             return Failed(Failure("jobqueue.ResultTooLarge", text), permanent="result_too_large")
         return Succeeded(raw)
 
     def _late(self, timeout: float, error: BaseException | None) -> Outcome:
         trace = failure(error, self._limits.traceback, skip=1).traceback if error else ""
-        return TimedOut(Failure("TimeoutError", f"ran longer than its timeout of {timeout:g} s", trace))
+        return TimedOut(
+            Failure("TimeoutError", f"ran longer than its timeout of {timeout:g} s", trace)
+        )
 
     def _failed(self, error: BaseException) -> Outcome:
         if isinstance(error, Snooze):

@@ -17,9 +17,15 @@ def failure(error: BaseException, limit: int, *, skip: int = 0) -> Failure:
         skip: Outermost frames to leave out: the worker's own.
     """
     kind = type(error)
-    name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
+    name = (
+        kind.__qualname__
+        if kind.__module__ == "builtins"
+        else f"{kind.__module__}.{kind.__qualname__}"
+    )
     return Failure(
-        storable(name, MESSAGE_LIMIT), storable(_text(error), MESSAGE_LIMIT), _traceback(error, limit, skip)
+        storable(name, MESSAGE_LIMIT),
+        storable(_text(error), MESSAGE_LIMIT),
+        _traceback(error, limit, skip),
     )
 
 

@@ -7,12 +7,13 @@ answer was lost has delivered jobs that nobody has seen.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
 
 from jobqueue.broker.calls import Calls, Delivery, Fetched, FetchLimits
-from jobqueue.broker.lanes import Lane
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.broker.lanes import Lane, Server
 from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Pool
 
@@ -29,8 +30,7 @@ class Fetcher:
     """Owns the lane on which jobs are taken, and the lane that waits for tokens.
 
     Args:
-        lane: For fetch and recover.
-        waiting: For the blocking read.
+        server: Where Redis is; the fetcher has two connections of its own.
         calls: Makes the calls.
         worker: Id of the worker.
         queues: In the order in which they are served.
@@ -41,8 +41,7 @@ class Fetcher:
 
     def __init__(
         self,
-        lane: Lane,
-        waiting: Lane,
+        server: Server,
         calls: Calls,
         worker: str,
         queues: Sequence[str],
@@ -50,8 +49,8 @@ class Fetcher:
         pool: Pool,
         start: Start,
     ) -> None:
-        self._lane = lane
-        self._waiting = waiting
+        self._lane: Lane = server.lane()
+        self._waiting: Lane = server.lane()  # for the blocking read
         self._calls = calls
         self._worker = worker
         self._queues = queues
@@ -83,19 +82,24 @@ class Fetcher:
 
     async def run(self) -> None:
         """Fetch until stopped."""
-        stopping = asyncio.ensure_future(self._stopping.wait())
+        stopping = asyncio.create_task(self._stopping.wait())
         pause = Pause()
-        while not self._stopping.is_set():
-            try:
-                await self._round(stopping)
-                pause.reset()
-            except (BrokerUnavailable, BrokerError) as error:
-                self.problem = str(error)
-                log.warning("fetch failed", extra={"error": str(error)})
-                self._doubtful.update(self._queues)
-                await self._until(stopping, asyncio.sleep(pause.take()))
+        try:
+            while not self._stopping.is_set():
+                try:
+                    await self._round(stopping)
+                    pause.reset()
+                except (BrokerUnavailable, BrokerError) as error:
+                    self.problem = str(error)
+                    log.warning("fetch failed", extra={"error": str(error)})
+                    self._doubtful.update(self._queues)
+                    await self._until(stopping, asyncio.sleep(pause.take()))
+        finally:
+            stopping.cancel()
+            await self._lane.close()
+            await self._waiting.close()
 
-    async def _round(self, stopping: "asyncio.Future[bool]") -> None:
+    async def _round(self, stopping: "asyncio.Task[Any]") -> None:
         if self._pool.free <= 0:
             await self._until(stopping, self._pool.slot())
             if stopping.done():
@@ -108,9 +112,10 @@ class Fetcher:
         if not found:
             await self._until(stopping, self._wait())
 
-    async def _until(self, stopping: "asyncio.Future[bool]", work: "asyncio._CoroutineLike[None]") -> None:
+    @staticmethod
+    async def _until(stopping: "asyncio.Task[Any]", work: Coroutine[Any, Any, None]) -> None:
         """Wait for ``work``, or give it up when the worker stops."""
-        task = asyncio.ensure_future(work)
+        task = asyncio.create_task(work)
         try:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:

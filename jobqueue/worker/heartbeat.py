@@ -12,8 +12,8 @@ from typing import Any
 from jobqueue.broker import presence
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Server, SyncLane
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -82,8 +82,12 @@ class Heartbeat:
         lease_ms = round(self._lease * 1000)
         for queue, owned in list(self._owned.items()):
             if owned:
-                self._compare(queue, self._lane.call(self._calls.renew(queue, self._worker, lease_ms)))
-        for command in presence.beat(self._calls.keys, ROLE, self._worker, self._describe(), lease_ms * 2):
+                self._compare(
+                    queue, self._lane.call(self._calls.renew(queue, self._worker, lease_ms))
+                )
+        for command in presence.beat(
+            self._calls.keys, ROLE, self._worker, self._describe(), lease_ms * 2
+        ):
             self._lane.command(*command)
 
     def _compare(self, queue: str, found: int) -> None:

@@ -61,7 +61,9 @@ class Reclaimer:
 
     async def sweep(self) -> float:
         """Look at every lease once; return the seconds until something can happen."""
-        commands = [("ZRANGE", self._calls.keys.leases(q), 0, -1, "WITHSCORES") for q in self._queues]
+        commands = [
+            ("ZRANGE", self._calls.keys.leases(q), 0, -1, "WITHSCORES") for q in self._queues
+        ]
         [time, *found] = await self._lane.commands([("TIME",), *commands])
         now = int(time[0]) * 1000 + int(time[1]) // 1000
         leases = {

@@ -11,9 +11,9 @@ from collections import defaultdict
 
 from jobqueue.broker.calls import KEPT, Call, Calls, Return, Settlement
 from jobqueue.broker.lanes import Lane
+from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.jobs import State
-from jobqueue.domain.backoff import Pause
 from jobqueue.worker.held import Pool
 from jobqueue.worker.settlements import Written, fields_of
 

@@ -58,7 +58,9 @@ class Threads:
             except RuntimeError:
                 return  # the loop is closed: nobody waits any more
 
-    def _done(self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None) -> None:
+    def _done(
+        self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None
+    ) -> None:
         self._busy -= 1
         if future.cancelled():
             return

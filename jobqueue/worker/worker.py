@@ -14,6 +14,7 @@ from jobqueue.broker.beats import service_id
 from jobqueue.broker.calls import Calls, Delivery, FetchLimits
 from jobqueue.broker.lanes import Server
 from jobqueue.domain.handlers import Registry
+from jobqueue.domain.outcomes import Outcome, Released, Unknown
 from jobqueue.domain.retry import Retry
 from jobqueue.worker.executor import Children, Executor, Limits
 from jobqueue.worker.fetcher import Fetcher
@@ -23,7 +24,6 @@ from jobqueue.worker.reclaimer import Reclaimer
 from jobqueue.worker.settlements import Scribe, fields_of
 from jobqueue.worker.settler import Settler
 from jobqueue.worker.threads import Threads
-from jobqueue.domain.outcomes import Outcome, Released, Unknown
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -75,14 +75,13 @@ class Worker:
         self._threads = Threads(options.threads, self._loop)
         self._executor = Executor(options.limits, self._threads, children)
         self._scribe = Scribe(self.id, options.code_version, options.retry)
-        self._lanes = [server.lane() for _ in range(4)]
-        fetching, waiting, settling, sweeping = self._lanes
+        self._lanes = settling, sweeping = server.lane(), server.lane()
         self._settler = Settler(settling, calls, self.id, self._pool)
         limits = FetchLimits(
             round(options.lease * 1000), options.journal_bytes, options.crash_budget
         )
         self._fetcher = Fetcher(
-            fetching, waiting, calls, self.id, options.queues, limits, self._pool, self._start
+            server, calls, self.id, options.queues, limits, self._pool, self._start
         )
         self._reclaimer = Reclaimer(
             sweeping, calls, options.queues, options.lease, options.crash_budget
@@ -213,4 +212,3 @@ class Worker:
             "problem": self._fetcher.problem or "",
             "threads": threading.active_count(),
         }
-

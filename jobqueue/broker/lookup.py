@@ -1,0 +1,164 @@
+"""Reads jobs and queues for people. Nothing here changes anything."""
+
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker.keys import PRIORITIES, Keys
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.errors import BrokerError
+from jobqueue.domain.jobs import Priority, Spec, State
+
+_spec = msgspec.msgpack.Decoder(Spec)
+
+
+@dataclass(frozen=True, slots=True)
+class JobView:
+    """A job as Redis knows it; times in ms since the epoch, on the Redis clock.
+
+    ``spec`` is None when only the result is kept. ``result`` and ``error`` are JSON.
+    """
+
+    id: str
+    queue: str
+    state: State
+    name: str | None
+    priority: Priority | None
+    enqueued_ms: int | None
+    due_ms: int | None
+    run: int
+    attempts: int
+    deliveries: int
+    crashes: int
+    worker: str | None
+    spec: Spec | None
+    result: bytes | None
+    error: bytes | None
+
+
+async def find(lane: Lane, keys: Keys, queues: Sequence[str], job_id: str) -> list[JobView]:
+    """Return the jobs with this id; ids belong to a queue, so there may be several.
+
+    Args:
+        lane: Any free lane.
+        keys: Names of the installation's keys.
+        queues: Where to look, in one round trip.
+        job_id: The id.
+    """
+    commands: list[tuple[Any, ...]] = []
+    for queue in queues:
+        commands += [
+            ("GET", keys.job(queue, job_id)),
+            ("HGETALL", keys.state(queue, job_id)),
+            ("ZSCORE", keys.scheduled(queue), job_id),
+        ]
+    answers = await lane.commands(commands)
+    found = []
+    for i, queue in enumerate(queues):
+        record, live, due = answers[3 * i : 3 * i + 3]
+        # A hash that holds nothing but waiters belongs to no job.
+        if record is not None or b"state" in live:
+            found.append(_view(queue, job_id, record, live, due))
+    return found
+
+
+def _view(
+    queue: str, job_id: str, record: bytes | None, live: Mapping[bytes, bytes], due: float | None
+) -> JobView:
+    place = name = spec = None
+    enqueued = 0
+    if record is not None:
+        head, _, body = record.partition(b"\n")
+        place, _entry, stamp, _past, name = head.decode().split(" ")
+        enqueued, spec = int(stamp), _spec.decode(body)
+    state = live.get(b"state", b"").decode()
+    waiting = State.SCHEDULED if place and place.startswith("scheduled") else State.READY
+    return JobView(
+        id=job_id,
+        queue=queue,
+        state=State(state) if state else waiting,
+        name=name,
+        priority=Priority(int(place[-1])) if place else None,
+        enqueued_ms=enqueued or None,
+        due_ms=None if due is None else int(due),
+        run=int(live.get(b"run", 0)),
+        attempts=int(live.get(b"attempts", 0)),
+        deliveries=int(live.get(b"deliveries", 0)),
+        crashes=int(live.get(b"crashes", 0)),
+        worker=live.get(b"worker", b"").decode() or None,
+        spec=spec,
+        result=live.get(b"result"),
+        error=live.get(b"error"),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """How many jobs of a queue are where.
+
+    ``ready`` is by priority. ``names`` is by job name, then state; succeeded and
+    dead count since the queue began. ``oldest_ms`` is the age of the oldest ready job.
+    """
+
+    name: str
+    ready: Mapping[Priority, int]
+    running: int
+    scheduled: int
+    journal: int
+    journal_bad: int
+    oldest_ms: int | None
+    names: Mapping[str, Mapping[str, int]]
+
+
+async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
+    """Return the counts of one queue."""
+    streams = keys.streams(name)
+    answers = await lane.commands(
+        [
+            ("TIME",),
+            ("ZCARD", keys.scheduled(name)),
+            ("XLEN", keys.journal(name)),
+            ("XLEN", keys.journal_bad(name)),
+            ("HGETALL", keys.counts(name)),
+            *(("XLEN", stream) for stream in streams),
+        ]
+    )
+    time, scheduled, journal, bad, counts = answers[:5]
+    now = int(time[0]) * 1000 + int(time[1]) // 1000
+    ready = dict.fromkeys(map(Priority, PRIORITIES), 0)
+    running, oldest = 0, None
+    for stream, length in zip(streams, answers[5:], strict=True):
+        pending, last = await _group(lane, stream) if length else (0, "0")
+        # Never the group's lag: it is unknown once a waiting entry was deleted.
+        ready[Priority(int(stream[-1]))] += length - pending
+        running += pending
+        if length > pending:
+            first = await lane.command("XRANGE", stream, f"({last}", "+", "COUNT", 1)
+            if first:
+                since = int(first[0][0].partition(b"-")[0])
+                oldest = since if oldest is None else min(oldest, since)
+    age = None if oldest is None else max(0, now - oldest)
+    return QueueView(name, ready, running, scheduled, journal, bad, age, _names(counts))
+
+
+async def _group(lane: Lane, stream: str) -> tuple[int, str]:
+    try:
+        groups = await lane.command("XINFO", "GROUPS", stream)
+    except BrokerError:  # the stream went away between two commands
+        return 0, "0"
+    for group in groups:
+        if group[b"name"] == b"workers":
+            return group[b"pending"], group[b"last-delivered-id"].decode()
+    return 0, "0"
+
+
+def _names(counts: Mapping[bytes, bytes]) -> dict[str, dict[str, int]]:
+    names: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for field, value in counts.items():
+        state, _, name = field.decode().partition(":")
+        if int(value):
+            names[name][state] = int(value)
+    return dict(names)

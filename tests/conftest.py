@@ -1,0 +1,104 @@
+"""Real servers for tests: one of each kind for each xdist worker, emptied for each test.
+
+- ``redis_url``: the wheel's Valkey, flushed.
+- ``any_redis_url``: the same test on every server of this machine (see the header
+  of the test run): Valkey 9.1, Redis 8.2, Redis 7.0.
+- ``postgres_url``: an empty database. ``history_url``: a migrated one.
+- ``breakable_redis``, ``breakable_postgres``: durable servers of this test alone,
+  to kill, stop and restart.
+"""
+
+from collections.abc import Iterator
+
+import pytest
+from redis import Redis
+
+from jobqueue.embedded import PostgresServer, ValkeyServer
+from tests.support import databases
+from tests.support.servers import fast_postgres, fast_redis, redis_programs
+
+
+def pytest_report_header() -> str:
+    """Say which servers the tests run on: a missing one must not go unnoticed."""
+    return f"redis servers: {', '.join(redis_programs()) or 'none'}"
+
+
+def flush(url: str) -> None:
+    """Make a server as good as new: no keys, no scripts, no memory limit, nobody paused."""
+    with Redis.from_url(url) as client:
+        client.flushall()
+        client.script_flush()
+        client.config_set("maxmemory", 0)
+        client.client_unpause()
+
+
+@pytest.fixture(scope="session")
+def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    with fast_redis(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_url(_redis_server: ValkeyServer) -> str:
+    """An empty Valkey of this xdist worker."""
+    flush(_redis_server.url)
+    return _redis_server.url
+
+
+@pytest.fixture(scope="session", params=redis_programs())
+def _any_redis_server(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ValkeyServer]:
+    program = redis_programs()[request.param]
+    with fast_redis(tmp_path_factory.mktemp(request.param), program) as server:
+        yield server
+
+
+@pytest.fixture
+def any_redis_url(_any_redis_server: ValkeyServer) -> str:
+    """An empty server; the test runs once on each kind."""
+    flush(_any_redis_server.url)
+    return _any_redis_server.url
+
+
+@pytest.fixture(scope="session")
+def _postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    with fast_postgres(tmp_path_factory.mktemp("postgres")) as server:
+        yield server
+
+
+@pytest.fixture
+def postgres_url(_postgres_server: PostgresServer) -> Iterator[str]:
+    """An empty database of this test alone."""
+    with databases.database(_postgres_server) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def _history_template(_postgres_server: PostgresServer) -> str:
+    from jobqueue.history import migrate
+
+    name = databases.create(_postgres_server)
+    migrate.upgrade(_postgres_server.url_of(name))
+    return name
+
+
+@pytest.fixture
+def history_url(_postgres_server: PostgresServer, _history_template: str) -> Iterator[str]:
+    """A database of this test alone with the current schema."""
+    with databases.database(_postgres_server, _history_template) as url:
+        yield url
+
+
+@pytest.fixture
+def breakable_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
+    """A Valkey with AOF of this test alone, which it may kill and restart."""
+    with ValkeyServer(tmp_path_factory.mktemp("own")) as server:
+        yield server
+
+
+@pytest.fixture
+def breakable_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
+    """A PostgreSQL of this test alone, which it may kill and restart."""
+    with fast_postgres(tmp_path_factory.mktemp("own")) as server:
+        yield server

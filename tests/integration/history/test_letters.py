@@ -1,0 +1,130 @@
+"""Dead letters: found, paged through, and put back once."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from datetime import timedelta
+
+import pytest
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from jobqueue.domain.jobs import Priority
+from jobqueue.history import engine, letters
+from jobqueue.history.writer import HistoryWriter
+from tests.integration.history.conftest import Ask
+from tests.integration.history.records import NOON, dead, record
+
+
+@pytest.fixture
+async def history(history_url: str) -> AsyncIterator[AsyncEngine]:
+    """An engine as the CLI has it."""
+    history = engine.create(history_url, "cli")
+    yield history
+    await history.dispose()
+
+
+async def bury(writer: HistoryWriter, count: int = 1, **fields: object) -> list[str]:
+    """Make dead letters a second apart; return their execution ids, newest first."""
+    batch = [dead(moment=NOON + timedelta(seconds=n), **fields) for n in range(count)]
+    await writer.write([*batch, record()])
+    return [letter.id for letter in reversed(batch)]
+
+
+async def test_a_letter(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """A letter has all that a redrive and a person need."""
+    buried = dead(job_id="j", priority=1, run=2)
+    await writer.write([buried])
+    (letter,) = await letters.page(history)
+    assert (letter.execution_id, letter.job_id, letter.run) == (buried.id, "j", 2)
+    assert (letter.priority, letter.spec) == (Priority.HIGH, bytes(buried.spec))
+    assert (letter.attempts, letter.error_message) == (4, "no such address")
+    assert letter.failed_at == NOON + timedelta(microseconds=1500)
+
+
+async def test_pages(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """Pages go on after the last id, newest first, with none doubled or left out."""
+    ids = await bury(writer, 7)
+    found: list[str] = []
+    while page := await letters.page(history, before=found[-1] if found else None, limit=3):
+        found += [letter.execution_id for letter in page]
+    assert found == ids
+
+
+async def test_filters(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """Name, queue and job each narrow the list, together too."""
+    await bury(writer, name="a", queue="x")
+    (wanted,) = await bury(writer, name="a", queue="y", job_id="j")
+    await bury(writer, name="b", queue="y")
+    assert len(await letters.page(history, name="a")) == 2
+    assert len(await letters.page(history, queue="y")) == 2
+    for filters in ({"name": "a", "queue": "y"}, {"job_id": "j"}):
+        assert [each.execution_id for each in await letters.page(history, **filters)] == [wanted]
+    assert await letters.page(history, name="none") == []
+
+
+async def test_by_id(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """Known ids are found, whatever else is asked for."""
+    (known, other) = await bury(writer, 2)
+    found = await letters.by_id(history, ["nonsense", known, other[:-1] + "f"])
+    assert [letter.execution_id for letter in found] == [known]
+    assert await letters.by_id(history, []) == []
+
+
+async def test_a_page_before_nonsense(history: AsyncEngine) -> None:
+    """A page mark that is no id is refused before the database sees it."""
+    with pytest.raises(ValueError, match="UUID"):
+        await letters.page(history, before="nonsense")
+
+
+async def test_claim_marks_what_is_done(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """Only letters whose jobs went back are marked, and they leave the list."""
+    ids = await bury(writer, 3)
+    async with letters.claim(history, ids[:2]) as claim:
+        assert [letter.execution_id for letter in claim.letters] == ids[:2]
+        claim.done(claim.letters[0])
+    assert [letter.execution_id for letter in await letters.page(history)] == ids[1:]
+    (marked,) = await letters.by_id(history, ids[:1])
+    assert marked.redriven_at is not None
+
+
+async def test_claim_after_an_error(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """What went back before Redis failed is marked all the same."""
+    ids = await bury(writer, 2)
+    with pytest.raises(ConnectionError):
+        async with letters.claim(history, ids) as claim:
+            claim.done(claim.letters[0])
+            raise ConnectionError
+    assert [letter.execution_id for letter in await letters.page(history)] == ids[1:]
+
+
+async def test_two_claims(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """Two people who redrive the same letters: each letter is in one claim only."""
+    ids = await bury(writer, 5)
+
+    async def redrive() -> list[str]:
+        async with letters.claim(history, ids) as claim:
+            for letter in claim.letters:
+                await asyncio.sleep(0)
+                claim.done(letter)
+        return [letter.execution_id for letter in claim.letters]
+
+    claimed = await asyncio.gather(redrive(), redrive())
+    assert sorted(claimed, key=len) == [[], ids]
+
+
+async def test_a_deleted_letter(writer: HistoryWriter, history: AsyncEngine, ask: Ask) -> None:
+    """A deleted letter is neither listed nor claimed; its id still finds it."""
+    ids = await bury(writer)
+    ask("UPDATE jobqueue.dead_letters SET deleted_at = now()")
+    assert await letters.page(history) == []
+    async with letters.claim(history, ids) as claim:
+        assert claim.letters == []
+    assert len(await letters.by_id(history, ids)) == 1
+
+
+async def test_redriven_and_dead_again(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """A job that dies again after its redrive is a letter again, of its next run."""
+    ids = await bury(writer, job_id="j")
+    async with letters.claim(history, ids) as claim:
+        claim.done(claim.letters[0])
+    await writer.write([dead(job_id="j", run=1)])
+    assert [letter.run for letter in await letters.page(history, job_id="j")] == [1]
