@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self, cast
@@ -72,7 +73,13 @@ class JobQueue:
         return self._settings
 
     def configure(self, settings: Settings) -> None:
-        """Use these settings instead; the command line does this before it runs a service."""
+        """Use these settings instead; the command line does this before it runs a service.
+
+        A URL that the code gave to the app still counts, unless a flag gives another.
+        """
+        for name, url in self._urls.items():
+            if url is not None and settings.origin(name) != "command line":
+                settings = replace(settings, **{name: url})  # type: ignore[arg-type] - both are URLs
         self._settings = settings
         for made in ("client", "defaults", "services"):
             self.__dict__.pop(made, None)

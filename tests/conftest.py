@@ -15,7 +15,7 @@ from redis import Redis
 
 from jobqueue.embedded import PostgresServer, ValkeyServer
 from tests.support import databases
-from tests.support.servers import fast_postgres, fast_redis, redis_programs
+from tests.support.servers import durable_postgres, fast_postgres, fast_redis, redis_programs
 
 
 def pytest_report_header() -> str:
@@ -99,6 +99,6 @@ def breakable_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Valkey
 
 @pytest.fixture
 def breakable_postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PostgresServer]:
-    """A PostgreSQL of this test alone, which it may kill and restart."""
-    with fast_postgres(tmp_path_factory.mktemp("own")) as server:
+    """A PostgreSQL of this test alone, which it may kill and restart; nothing committed is lost."""
+    with durable_postgres(tmp_path_factory.mktemp("own")) as server:
         yield server

@@ -77,7 +77,8 @@ CREATE INDEX dead_letters_open_name ON jobqueue.dead_letters (name, execution_id
 CREATE INDEX dead_letters_job_id ON jobqueue.dead_letters (job_id);
 """
 
-# An id begins with its milliseconds: a month (UTC) is a range of ids.
+# An id begins with its milliseconds: a month (UTC) is a range of ids. No per cent signs:
+# `alembic --sql` would print them doubled.
 PARTITIONS = """
 DO $$
 DECLARE
@@ -89,12 +90,10 @@ BEGIN
             (extract(epoch FROM this_month + make_interval(months => n)) * 1000)::bigint
         ), 12, '0'), 32, '0')::uuid ORDER BY n)
         INTO bounds FROM generate_series(step, step + 1) AS n;
-        EXECUTE format(
-            'CREATE TABLE jobqueue.%I PARTITION OF jobqueue.job_executions '
-            'FOR VALUES FROM (%L) TO (%L)',
-            to_char(this_month + make_interval(months => step), '"job_executions_"YYYY_MM'),
-            bounds[1], bounds[2]
-        );
+        EXECUTE 'CREATE TABLE jobqueue.'
+            || to_char(this_month + make_interval(months => step), '"job_executions_"YYYY_MM')
+            || ' PARTITION OF jobqueue.job_executions FOR VALUES FROM ('
+            || quote_literal(bounds[1]) || ') TO (' || quote_literal(bounds[2]) || ')';
     END LOOP;
 END $$;
 """

@@ -52,15 +52,16 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True):
     token: str
     stream: str
     entry: str
-    enqueued_ms: int
+    past: int
     name: str
+    enqueued_ms: int
+    spec: msgspec.Raw
     run: int
     attempts: int
     delivery: int
     crashes: int
     delay_ms: int
     fence: int
-    spec: msgspec.Raw
 
     @property
     def priority(self) -> int:
@@ -81,7 +82,7 @@ class Fetched(msgspec.Struct, array_like=True, frozen=True):
     deliveries: list[Delivery]
 
 
-class Settlement(msgspec.Struct, array_like=True, frozen=True):
+class Settlement(msgspec.Struct, frozen=True):
     """One attempt to settle: where it stood, what it came to, what to write.
 
     ``delay_ms`` is None for a terminal state. ``fields`` is a flat list of names
@@ -183,6 +184,22 @@ def _reclaimed(reply: object) -> Reclaimed:
     return Reclaimed(max(returned, 0), ended, bool(more), returned >= 0)
 
 
+def _columns(attempts: Sequence[Settlement]) -> tuple[object, ...]:
+    """Turn rows into columns: a script reads nine lists faster than a list of nines."""
+    numbered = [(str(i), a) for i, a in enumerate(attempts, start=1)]
+    return (
+        [a.id for a in attempts],
+        [a.token for a in attempts],
+        [a.stream for a in attempts],
+        [a.entry for a in attempts],
+        [a.name for a in attempts],
+        [a.state for a in attempts],
+        [-1 if a.delay_ms is None else a.delay_ms for a in attempts],
+        {number: a.fields for number, a in numbered if a.fields},
+        {number: a.payload for number, a in numbered if a.payload},
+    )
+
+
 def seed() -> str:
     """Return the random half of the ids of one call: the last 64 bits of a uuid7."""
     bits = secrets.randbits(62) | 1 << 63
@@ -251,7 +268,8 @@ class Calls:
 
         An empty record leaves no row in the history.
         """
-        return self._call("finish", queue, _text, caller, number, _pack(attempts), *records)
+        columns = _pack(_columns(attempts))
+        return self._call("finish", queue, _text, caller, number, columns, *records)
 
     def release(
         self, queue: str, caller: str, number: int, jobs: Sequence[Return], records: Iterable[bytes]

@@ -12,7 +12,7 @@ PRIORITIES = range(4)
 QUEUE_KEYS = {
     "ready:": ("stream by priority 0-3, group workers: waiting and delivered jobs", "the queue"),
     "again:": ("stream by priority, read before ready: handed-back jobs", "the queue"),
-    "job:": ("string by id: place, entry, enqueued ms, past, name, packed spec", "recorded"),
+    "job:": ("string by id: place, entry, past, name, enqueued ms, spec", "recorded"),
     "state:": ("hash by id: what changes, from the first delivery on", "recorded or result_ttl"),
     "scheduled": ("sorted set: delayed and retrying ids by due time, ms", "the queue"),
     "journal": ("stream, group recorder: finished attempts", "the queue"),

@@ -12,7 +12,8 @@ from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError
 from jobqueue.domain.jobs import Priority, Spec, State
 
-_spec = msgspec.msgpack.Decoder(Spec)
+# A record is msgpack without a frame; b"\x96" in front makes it an array of six.
+_record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,9 +72,7 @@ def _view(
     place = name = spec = None
     enqueued = 0
     if record is not None:
-        head, _, body = record.partition(b"\n")
-        place, _entry, stamp, _past, name = head.decode().split(" ")
-        enqueued, spec = int(stamp), _spec.decode(body)
+        place, _entry, _past, name, enqueued, spec = _record.decode(b"\x96" + record)
     state = live.get(b"state", b"").decode()
     waiting = State.SCHEDULED if place and place.startswith("scheduled") else State.READY
     return JobView(

@@ -1,14 +1,14 @@
 """What a running handler may ask about its own job."""
 
 from contextvars import ContextVar
-from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
+
+import msgspec
 
 from jobqueue.domain.errors import NoCurrentJob
 
 
-@dataclass(frozen=True, slots=True)
-class CurrentJob:
+class CurrentJob(msgspec.Struct, frozen=True):
     """The job that is being run.
 
     Args:
@@ -18,7 +18,7 @@ class CurrentJob:
         attempt: The number of this attempt; the first is 1.
         delivery: How often the job was handed to a worker, this time included.
         run: 0, and one more for each redrive.
-        enqueued_at: When it was enqueued, by the Redis clock.
+        enqueued_ms: When it was enqueued, in ms since the epoch, by the Redis clock.
         fence: A number that is higher for every later delivery of this job. Give
             it to a store that refuses lower ones, and a late worker can't write.
     """
@@ -29,8 +29,13 @@ class CurrentJob:
     attempt: int
     delivery: int
     run: int
-    enqueued_at: datetime
+    enqueued_ms: int
     fence: int
+
+    @property
+    def enqueued_at(self) -> datetime:
+        """When the job was enqueued, by the Redis clock; in UTC."""
+        return datetime.fromtimestamp(self.enqueued_ms / 1000, UTC)
 
 
 running: ContextVar[CurrentJob] = ContextVar("jobqueue_current_job")

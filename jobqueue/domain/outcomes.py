@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from jobqueue.domain.jobs import State
-from jobqueue.domain.retry import Retry
+from jobqueue.domain.retry import Backoff, Retry
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,6 +107,7 @@ class Decision:
 
 
 UNKNOWN_DELAY_CAP = 30.0
+SUCCEEDED = Decision(State.SUCCEEDED, "succeeded")
 
 
 def decide(  # noqa: PLR0911 - one return for each kind of outcome
@@ -130,7 +131,7 @@ def decide(  # noqa: PLR0911 - one return for each kind of outcome
     """
     match outcome:
         case Succeeded():
-            return Decision(State.SUCCEEDED, "succeeded")
+            return SUCCEEDED
         case Snoozed(delay):
             return Decision(State.SCHEDULED, "snoozed", counted=False, delay=max(0.0, delay))
         case Released():
@@ -147,10 +148,12 @@ def decide(  # noqa: PLR0911 - one return for each kind of outcome
     error = outcome.error
     if error is not None and not policy.retries_on(error):
         return Decision(State.DEAD, label, reason="not_retried")
-    wait_or_none = _wait(policy, attempt, previous, rng, error, job)
-    if wait_or_none is None:
+    due = asked if attempt <= policy.retries else None
+    if due is None:
+        due = _wait(policy, attempt, previous, rng, error, job)
+    if due is None:
         return Decision(State.DEAD, label, reason="retries_exhausted")
-    return Decision(State.RETRYING, label, delay=wait_or_none if asked is None else max(0.0, asked))
+    return Decision(State.RETRYING, label, delay=max(0.0, due))
 
 
 def _wait(
@@ -162,3 +165,25 @@ def _wait(
     job: Any,
 ) -> float | None:
     return policy.delay_after(attempt, previous, rng, error=error or Exception(), job=job)
+
+
+def settle_error(outcome: Failed, attempt: int, policy: Retry | None, *, job: Any = None) -> Failed:
+    """Return a failure without its exception, which can't leave the process it was raised in.
+
+    What :func:`decide` would ask of the exception is asked here and now, and the
+    answer goes into ``delay`` and ``permanent``.
+
+    Args:
+        outcome: What the handler came to.
+        attempt: The number of this attempt; the first is 1.
+        policy: The handler's own policy; None when it has none, or the job brought one.
+        job: What an own backoff function gets as its third argument.
+    """
+    error, delay, permanent = outcome.error, outcome.delay, outcome.permanent
+    if error is not None and policy is not None and not permanent:
+        if not policy.retries_on(error):
+            permanent = "not_retried"
+        elif delay is None and not isinstance(policy.backoff, Backoff):
+            delay = policy.delay_after(attempt, error=error, job=job)
+            permanent = "" if delay is not None else "retries_exhausted"
+    return Failed(outcome.failure, None, delay, permanent)

@@ -1,4 +1,7 @@
-"""A server process behind its guard: start it, know its pid, end it in order or at once."""
+"""A process behind its guard: start it, know its pid, end it in order or at once.
+
+For our servers, and for whatever else must not outlive the program that started it.
+"""
 
 import dataclasses
 import json
@@ -7,13 +10,13 @@ import signal
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from pathlib import Path
 from typing import IO, cast
 
 GUARD = Path(__file__).with_name("guard.py")
 
 PATIENCE = 10.0
-"""Seconds that a server gets to end in order before it is killed."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,40 +24,45 @@ class Plan:
     """What the guard needs to know.
 
     Args:
-        command: The server's program and arguments.
+        command: The program and its arguments.
         folder: Its working folder.
-        lock: Descriptor of the lock that lives as long as the server.
+        lock: Descriptor of a lock that lives as long as the process.
         user: Uid and gid to run as; ``None`` means as we are.
-        stop_signal: The signal that ends this server in order.
+        stop_signal: The signal that ends the process in order.
         temporary: Folders to remove when we died without a word.
+        patience: Seconds that it gets to end in order before it is killed.
     """
 
     command: Sequence[str]
     folder: str
-    lock: int
-    user: int | None
-    stop_signal: int
-    temporary: Sequence[str]
+    lock: int | None = None
+    user: int | None = None
+    stop_signal: int = signal.SIGTERM
+    temporary: Sequence[str] = ()
     patience: float = PATIENCE
 
 
 class GuardedProcess:
-    """One run of a server; a new run is a new object.
+    """One run of a process; a new run is a new object.
 
-    ``pid`` is the server's own, ``None`` when it could not even be started.
+    ``pid`` is the process's own, ``None`` when it could not even be started.
+
+    Args:
+        plan: What to run.
+        environment: Its variables.
+        log: Where its output goes, made anew; ``None`` means our stderr.
     """
 
-    def __init__(self, plan: Plan, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, plan: Plan, environment: Mapping[str, str], log: Path | None = None) -> None:
         command = [sys.executable, "-I", "-S", str(GUARD), json.dumps(dataclasses.asdict(plan))]
-        log.touch(0o600)
-        with log.open("wb") as errors:
+        with _opened(log) as errors:
             self._guard = subprocess.Popen(  # noqa: S603 - our own command
                 command,
                 env=environment,  # not a part of the plan: any user can read a command line
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=errors,
-                pass_fds=(plan.lock,),
+                pass_fds=() if plan.lock is None else (plan.lock,),
                 start_new_session=True,  # Ctrl-C is for us: the server's users end first
             )
         self._words = cast("IO[bytes]", self._guard.stdin)
@@ -62,22 +70,38 @@ class GuardedProcess:
             self.pid = int(answer.readline() or 0) or None
 
     @property
-    def running(self) -> bool:
-        """Whether the server is alive."""
-        return self._guard.poll() is None
+    def code(self) -> int | None:
+        """The exit code, 128 + N for signal N; ``None`` while the process is alive."""
+        return self._guard.poll()
 
-    def stop(self) -> None:
-        """End the server in order; return when it is gone. A server that is gone is fine."""
+    @property
+    def running(self) -> bool:
+        """Whether the process is alive."""
+        return self.code is None
+
+    def ask_to_stop(self) -> None:
+        """Let the process end in order, and kill it when it is too slow; don't wait for that."""
         if not self._words.closed:
             try:
                 with self._words:
                     self._words.write(b"stop\n")
             except BrokenPipeError:
-                pass  # the server ended by itself, and its guard with it
+                pass  # the process ended by itself, and its guard with it
+
+    def stop(self) -> None:
+        """End the process in order; return when it is gone. One that is gone is fine."""
+        self.ask_to_stop()
         self._guard.wait()
 
     def kill(self) -> None:
-        """End the server by ``SIGKILL``; return when it is gone."""
+        """End the process by ``SIGKILL``; return when it is gone."""
         if self.pid is not None and self.running:
             os.kill(self.pid, signal.SIGKILL)
         self.stop()
+
+
+def _opened(log: Path | None) -> AbstractContextManager[IO[bytes] | None]:
+    if log is None:
+        return nullcontext()
+    log.touch(0o600)
+    return log.open("wb")

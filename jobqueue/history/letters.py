@@ -16,10 +16,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from jobqueue.domain.jobs import Priority
 from jobqueue.history.engine import plain_errors
-from jobqueue.history.tables import dead_letters
+from jobqueue.history.tables import OPEN, dead_letters
 
 _letters = dead_letters.c
-OPEN = _letters.redriven_at.is_(None) & _letters.deleted_at.is_(None)
 
 
 class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):

@@ -16,7 +16,6 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
-    text,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
@@ -108,7 +107,7 @@ dead_letters = Table(
     Column("spec", LargeBinary, nullable=False),
 )
 
-OPEN = text("redriven_at IS NULL AND deleted_at IS NULL")
+OPEN = dead_letters.c.redriven_at.is_(None) & dead_letters.c.deleted_at.is_(None)
 # Lists show open letters, newest first, page by page; redriven ones pile up beside them.
 Index("dead_letters_open", dead_letters.c.execution_id, postgresql_where=OPEN)
 Index(

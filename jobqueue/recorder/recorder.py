@@ -22,6 +22,7 @@ log = logging.getLogger("jobqueue.recorder")
 
 BATCH = 2000  # records of one queue in one transaction
 ADOPT_EVERY = 10.0  # seconds
+WRITE_PATIENCE = 60.0  # seconds; a server that is frozen never answers
 _spec = msgspec.msgpack.Decoder(Spec)
 
 
@@ -123,7 +124,13 @@ class Recorder:
         """Write rows; return the ids of those that PostgreSQL could hold only as stubs."""
         if not rows:
             return set()
-        result = await self._writer.write(rows)
+        try:
+            async with asyncio.timeout(WRITE_PATIENCE):
+                result = await self._writer.write(rows)
+        except TimeoutError:
+            raise HistoryUnavailable(
+                f"PostgreSQL did not finish a batch in {WRITE_PATIENCE:g} s"
+            ) from None
         for refused in result.bad:
             log.error(
                 "row refused",

@@ -5,33 +5,22 @@ import contextvars
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from functools import partial
 from typing import Any, Protocol
 
 import msgspec
 
-from jobqueue.domain import codec, context
+from jobqueue.domain import context
 from jobqueue.domain.arguments import Mismatch as ArgumentsMismatch
 from jobqueue.domain.context import CurrentJob
-from jobqueue.domain.errors import Permanent, RetryAfter, Snooze
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
-from jobqueue.domain.outcomes import (
-    Failed,
-    Failure,
-    Mismatch,
-    Outcome,
-    Released,
-    Snoozed,
-    Succeeded,
-    TimedOut,
-    Unknown,
-)
+from jobqueue.domain.outcomes import Failure, Outcome, Released, TimedOut, Unknown
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.failures import failure
 from jobqueue.worker.held import Held
 from jobqueue.worker.threads import Threads
+from jobqueue.worker.verdicts import mismatched, raised, returned
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -77,7 +66,7 @@ class Executor:
             spec = held.spec = _spec.decode(held.delivery.spec)
             args, kwargs = handler.parameters.decode(spec.arguments)
         except (ArgumentsMismatch, msgspec.MsgspecError) as error:
-            return Mismatch(Failure("jobqueue.Mismatch", codec.storable(str(error), 4096)))
+            return mismatched(error)
         timeout = self._timeout(spec, handler)
         job = _current(held)
         held.started_us = monotonic_us()
@@ -152,20 +141,7 @@ class Executor:
             return Released() if held.released or held.lost else self._failed(error)
 
     def _succeeded(self, value: Any) -> Outcome:
-        if value is None:
-            return Succeeded()
-        try:
-            raw = codec.encode(value)
-        except codec.NotJson as error:
-            return Failed(
-                Failure("jobqueue.ResultNotJson", str(error)), permanent="result_not_json"
-            )
-        if len(raw) > self._limits.result:
-            text = (
-                f"{len(raw)} bytes, above the limit of {self._limits.result} (JOBQUEUE_MAX_RESULT)"
-            )
-            return Failed(Failure("jobqueue.ResultTooLarge", text), permanent="result_too_large")
-        return Succeeded(raw)
+        return returned(value, self._limits.result, self._limits.traceback)
 
     def _late(self, timeout: float, error: BaseException | None) -> Outcome:
         trace = failure(error, self._limits.traceback, skip=1).traceback if error else ""
@@ -174,24 +150,11 @@ class Executor:
         )
 
     def _failed(self, error: BaseException) -> Outcome:
-        if isinstance(error, Snooze):
-            return Snoozed(error.delay.total_seconds())
-        text = failure(error, self._limits.traceback, skip=1)
-        if isinstance(error, Permanent):
-            return Failed(text, error, permanent="permanent")
-        delay = error.delay.total_seconds() if isinstance(error, RetryAfter) else None
-        return Failed(text, error, delay)
+        return raised(error, self._limits.traceback)
 
 
 def _current(held: Held) -> CurrentJob:
     d = held.delivery
     return CurrentJob(
-        id=d.id,
-        name=d.name,
-        queue=held.queue,
-        attempt=d.attempts + 1,
-        delivery=d.delivery,
-        run=d.run,
-        enqueued_at=datetime.fromtimestamp(d.enqueued_ms / 1000, UTC),
-        fence=d.fence,
+        d.id, d.name, held.queue, d.attempts + 1, d.delivery, d.run, d.enqueued_ms, d.fence
     )

@@ -57,6 +57,8 @@ class Fetcher:
         self._limits = limits
         self._pool = pool
         self._start = start
+        # Half of the slots in one fetch: one half runs while Redis settles and fetches the other.
+        self._most = min(MOST, -(-pool.free // 2))
         self._numbers: defaultdict[str, int] = defaultdict(int)
         self._doubtful = set(queues)  # queues whose deliveries must be compared first
         self._quiet = False
@@ -151,7 +153,7 @@ class Fetcher:
         """Fill free slots from the queues in their order; say whether to go on at once."""
         busy, problem = False, None
         for queue in self._queues:
-            if (slots := min(self._pool.free, MOST)) <= 0:
+            if (slots := min(self._pool.free, self._most)) <= 0:
                 return True
             alone = self._pool.last_lives > 0
             number = self._number(queue)

@@ -1,7 +1,6 @@
 """Turns an outcome into what is written: the job's next state and its row."""
 
 import logging
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
@@ -11,7 +10,7 @@ from jobqueue.broker.calls import Return, Settlement
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import State
-from jobqueue.domain.outcomes import Decision, Failure, Outcome, Succeeded, decide
+from jobqueue.domain.outcomes import SUCCEEDED, Decision, Failure, Outcome, Succeeded, decide
 from jobqueue.domain.retry import Retry
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held
@@ -21,8 +20,7 @@ log = logging.getLogger("jobqueue.worker")
 _json = msgspec.json.Encoder()
 
 
-@dataclass(frozen=True, slots=True)
-class Written:
+class Written(msgspec.Struct, frozen=True):
     """One outcome on its way to Redis; ``record`` is empty when it leaves no row."""
 
     held: Held
@@ -80,6 +78,8 @@ class Scribe:
         return Written(held, decision, settlement, record)
 
     def _decide(self, held: Held, outcome: Outcome) -> Decision:
+        if isinstance(outcome, Succeeded):
+            return SUCCEEDED
         delivery, handler = held.delivery, held.handler
         policy = handler.retry if handler and handler.retry else self._retry
         if held.spec.retry is not None:

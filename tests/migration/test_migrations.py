@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -105,7 +106,7 @@ async def test_first_partitions(history_url: str) -> None:
         bounds = "SELECT pg_get_expr(relpartbound, oid) FROM pg_class WHERE relname = %s"
         for name in names:
             year, number = map(int, name.rsplit("_", 2)[1:])
-            start = partitions.month_of(psycopg.Timestamp(year, number, 15))
+            start = partitions.month_of(datetime(year, number, 15, tzinfo=UTC))
             end = partitions.lowest_id(partitions.following(start))
             row = await (await connection.execute(bounds, (name,))).fetchone()
             assert row == (f"FOR VALUES FROM ('{partitions.lowest_id(start)}') TO ('{end}')",)
@@ -113,8 +114,8 @@ async def test_first_partitions(history_url: str) -> None:
 
 async def test_upgrades_at_the_same_time(postgres_url: str) -> None:
     """Several deployments that migrate at once: one does it, the others wait and find it done."""
-    upgrade = [sys.executable, "-c", "import sys; from jobqueue.history.migrate import upgrade; "
-               "upgrade(sys.argv[1])", postgres_url]  # fmt: skip
+    code = "import sys; from jobqueue.history.migrate import upgrade; upgrade(sys.argv[1])"
+    upgrade = [sys.executable, "-c", code, postgres_url]
     started = [await asyncio.create_subprocess_exec(*upgrade) for _ in range(4)]
     assert await asyncio.gather(*(process.wait() for process in started)) == [0] * 4
     migrate.check(postgres_url)
@@ -138,7 +139,7 @@ def test_another_alembic_in_the_same_database(postgres_url: str, ask: Ask) -> No
     assert ask("SELECT * FROM public.alembic_version") == [("theirs",)]
 
 
-def test_a_user_who_owns_only_the_schema(postgres_url: str, ask: Ask) -> None:
+def test_a_user_who_owns_only_the_schema(postgres_url: str) -> None:
     """An administrator makes the schema, and the owner of it needs no other right."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
         name = connection.info.dbname

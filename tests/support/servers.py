@@ -56,6 +56,11 @@ def fast_postgres(folder: Path) -> PostgresServer:
     return PostgresServer(folder, settings=POSTGRES_SETTINGS)
 
 
+def durable_postgres(folder: Path) -> PostgresServer:
+    """Return a server that may be killed: what it has committed is in the system's hands."""
+    return PostgresServer(folder, settings=POSTGRES_SETTINGS | {"synchronous_commit": "on"})
+
+
 def _wheel_valkey() -> Path | None:
     """Find none where the extra is missing: unit tests run there all the same."""
     try:

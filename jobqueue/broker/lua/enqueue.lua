@@ -31,18 +31,18 @@ end
 local ready = false
 for i, job in ipairs(jobs) do
   if codes[i] == 'c' then
-    local id, priority, delay, at, name = unpack(job, 1, 5)
-    local body = ARGV[3 + i]
+    local id, priority, delay, at, name = job[1], job[2], job[3], job[4], job[5]
+    local rest = cmsgpack.pack(name, now) .. ARGV[3 + i]
     local due = delay and now + delay or at
     -- Entry before record: stopping between the two leaves an entry that no record names, which fetch drops.
     if due and due > now then
-      redis.call('SET', base .. 'job:' .. id, compose('scheduled:' .. priority, '-', now, '0', name, body))
+      redis.call('SET', base .. 'job:' .. id, head('scheduled:' .. priority, '-', 0) .. rest)
       schedule(id, due)
       count('scheduled', name, 1)
     else
       local stream = 'ready:' .. priority
       local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-      redis.call('SET', base .. 'job:' .. id, compose(stream, entry, now, '0', name, body))
+      redis.call('SET', base .. 'job:' .. id, head(stream, entry, 0) .. rest)
       count('ready', name, 1)
       ready = true
     end

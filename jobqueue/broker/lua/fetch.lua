@@ -16,8 +16,8 @@ ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
 Keys     call:<worker>, journal, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts, wake
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
-         is past its bound), stale. A delivery is {id, token, stream, entry, enqueued ms, name, run, attempts so far,
-         delivery, crashes, previous delay ms, fence, packed spec}
+         is past its bound), stale. A delivery is {id, token, stream, entry, past, name, enqueued ms, spec, run,
+         attempts so far, delivery, crashes, previous delay ms, fence}
 ]]
 --@use clock call wake count record ack uuid7 deliver requeue owned
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -38,10 +38,11 @@ local function read(stream, limit)
   return rows and rows[1][2] or {}
 end
 
-local deliveries, kept_back = {}, {}
+local deliveries, kept_back, taken = {}, {}, {}
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
 for _, stream in ipairs(STREAMS) do
+  local own = string.char(160 + #stream) .. stream
   while #deliveries < slots and touches > 0 do
     local limit = math.min(slots - #deliveries, touches)
     local rows = read(stream, limit)
@@ -49,20 +50,20 @@ for _, stream in ipairs(STREAMS) do
     for _, row in ipairs(rows) do
       local entry, id = row[1], row[2][2]
       local record = redis.call('GET', base .. 'job:' .. id)
-      local job = record and parse(record)
-      if not job or job.place ~= stream or job.entry ~= entry then
+      local named = own .. string.char(160 + #entry) .. entry
+      if not record or string.sub(record, 1, #named) ~= named then
         ack(stream, entry)
       else
-        local past = lives(id, job)
-        local poisonous = tonumber(past[4] or 0) >= last_life and last_life > 0
+        local past = lives(id, string.byte(record, #named + 1))
+        local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
-          kept_back[#kept_back + 1] = {id, job}
+          kept_back[#kept_back + 1] = {id, parse(record)}
           ack(stream, entry)
         else
           alone = alone or poisonous
-          deliveries[#deliveries + 1] = deliver(id, stream, entry, job, past, worker, ARGV[8])
-          count('ready', job.name, -1)
-          count('running', job.name, 1)
+          deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[8])
+          local _, name = cmsgpack.unpack_one(record, #named + 1)
+          taken[name] = (taken[name] or 0) + 1
         end
       end
     end
@@ -72,6 +73,10 @@ end
 -- A job on its last life must not take another such job with it: it waits in front for another worker.
 for _, job in ipairs(kept_back) do requeue(job[1], job[2]) end
 write_acks()
+for name, jobs in pairs(taken) do
+  count('ready', name, -jobs)
+  count('running', name, jobs)
+end
 write_counts()
 if #deliveries > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[4]), worker) end
 remember(worker, number, '')

@@ -8,8 +8,9 @@ journal, schedule, acknowledgement, state: repeating it after a stop at any line
 KEYS[1]  base      string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller    string  id of the worker's settling lane
 ARGV[2]  number    int     call number of that lane; the same number gets the same answer
-ARGV[3]  attempts  msgpack list of {id, token, stream, entry, name, new state, delay ms or nil, fields to set as a
-                   flat list, payload for waiting clients}
+ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tokens, streams, entries, names, new
+                   states, delays in ms (-1 for none); then two maps from an attempt's number, as text, for those
+                   that have some: fields to set as a flat list, and the payload for waiting clients
 ARGV[4…] records   msgpack journal record of each attempt, in their order; empty for an attempt that leaves no row
 Keys     call:<caller>, state:<id>, journal, scheduled, again:<priority>, ready:<priority>, inbox:<client>, counts,
          wake:due
@@ -20,33 +21,32 @@ local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
 
-local attempts = cmsgpack.unpack(ARGV[3])
+local columns = cmsgpack.unpack(ARGV[3])
+local ids, tokens, streams, entries, names, states, delays = unpack(columns, 1, 7)
+local fields, payloads = columns[8], columns[9]
 local codes, waiters = {}, {}
-for i, attempt in ipairs(attempts) do
-  local live = redis.call('HMGET', base .. 'state:' .. attempt[1], 'token', 'state', 'waiters')
-  local held = live[1] == attempt[2] and live[2] == 'running'
-  codes[i] = held and 'k' or 'l'
+for i, id in ipairs(ids) do
+  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'waiters')
+  codes[i] = live[1] == tokens[i] and live[2] == 'running' and 'k' or 'l'
   waiters[i] = live[3]
 end
 
-for i, attempt in ipairs(attempts) do
+local journal = base .. 'journal'
+for i, id in ipairs(ids) do
   if codes[i] == 'k' then
-    local id, _, stream, entry, name, state, delay = unpack(attempt, 1, 7)
-    local record = ARGV[3 + i]
-    if record ~= '' then redis.call('XADD', base .. 'journal', '*', 'r', record) end
-    if delay then schedule(id, now + delay) end
-    ack(stream, entry)
-    count('running', name, -1)
-    count(state, name, 1)
+    if ARGV[3 + i] ~= '' then redis.call('XADD', journal, '*', 'r', ARGV[3 + i]) end
+    if delays[i] >= 0 then schedule(id, now + delays[i]) end
+    ack(streams[i], entries[i])
+    count('running', names[i], -1)
+    count(states[i], names[i], 1)
   end
 end
 write_acks()
-for i, attempt in ipairs(attempts) do
+for i, id in ipairs(ids) do
   if codes[i] == 'k' then
-    local id, state, delay, fields = attempt[1], attempt[6], attempt[7], attempt[8]
-    local key = base .. 'state:' .. id
-    redis.call('HSET', key, 'state', state, unpack(fields))
-    if not delay and waiters[i] then answer(id, waiters[i], state, attempt[9]) end
+    local more = fields[tostring(i)]
+    redis.call('HSET', base .. 'state:' .. id, 'state', states[i], unpack(more or {}))
+    if waiters[i] and delays[i] < 0 then answer(id, waiters[i], states[i], payloads[tostring(i)] or '') end
   end
 end
 write_counts()

@@ -24,7 +24,7 @@ local exists = redis.call('EXISTS', base .. 'job:' .. id, base .. 'state:' .. id
 if not exists then
   local stream = 'ready:' .. priority
   local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-  redis.call('SET', base .. 'job:' .. id, compose(stream, entry, now, '0', name, body))
+  redis.call('SET', base .. 'job:' .. id, head(stream, entry, 0) .. cmsgpack.pack(name, now) .. body)
   count('ready', name, 1)
   write_counts()
 end

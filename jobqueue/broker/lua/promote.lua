@@ -19,10 +19,10 @@ end
 for i, id in ipairs(ids) do
   if records[i] then
     local job = parse(records[i])
-    local stream = 'ready:' .. job.priority
+    local stream = 'ready:' .. string.sub(job.place, -1)
     local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-    redis.call('SET', base .. 'job:' .. id, compose(stream, entry, job.enqueued, states[i] and '1' or '0', job.name, job.body))
-    if states[i] then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready', 'token', '', 'worker', '') end
+    redis.call('SET', base .. 'job:' .. id, head(stream, entry, states[i] and 1 or 0) .. job.rest)
+    if states[i] then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready') end
     count(states[i] or 'scheduled', job.name, -1)
     count('ready', job.name, 1)
   end

@@ -14,7 +14,7 @@ ARGV[5]  queue   string  name of the queue, for the rows
 Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, inbox:<client>, counts, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
 ]]
---@use clock wake count record ack owned requeue answer
+--@use clock wake count record ack owned requeue answer uuid7
 local worker, budget = ARGV[1], tonumber(ARGV[4])
 local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or -1)
 if expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
@@ -43,11 +43,13 @@ for i, place in ipairs(held) do
     -- Without a token the fetch stopped before the job was handed over: nobody ran it and no row is due.
     if running then
       local ready = string.match(place[2], '^(%d+)')
-      local started = tonumber(string.sub(live[1], 1, 8) .. string.sub(live[1], 10, 13), 16) * 1000
+      local after, _, enqueued = cmsgpack.unpack_limit(job.rest, 2, 0)
+      local started = minted_ms(live[1]) * 1000
       local reason = over and 'worker_lost' or ''
       redis.call('XADD', base .. 'journal', '*', 'r', '\220\0\025' .. cmsgpack.pack(1, live[1], id,
-        tonumber(live[2] or 0), tonumber(live[3] or 0) + 1, tonumber(live[4]), over, 'lost', ARGV[5], job.name,
-        tonumber(job.priority), worker, '', tonumber(job.enqueued), tonumber(ready), started, now_us) .. job.body
+        tonumber(live[2] or 0), tonumber(live[3] or 0) + 1, tonumber(live[4] or 1), over, 'lost', ARGV[5], job.name,
+        tonumber(string.sub(job.place, -1)), worker, '', enqueued, tonumber(ready), started, now_us)
+        .. string.sub(job.rest, after + 1)
         .. cmsgpack.pack(reason) .. '\192' .. cmsgpack.pack('WorkerLost',
         'worker ' .. worker .. ' died or lost its lease while it ran this job') .. '\192\192'
         .. cmsgpack.pack(lost.crashes))

@@ -27,14 +27,14 @@ for _, held in ipairs(owned(worker, tonumber(ARGV[4]))) do
     ack(stream, entry)
   else
     local live = redis.call('HMGET', base .. 'state:' .. id, 'state', 'token', 'worker')
-    if live[1] then job.past = '1' end
-    local past = lives(id, job)
+    local past = live[1] and lives(id, 1) or nil
     if live[1] == 'running' and live[3] == worker then
-      deliveries[#deliveries + 1] = '\157' .. cmsgpack.pack(id, live[2], stream, entry, tonumber(job.enqueued),
-        job.name, tonumber(past[1] or 0), tonumber(past[2] or 0), tonumber(past[3]), tonumber(past[4] or 0),
-        tonumber(past[5] or 0), tonumber(past[6])) .. job.body
+      local delivery, fence = tonumber(past[3] or 1), tonumber(past[6] or now_us)
+      -- A first delivery has not stored these; from here on they must not change.
+      redis.call('HSET', base .. 'state:' .. id, 'deliveries', delivery, 'fence', string.format('%d', fence))
+      deliveries[#deliveries + 1] = pack_delivery(id, live[2], record, past, delivery, fence)
     else
-      deliveries[#deliveries + 1] = deliver(id, stream, entry, job, past, worker, ARGV[5])
+      deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[5])
       count('ready', job.name, -1)
       count('running', job.name, 1)
     end

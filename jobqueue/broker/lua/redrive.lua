@@ -20,14 +20,15 @@ local letter, id, run, priority, name, body = unpack(ARGV, 1, 6)
 local before = answered(letter, 1)
 if before then return before end
 local record = redis.call('EXISTS', base .. 'job:' .. id) == 1
-local live = redis.call('HMGET', base .. 'state:' .. id, 'state', 'deliveries', 'fence')
+local live = redis.call('HMGET', base .. 'state:' .. id, 'state', 'fence')
 if record and live[1] ~= 'dead' then return 'conflict' end
 
 local stream = 'ready:' .. priority
 local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-redis.call('SET', base .. 'job:' .. id, compose(stream, entry, now, '1', name, body))
+redis.call('SET', base .. 'job:' .. id, head(stream, entry, 1) .. cmsgpack.pack(name, now) .. body)
 redis.call('DEL', base .. 'state:' .. id)
-redis.call('HSET', base .. 'state:' .. id, 'state', 'ready', 'run', run, 'fence', live[3] or 0)
+redis.call('HSET', base .. 'state:' .. id, 'state', 'ready', 'run', run, 'deliveries', 0,
+  'fence', live[2] or 0)
 count('ready', name, 1)
 write_counts()
 remember(letter, 1, 'redriven')

@@ -153,3 +153,14 @@ def test_data_of_root_is_refused_to_others(breakable_postgres: PostgresServer) -
     command = [sys.executable, "-c", code, str(breakable_postgres.home.parent)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert "belongs to uid 65534" in done.stderr
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root may run as somebody else")
+def test_root_runs_as_the_owner_of_the_data(breakable_postgres: PostgresServer) -> None:
+    """Data that another user made is served as that user, and stays theirs."""
+    breakable_postgres.stop()
+    for path in (breakable_postgres.data, *breakable_postgres.data.rglob("*")):
+        os.chown(path, 4711, 4711, follow_symlinks=False)
+    breakable_postgres.start()
+    assert (breakable_postgres.data / "postmaster.pid").stat().st_uid == 4711
+    assert run(breakable_postgres.url, "SELECT 1") == [(1,)]

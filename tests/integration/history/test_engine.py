@@ -33,7 +33,6 @@ def test_the_url_wins() -> None:
         "mysql://me:secret@db/jobs",
         "postgresql+asyncpg://me:secret@db/jobs",
         "postgresql://me:secret@db/jobs?colour=red",
-        "postgresql://me:secret@db:x:y/jobs",
         "postgresql://me:secret@[db/jobs",
     ],
 )
@@ -54,11 +53,12 @@ def test_an_old_server() -> None:
 def test_another_encoding(postgres_url: str) -> None:
     """A database that can't hold every character is refused."""
     with psycopg.connect(postgres_url, autocommit=True) as connection:
-        name = f"{connection.info.dbname}_latin"
+        own = connection.info.dbname
+        name = f"{own}_latin"
         create = "CREATE DATABASE {} ENCODING LATIN1 LOCALE 'C' TEMPLATE template0"
         connection.execute(psycopg.sql.SQL(create).format(psycopg.sql.Identifier(name)))
     with pytest.raises(ConfigurationError, match="LATIN1"):
-        engine.connect_sync(postgres_url.replace(connection.info.dbname, name), "client")
+        engine.connect_sync(postgres_url.replace(own, name), "client")
 
 
 def test_an_unknown_database(postgres_url: str) -> None:

@@ -79,12 +79,11 @@ async def test_a_new_partition_is_like_the_first(
 ) -> None:
     """Columns, key and indexes of a partition made later are those of the migration."""
     await partitions.ensure(connection, now=month(2031, 1), ahead=0)
-    described = """
-        SELECT array_agg(pg_get_indexdef(indexrelid, n, true) ORDER BY 1) FROM pg_index,
-        generate_series(0, 2) AS n WHERE indrelid = ('jobqueue.' || %s)::regclass AND n > 0
-    """
     first = (await partitions.names(connection))[0]
-    assert ask(described, "job_executions_2031_01") == ask(described, first)
+    indexes = (
+        "SELECT replace(indexdef, tablename, '') FROM pg_indexes WHERE tablename = %s ORDER BY 1"
+    )
+    assert ask(indexes, "job_executions_2031_01") == ask(indexes, first)
     columns = """
         SELECT column_name, data_type, is_nullable FROM information_schema.columns
         WHERE table_name = %s ORDER BY ordinal_position

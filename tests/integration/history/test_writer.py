@@ -225,7 +225,8 @@ async def _write_all(
     writer: HistoryWriter, batches: list[list[Execution]], done: list[WriteResult]
 ) -> None:
     for batch in batches:
-        done.append(await writer.write(batch))
+        result = await writer.write(batch)
+        done.append(result)
 
 
 async def test_cancelled_in_the_middle(writer: HistoryWriter, ask: Ask) -> None:

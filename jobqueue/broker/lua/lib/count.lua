@@ -2,12 +2,18 @@
 local tally = {}
 
 local function count(state, name, by)
-  local field = state .. ':' .. name
-  tally[field] = (tally[field] or 0) + by
+  local names = tally[state]
+  if not names then
+    names = {}
+    tally[state] = names
+  end
+  names[name] = (names[name] or 0) + by
 end
 
 local function write_counts()
-  for field, by in pairs(tally) do
-    if by ~= 0 then redis.call('HINCRBY', base .. 'counts', field, by) end
+  for state, names in pairs(tally) do
+    for name, by in pairs(names) do
+      if by ~= 0 then redis.call('HINCRBY', base .. 'counts', state .. ':' .. name, by) end
+    end
   end
 end

@@ -1,21 +1,32 @@
 -- deliver: give a job to a worker: mint its token, note the owner, and pack what the worker needs to know.
-local NEW = {}
+-- A first delivery writes only what can't be derived: its fence lies in its token's millisecond.
+local FIRST = '\0\0\1\0\0' .. cmsgpack.pack(now_us)
 
-local function lives(id, job)
-  if job.past == '0' then return NEW end
-  return redis.call('HMGET', base .. 'state:' .. id, 'run', 'attempts', 'deliveries', 'crashes', 'delay', 'fence')
+local function lives(id, past)
+  if past == 0 then return nil end
+  return redis.call('HMGET', base .. 'state:' .. id, 'run', 'attempts', 'deliveries', 'crashes', 'delay', 'fence',
+    'token')
 end
 
-local function deliver(id, stream, entry, job, past, worker, seed)
-  local token = uuid7(seed)
-  local delivery = tonumber(past[3] or 0) + 1
-  local fence = math.max(tonumber(past[6] or 0) + 1, now_us)
+local function pack_delivery(id, token, record, past, delivery, fence)
+  return '\158' .. cmsgpack.pack(id, token) .. record .. cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0),
+    delivery, tonumber(past[4] or 0), tonumber(past[5] or 0), fence)
+end
+
+local function deliver(id, record, past, worker, seed)
+  local key, token = base .. 'state:' .. id, uuid7(seed)
+  if not past then
+    redis.call('HSET', key, 'state', 'running', 'token', token, 'worker', worker)
+    return '\158' .. cmsgpack.pack(id) .. '\217\36' .. token .. record .. FIRST
+  end
+  local delivery = tonumber(past[3] or (past[7] and 1 or 0)) + 1
+  local last = tonumber(past[6] or 0)
+  if last == 0 and past[7] then last = (minted_ms(past[7]) + 1) * 1000 end
+  local fence = math.max(last + 1, now_us)
   -- As text: Redis formats numbers slowly.
-  redis.call('HSET', base .. 'state:' .. id, 'state', 'running', 'token', token, 'worker', worker,
+  redis.call('HSET', key, 'state', 'running', 'token', token, 'worker', worker,
     'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))
-  return '\157' .. cmsgpack.pack(id, token, stream, entry, tonumber(job.enqueued), job.name,
-    tonumber(past[1] or 0), tonumber(past[2] or 0), delivery, tonumber(past[4] or 0), tonumber(past[5] or 0),
-    fence) .. job.body
+  return pack_delivery(id, token, record, past, delivery, fence)
 end
 
 local function reply(status, deliveries)

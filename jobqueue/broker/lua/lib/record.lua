@@ -1,11 +1,18 @@
--- record: take a job's record apart. Its first line is `place entry enqueued_ms past name`; the packed spec follows.
--- `past` is 1 when the state hash has something to say about earlier deliveries, and 0 for a job never delivered.
-local function parse(record)
-  local place, entry, enqueued, past, name, body = string.match(record, '^(%S+) (%S+) (%d+) (%d) (%S+)\n()')
-  return {place = place, entry = entry, enqueued = enqueued, past = past, name = name, body = string.sub(record, body),
-          priority = string.sub(place, -1)}
+-- record: a job's record is msgpack without a frame: place, entry, past, name, enqueued ms, spec. `place` and `entry`
+-- name its present entry; `past` is 1 when the state hash knows of earlier deliveries. A delivery carries it as it is.
+local function head(place, entry, past)
+  return string.char(160 + #place) .. place .. string.char(160 + #entry) .. entry .. string.char(past)
 end
 
-local function compose(place, entry, enqueued, past, name, body)
-  return place .. ' ' .. entry .. ' ' .. enqueued .. ' ' .. past .. ' ' .. name .. '\n' .. body
+-- Where the place ends and where `past` stands; what follows `past` never changes.
+local function open(record)
+  local entry = string.byte(record, 1) - 158
+  return entry, entry + string.byte(record, entry) - 159
+end
+
+local function parse(record)
+  local entry, past = open(record)
+  local _, name = cmsgpack.unpack_one(record, past)
+  return {place = string.sub(record, 2, entry - 1), entry = string.sub(record, entry + 1, past - 1),
+          name = name, rest = string.sub(record, past + 1)}
 end

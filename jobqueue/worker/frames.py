@@ -1,0 +1,103 @@
+"""What crosses between a worker and its children: msgpack behind a length, data only.
+
+Nothing is pickled: what a handler returns or raises becomes JSON and text inside
+the child, so an exception that can't be pickled or printed harms nobody.
+"""
+
+import struct
+from typing import Literal
+
+import msgspec
+
+from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
+
+HEADER = struct.Struct(">I")
+
+
+class Request(msgspec.Struct, array_like=True, frozen=True):
+    """One job on its way into a child.
+
+    ``module`` and ``qualname`` name the handler's function. ``own_retry`` says that the
+    retry policy of the handler holds, since the job brought none.
+    """
+
+    module: str
+    qualname: str
+    arguments: bytes
+    job: CurrentJob
+    own_retry: bool
+    max_result: int
+    max_traceback: int
+
+
+class Answer(msgspec.Struct, array_like=True, frozen=True):
+    """What a child says: first that the handler starts now, then what it came to."""
+
+    kind: Literal["started", "succeeded", "failed", "mismatch", "snoozed"]
+    result: bytes | None = None
+    failure: Failure | None = None
+    delay: float | None = None
+    permanent: str = ""
+
+
+_encoder = msgspec.msgpack.Encoder()
+_request = msgspec.msgpack.Decoder(Request)
+_answer = msgspec.msgpack.Decoder(Answer)
+
+
+def pack(message: Request | Answer) -> bytes:
+    """Return a frame."""
+    body = _encoder.encode(message)
+    return HEADER.pack(len(body)) + body
+
+
+def unpack_request(body: bytes) -> Request:
+    """Return the request in a frame's body."""
+    return _request.decode(body)
+
+
+def take_answer(buffer: bytearray) -> Answer | None:
+    """Take the first answer out of ``buffer``; ``None`` while it is not all there.
+
+    Raises:
+        msgspec.MsgspecError: These bytes are no answer.
+    """
+    if len(buffer) < HEADER.size:
+        return None
+    end = HEADER.size + HEADER.unpack_from(buffer)[0]
+    if len(buffer) < end:
+        return None
+    answer = _answer.decode(buffer[HEADER.size : end])
+    del buffer[:end]
+    return answer
+
+
+STARTED = Answer("started")
+
+
+def answer_of(outcome: Outcome) -> Answer:
+    """Return an outcome in the form that crosses; the exception itself stays behind."""
+    match outcome:
+        case Succeeded(result):
+            return Answer("succeeded", result)
+        case Failed(failure, _, delay, permanent):
+            return Answer("failed", None, failure, delay, permanent)
+        case Mismatch(failure):
+            return Answer("mismatch", None, failure)
+        case Snoozed(delay):
+            return Answer("snoozed", delay=delay)
+    raise TypeError(f"a handler never comes to {outcome!r}")
+
+
+def outcome_of(answer: Answer) -> Outcome:
+    """Return the outcome in an answer."""
+    failure = answer.failure or Failure("", "")
+    match answer.kind:
+        case "failed":
+            return Failed(failure, None, answer.delay, answer.permanent)
+        case "mismatch":
+            return Mismatch(failure)
+        case "snoozed":
+            return Snoozed(answer.delay or 0.0)
+    return Succeeded(answer.result)

@@ -1,0 +1,120 @@
+"""One child process, as the worker sees it: its socket, its death and its end."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Callable
+from typing import Self
+
+from jobqueue.worker.child import LEAVING
+from jobqueue.worker.frames import Answer, take_answer
+
+READY = 60.0  # seconds that a child may take to import a job's code
+CHUNK = 1 << 16
+
+
+class Spawned:
+    """One child process and the socket to it."""
+
+    def __init__(self, process: Process, ours: socket.socket) -> None:
+        self._process = process
+        self._socket = ours
+        self._buffer = bytearray()
+        self._proven = False  # it has answered
+        self._began = False
+
+    @classmethod
+    async def start(cls) -> Self:
+        """Spawn a child.
+
+        Raises:
+            OSError: The system has no process or memory to give.
+        """
+        ours, theirs = socket.socketpair()
+        ours.setblocking(False)
+        path = [str(entry) for entry in sys.path]
+        fd = theirs.fileno()
+        code = (
+            f"import sys; sys.path[:] = {path!r}; "
+            f"from jobqueue.worker import child; child.main({fd})"
+        )
+        with theirs:
+            try:
+                process = await asyncio.create_subprocess_exec(
+                    sys.executable,
+                    "-P",
+                    "-c",
+                    code,
+                    stdin=DEVNULL,
+                    pass_fds=(fd,),
+                    start_new_session=True,
+                )
+            except BaseException:
+                ours.close()
+                raise
+        return cls(process, ours)
+
+    @property
+    def alive(self) -> bool:
+        """Whether the process has not ended, as far as we know."""
+        return self._process.returncode is None
+
+    @property
+    def was_dead(self) -> bool:
+        """Whether a child that has served before did not even begin this job."""
+        return self._proven and not self._began
+
+    async def run(self, request: bytes, started: Callable[[], None]) -> Answer:
+        """Hand a job over and return what it came to.
+
+        Raises:
+            TimeoutError: The handler's code was not imported within ``READY``.
+            OSError: The child hung up: it is dead, or dying.
+            msgspec.MsgspecError: It sent something else.
+        """
+        self._began = False
+        async with asyncio.timeout(READY) as patience:
+            await asyncio.get_running_loop().sock_sendall(self._socket, request)
+            answer = await self._receive()
+            if answer.kind == "started":
+                patience.reschedule(None)
+                self._began = True
+                started()
+                answer = await self._receive()
+        self._proven = True
+        return answer
+
+    async def _receive(self) -> Answer:
+        while (answer := take_answer(self._buffer)) is None:
+            part = await asyncio.get_running_loop().sock_recv(self._socket, CHUNK)
+            if not part:
+                raise ConnectionResetError("the child has hung up")
+            self._buffer += part
+        return answer
+
+    async def leave(self) -> None:
+        """Hang up and let it end; kill it when it does not."""
+        with contextlib.suppress(OSError):
+            self._socket.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._process.wait(), LEAVING)
+        await self.end()
+
+    def kill(self) -> None:
+        """Kill it and all that it has started.
+
+        Not for a child that ended long ago: its number may be another's by now.
+        """
+        with contextlib.suppress(ProcessLookupError, PermissionError):  # macOS: a zombie's
+            os.killpg(self._process.pid, signal.SIGKILL)
+
+    async def end(self) -> int:
+        """Kill it if it lives; return its exit code, below zero for a signal."""
+        if self.alive:
+            self.kill()
+        self._socket.close()
+        return await self._process.wait()

@@ -1,0 +1,59 @@
+"""Turns what a handler returned or raised into an outcome.
+
+The same functions speak for handlers on the loop, in threads and in children, so that
+an exception means the same wherever it was raised.
+"""
+
+from typing import Any
+
+from jobqueue.domain import codec
+from jobqueue.domain.errors import Permanent, RetryAfter, Snooze
+from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
+from jobqueue.worker.failures import MESSAGE_LIMIT, failure
+
+
+NOTHING = Succeeded()
+
+
+def returned(value: Any, max_result: int, max_traceback: int) -> Outcome:
+    """Return the outcome of a handler that returned ``value``.
+
+    Args:
+        value: Anything; what JSON does not have is a failure that no retry heals.
+        max_result: The largest accepted size as JSON, in bytes.
+        max_traceback: Most bytes of traceback, for a value that can't say what it is.
+    """
+    if value is None:
+        return NOTHING
+    try:
+        raw = codec.encode(value)
+    except codec.NotJson as error:
+        return Failed(Failure("jobqueue.ResultNotJson", str(error)), permanent="result_not_json")
+    except Exception as error:  # noqa: BLE001 - a model's own serialiser is the user's code
+        return raised(error, max_traceback, skip=0)
+    if len(raw) > max_result:
+        text = f"{len(raw)} bytes, above the limit of {max_result} (JOBQUEUE_MAX_RESULT)"
+        return Failed(Failure("jobqueue.ResultTooLarge", text), permanent="result_too_large")
+    return Succeeded(raw)
+
+
+def raised(error: BaseException, max_traceback: int, *, skip: int = 1) -> Failed | Snoozed:
+    """Return the outcome of a handler that raised ``error``.
+
+    Args:
+        error: Any exception, ``SystemExit`` and ``KeyboardInterrupt`` too.
+        max_traceback: Most bytes of traceback.
+        skip: Outermost frames to leave out: those of the worker.
+    """
+    if isinstance(error, Snooze):
+        return Snoozed(error.delay.total_seconds())
+    text = failure(error, max_traceback, skip=skip)
+    if isinstance(error, Permanent):
+        return Failed(text, error, permanent="permanent")
+    delay = error.delay.total_seconds() if isinstance(error, RetryAfter) else None
+    return Failed(text, error, delay)
+
+
+def mismatched(error: Exception) -> Mismatch:
+    """Return the outcome of arguments that don't fit the handler."""
+    return Mismatch(Failure("jobqueue.Mismatch", codec.storable(str(error), MESSAGE_LIMIT)))

@@ -1,0 +1,18 @@
+"""Measures the library beside the bare limit of Redis Streams. Started by ``scripts/bench``.
+
+One file for each family of figures (``bare``, ``enqueue``, ``drain``, ``latency``, ``memory``,
+``idle``, ``startup``): it says which figures it has and how they are measured. The rest is
+shared: servers of our own (``stage``), processes under measurement (``processes`` starts them,
+``child`` runs in them), what Redis spent (``usage``), rounds and medians (``rounds``,
+``figures``), the machine (``machine``) and the table (``report``).
+
+Rules of a fair figure:
+
+- Rounds are interleaved: each round measures every family once, the bare loop included, so
+  that a slow minute of the machine falls on both sides of a ratio. Ratios are made in a
+  round, then their median is taken.
+- A figure counts only if its accounting is right: as many handlers ran, journal records lie
+  in Redis and rows in PostgreSQL as jobs were enqueued. Else it is reported as failed.
+- The library runs on its defaults, and on no setting of the user's environment.
+- A goal that is missed fails nothing: speed belongs to the machine, and is read by people.
+"""

@@ -1,0 +1,101 @@
+"""The bare limit: Redis Streams from one Python process, without any queue around them.
+
+Pipelined ``XADD`` in batches of the size that the library uses, then a loop that reads 100
+entries, starts a task for each, and acknowledges and deletes them with the next read. No
+priorities, leases, retries, journal or repeatable calls: what a queue adds costs extra.
+"""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+
+from redis.asyncio.connection import AbstractConnection
+
+from jobqueue.client.batches import MOST_JOBS
+from scripts.benchmarks.figures import Broken, Family, Figure, Size, Values
+from scripts.benchmarks.stage import Stage
+from scripts.benchmarks.usage import MICRO, own_cpu
+
+READ = 100  # entries in a round trip: the library's concurrency
+BODY = b'{"number":12345}'
+COMMAND = ("XADD", "bare", "*", "job", BODY)
+TAKE = ("XREADGROUP", "GROUP", "workers", "bench", "COUNT", READ, "STREAMS", "bare", ">")
+
+BULK, DRAIN = "bare.bulk", "bare.drain"
+
+Commands = Sequence[Sequence[Any]]
+
+
+async def measure(stage: Stage, size: Size) -> Values:
+    """Add and drain as many entries as there are jobs."""
+    async with _connected(stage) as connection:
+        adding = await _add(connection, size.jobs)
+        await stage.redis.xgroup_create("bare", "workers", "0")
+        redis, own, start = await stage.usage(), own_cpu(), time.perf_counter()
+        ran = await _drain(connection)
+        draining = time.perf_counter() - start
+        own, redis = own_cpu() - own, await stage.usage() - redis
+    if ran != size.jobs:
+        raise Broken(f"{ran} of {size.jobs} entries came out")
+    return {
+        BULK: size.jobs / adding,
+        DRAIN: size.jobs / draining,
+        "bare.cpu": own / size.jobs * MICRO,
+        "bare.redis_cpu": redis.cpu / size.jobs * MICRO,
+    }
+
+
+@asynccontextmanager
+async def _connected(stage: Stage) -> AsyncIterator[AbstractConnection]:
+    connection: AbstractConnection = stage.redis.connection_pool.make_connection()  # type: ignore[no-untyped-call]
+    await connection.connect()  # type: ignore[no-untyped-call]
+    try:
+        yield connection
+    finally:
+        await connection.disconnect()
+
+
+async def _exchange(connection: AbstractConnection, commands: Commands) -> list[Any]:
+    await connection.send_packed_command(connection.pack_commands(commands))
+    return [await connection.read_response() for _ in commands]
+
+
+async def _add(connection: AbstractConnection, jobs: int) -> float:
+    """Add entries; return the seconds that it took."""
+    start = time.perf_counter()
+    for first in range(0, jobs, MOST_JOBS):
+        await _exchange(connection, [COMMAND] * min(MOST_JOBS, jobs - first))
+    return time.perf_counter() - start
+
+
+async def _drain(connection: AbstractConnection) -> int:
+    """Read, run and acknowledge until nothing is left; return how many ran."""
+    ran = 0
+
+    async def handle(_: object) -> None:
+        nonlocal ran
+        ran += 1
+
+    settle: list[Sequence[Any]] = []
+    while True:
+        answer = (await _exchange(connection, [*settle, TAKE]))[-1]
+        if not answer:
+            return ran
+        entries = answer[b"bare"]
+        await asyncio.gather(*[asyncio.create_task(handle(fields)) for _, fields in entries])
+        ids = [entry for entry, _ in entries]
+        settle = [("XACK", "bare", "workers", *ids), ("XDEL", "bare", *ids)]
+
+
+FAMILY = Family(
+    "bare",
+    (
+        Figure(BULK, "bare limit: pipelined XADD", "/s"),
+        Figure(DRAIN, "bare limit: XREADGROUP, XACK+XDEL", "/s"),
+        Figure("bare.cpu", "bare limit: CPU of the process, an entry", "µs"),
+        Figure("bare.redis_cpu", "bare limit: CPU of Redis, an entry", "µs"),
+    ),
+    measure,
+)

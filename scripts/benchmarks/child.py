@@ -1,0 +1,51 @@
+"""Runs in a process of its own: a worker or a scheduler under measurement.
+
+Standard input leads it: it says ``ready``, starts with the first line, stops when its input
+ends, whoever closed it, and then says in one line of JSON what it did. So it ends with its
+parent, however that one dies.
+"""
+
+import asyncio
+import sys
+
+import msgspec
+
+import jobqueue.services  # noqa: F401 - imported before the clock runs
+from scripts.benchmarks import loops
+from scripts.benchmarks.usage import own_cpu
+from scripts.benchmarks.workload import Workload
+
+
+class Report(msgspec.Struct):
+    """What a process did between start and stop; ``cpu`` in seconds, ``waits`` in ns."""
+
+    ran: int
+    cpu: float
+    waits: list[int]
+
+
+async def _orders() -> asyncio.StreamReader:
+    reader = asyncio.StreamReader()
+    loop = asyncio.get_running_loop()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(reader), sys.stdin)
+    return reader
+
+
+async def main(role: str, redis_url: str, database_url: str) -> None:
+    """Run a ``worker`` or a ``scheduler`` as standard input says."""
+    workload = Workload(redis_url, database_url or None)
+    orders = await _orders()
+    print("ready", flush=True)
+    if not await orders.readline():
+        return
+    before = own_cpu()
+    service = workload.app.worker() if role == "worker" else workload.app.scheduler()
+    async with service:
+        await orders.read()
+        spent = own_cpu() - before
+    report = Report(workload.ran, spent, workload.waits)
+    print(msgspec.json.encode(report).decode(), flush=True)
+
+
+if __name__ == "__main__":
+    loops.run(main(*sys.argv[1:]))

@@ -1,0 +1,65 @@
+"""How fast one producer enqueues: one by one, 100 at once, and in bulk."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from scripts.benchmarks import bare
+from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.stage import KEYS, QUEUE, Stage
+from scripts.benchmarks.workload import Workload
+
+AT_ONCE = 100
+
+Way = Callable[[Workload, int], Awaitable[None]]
+
+
+async def one_by_one(workload: Workload, jobs: int) -> None:
+    """Wait for each job before the next one."""
+    for number in range(jobs):
+        await workload.noop.enqueue(number)
+
+
+async def at_once(workload: Workload, jobs: int) -> None:
+    """Wait for 100 concurrent calls before the next hundred."""
+    for first in range(0, jobs, AT_ONCE):
+        await asyncio.gather(*[workload.noop.enqueue(first + i) for i in range(AT_ONCE)])
+
+
+async def in_bulk(workload: Workload, jobs: int) -> None:
+    """Prepare and send all jobs by one ``enqueue_many``."""
+    await workload.fill(jobs)
+
+
+async def measure(stage: Stage, size: Size) -> Values:
+    """Enqueue in each way, with as many jobs as take a second or so."""
+    return {
+        "enqueue.one": await _rate(stage, one_by_one, size.jobs // 10),
+        "enqueue.gather": await _rate(stage, at_once, size.jobs // 2),
+        "enqueue.bulk": await _rate(stage, in_bulk, size.jobs),
+    }
+
+
+async def _rate(stage: Stage, way: Way, jobs: int) -> float:
+    """Return the jobs a second."""
+    await stage.reset()
+    async with Workload(stage.redis_url) as workload:
+        await workload.noop.enqueue(0)  # connects and loads the script
+        start = time.perf_counter()
+        await way(workload, jobs)
+        seconds = time.perf_counter() - start
+    stored = await stage.redis.xlen(KEYS.stream(QUEUE, "ready:2")) - 1
+    if stored != jobs:
+        raise Broken(f"{stored} of {jobs} jobs were stored by {way.__name__}")
+    return jobs / seconds
+
+
+FAMILY = Family(
+    "enqueue",
+    (
+        Figure("enqueue.one", "enqueue one by one", "/s"),
+        Figure("enqueue.gather", "enqueue 100 at once", "/s"),
+        Figure("enqueue.bulk", "enqueue in bulk", "/s", goal=Goal(">=", 60_000), bare=bare.BULK),
+    ),
+    measure,
+)

@@ -1,0 +1,113 @@
+"""What is measured: figures with their units and goals, and the families that measure them."""
+
+import operator
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from dataclasses import dataclass
+from statistics import median
+
+from scripts.benchmarks.stage import Stage
+
+_MEETS = {">=": operator.ge, "<=": operator.le, "<": operator.lt}
+
+
+class Broken(Exception):
+    """A measurement that did not end, or whose accounting is wrong; the message says why."""
+
+
+@dataclass(frozen=True)
+class Goal:
+    """A bound that a median shall keep: ``sign`` is ``>=``, ``<=`` or ``<``."""
+
+    sign: str
+    bound: float
+
+    def met(self, value: float) -> bool:
+        """Tell whether ``value`` keeps the bound."""
+        return bool(_MEETS[self.sign](value, self.bound))
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table.
+
+    Args:
+        name: Its key in the JSON, such as ``drain.one``.
+        what: What people read.
+        unit: Of the values.
+        goal: What the median should be.
+        bare: Name of the figure of the bare loop that it is compared with.
+    """
+
+    name: str
+    what: str
+    unit: str
+    goal: Goal | None = None
+    bare: str | None = None
+
+
+@dataclass(frozen=True)
+class Size:
+    """How much is done for a figure; seconds and numbers of jobs."""
+
+    jobs: int
+    seconds: float
+
+
+FULL = Size(jobs=100_000, seconds=10)
+QUICK = Size(jobs=10_000, seconds=5)
+
+Values = dict[str, float]
+
+
+@dataclass(frozen=True)
+class Family:
+    """Figures that are measured together.
+
+    Args:
+        name: What ``--only`` calls it.
+        figures: What ``measure`` returns values for.
+        measure: Measures once, on an emptied stage.
+        history: Whether it needs PostgreSQL.
+    """
+
+    name: str
+    figures: Sequence[Figure]
+    measure: Callable[[Stage, Size], Awaitable[Values]]
+    history: bool = False
+
+
+@dataclass(frozen=True)
+class Series:
+    """The values of one figure over all rounds, never empty."""
+
+    figure: Figure
+    values: Sequence[float]
+    ratios: Sequence[float]
+
+    @property
+    def median(self) -> float:
+        """The value that counts."""
+        return median(self.values)
+
+    @property
+    def of_bare(self) -> float | None:
+        """The median of each round's ratio to the bare loop."""
+        return median(self.ratios) if self.ratios else None
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the goal is met; None without one."""
+        return self.figure.goal.met(self.median) if self.figure.goal else None
+
+
+def series(figure: Figure, rounds: Sequence[Mapping[str, float]]) -> Series | None:
+    """Return the values of ``figure``, or None if no round has one."""
+    having = [values for values in rounds if figure.name in values]
+    if not having:
+        return None
+    ratios = [
+        values[figure.name] / values[figure.bare]
+        for values in having
+        if figure.bare is not None and figure.bare in values
+    ]
+    return Series(figure, [values[figure.name] for values in having], ratios)

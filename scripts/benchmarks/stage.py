@@ -1,0 +1,95 @@
+"""The servers that everything is measured on: our own, on sockets in a temporary folder."""
+
+import asyncio
+import tempfile
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from psycopg import AsyncConnection
+from redis.asyncio import Redis
+
+from jobqueue.broker.keys import Keys
+from jobqueue.embedded import PostgresServer, ValkeyServer
+from jobqueue.history import migrate
+from jobqueue.settings import Settings
+from scripts.benchmarks.usage import Usage
+
+POLL = 0.02  # seconds
+
+KEYS = Keys(Settings().prefix)
+QUEUE = Settings().default_queue
+
+
+@dataclass(frozen=True)
+class Stage:
+    """A Redis, and a PostgreSQL where one was asked for, for one run of the benchmarks."""
+
+    redis_url: str
+    redis: Redis
+    database_url: str | None = None
+    postgres: AsyncConnection | None = None
+
+    async def reset(self) -> None:
+        """Empty the servers, so that each measurement begins with the same."""
+        await self.redis.flushall()
+        # A rewrite during a measurement costs it a core: each begins with a short file.
+        await self.redis.bgrewriteaof()
+        while (await self.redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(POLL)
+        if self.postgres:
+            await self.postgres.execute("TRUNCATE jobqueue.job_executions, jobqueue.dead_letters")
+
+    async def now(self) -> float:
+        """Return the Redis clock in seconds."""
+        seconds, micros = await self.redis.time()
+        return float(seconds + micros / 1e6)
+
+    async def usage(self) -> Usage:
+        """Return what Redis has spent so far."""
+        return Usage.of(await self.redis.info("cpu", "commandstats"))
+
+    async def journal(self) -> int:
+        """Return the number of records in the journal."""
+        return int(await self.redis.xlen(KEYS.journal(QUEUE)))
+
+    async def last_record(self) -> float:
+        """Return when the last journal record was written, in seconds of the Redis clock."""
+        newest: Any = await self.redis.xrevrange(KEYS.journal(QUEUE), count=1)
+        [(entry, _)] = newest
+        return int(entry.partition(b"-")[0]) / 1000
+
+    async def rows(self) -> int:
+        """Return the number of rows in the history."""
+        if self.postgres is None:
+            return 0
+        cursor = await self.postgres.execute("SELECT count(*) FROM jobqueue.job_executions")
+        [(count,)] = await cursor.fetchall()
+        return int(count)
+
+
+@asynccontextmanager
+async def opened(program: Path | None, *, history: bool) -> AsyncIterator[Stage]:
+    """Start the servers; at the end stop them and remove their data.
+
+    Args:
+        program: A Redis or Valkey server; None takes the wheel's Valkey.
+        history: Whether to start a PostgreSQL with our schema too.
+
+    Raises:
+        JobQueueError: A server can't be started; the message says why.
+    """
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jobqueue-bench-")))
+        server = stack.enter_context(ValkeyServer(folder, program=program))
+        redis = await stack.enter_async_context(Redis.from_url(server.url, protocol=3))
+        if not history:
+            yield Stage(server.url, redis)
+            return
+        database = stack.enter_context(PostgresServer(folder))
+        await asyncio.to_thread(migrate.upgrade, database.url)
+        postgres = await AsyncConnection.connect(database.url, autocommit=True)
+        await stack.enter_async_context(postgres)
+        yield Stage(server.url, redis, database.url, postgres)

@@ -1,0 +1,127 @@
+"""The command itself: help, wrong calls, and what it costs to start."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import typer
+
+import jobqueue
+from jobqueue.cli.main import app
+
+from .conftest import Run
+
+SLOW = {"redis", "sqlalchemy", "alembic", "psycopg", "croniter", "rich", "click", "pydantic"}
+DOCS = Path(jobqueue.__file__).parent / "docs"
+
+
+def program(*arguments: str) -> subprocess.CompletedProcess[str]:
+    """Run ``python -m jobqueue`` in a process of its own."""
+    command = [sys.executable, "-m", "jobqueue", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def commands() -> set[str]:
+    """Return the full name of every command and group."""
+    found = set()
+    for name, command in typer.main.get_command(app).commands.items():  # type: ignore[attr-defined]
+        inner = getattr(command, "commands", {})
+        found |= {f"jobqueue {name}", *(f"jobqueue {name} {each}" for each in inner)}
+    return found
+
+
+def test_help(run: Run) -> None:
+    """``--help`` lists commands and global options on stdout."""
+    ended = run("--help")
+    assert (ended.code, ended.err) == (0, "")
+    for word in ("config", "db", "docs", "version", "--redis-url", "--json"):
+        assert word in ended.out
+
+
+@pytest.mark.parametrize("group", [(), ("db",)])
+def test_call_without_a_command(run: Run, group: tuple[str, ...]) -> None:
+    """A call that says nothing gets the help on stderr, as wrong usage."""
+    ended = run(*group)
+    assert (ended.code, ended.out) == (2, "")
+    assert ended.err.startswith(f"Usage: {' '.join(('jobqueue', *group))}")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "line"),
+    [
+        (
+            ["cofnig"],
+            "No such command 'cofnig'. Did you mean 'config'? (see 'jobqueue --help')",
+        ),
+        (
+            ["db", "chek"],
+            "No such command 'chek'. Did you mean 'check'? (see 'jobqueue db --help')",
+        ),
+        (
+            ["config", "--jsn"],
+            "No such option: --jsn; did you mean '--json'? (see 'jobqueue config --help')",
+        ),
+        (
+            ["version", "more"],
+            "Got unexpected extra argument(s) (more) (see 'jobqueue version --help')",
+        ),
+        (["config", "--prefix"], "Option '--prefix' requires an argument."),
+    ],
+)
+def test_wrong_calls(run: Run, arguments: list[str], line: str) -> None:
+    """Wrong usage is one line with the nearest right word, and exit code 2."""
+    ended = run(*arguments)
+    assert (ended.code, ended.out, ended.err) == (2, "", f"jobqueue: {line}\n")
+
+
+def test_version_option(run: Run) -> None:
+    """``--version`` prints one line, whatever else is wrong."""
+    assert run("--version").out == f"jobqueue {jobqueue.__version__}\n"
+
+
+def test_program() -> None:
+    """``python -m jobqueue`` is the command, with its exit codes."""
+    assert program("--version").stdout == f"jobqueue {jobqueue.__version__}\n"
+    ended = program("cofnig")
+    assert (ended.returncode, ended.stdout) == (2, "")
+    assert "Traceback" not in ended.stderr
+
+
+def test_closed_pipe() -> None:
+    """A reader that leaves early, such as ``head``, causes no traceback."""
+    read, write = os.pipe()
+    os.close(read)
+    command = [sys.executable, "-m", "jobqueue", "docs", "cli"]
+    ended = subprocess.run(command, stdout=write, stderr=subprocess.PIPE, text=True, check=False)
+    os.close(write)
+    assert (ended.returncode, ended.stderr) == (1, "")
+
+
+def test_help_imports_little() -> None:
+    """``--help`` loads no package that takes long to import."""
+    code = (
+        "import sys\n"
+        "from jobqueue.cli.main import main\n"
+        "try: main(['--help'])\n"
+        "finally: print(*sys.modules, file=sys.stderr)\n"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    loaded = {module.partition(".")[0] for module in done.stderr.split()}
+    assert "typer" in loaded
+    assert loaded & SLOW == set()
+
+
+def test_every_command_says_what_it_prints_and_when_it_fails(run: Run) -> None:
+    """Help texts have an effect, an output, and a failure where there is one of its own."""
+    for name in commands() - {"jobqueue db"}:
+        text = run(*name.split()[1:], "--help").out
+        assert "Prints " in text, name
+
+
+def test_every_command_is_documented() -> None:
+    """``jobqueue docs cli`` has a heading for each command, and for no other."""
+    lines = (DOCS / "cli.md").read_text("utf-8").splitlines()
+    headings = {line.lstrip("# ") for line in lines if line.startswith("#")}
+    assert {name for name in headings if name.startswith("jobqueue ")} == commands()

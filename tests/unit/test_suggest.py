@@ -1,0 +1,25 @@
+"""The one "did you mean" of the package."""
+
+import pytest
+
+from jobqueue.domain.suggest import did_you_mean, nearest
+
+
+@pytest.mark.parametrize(
+    ("word", "near"), [("hihg", "high"), ("HIGH", "high"), ("xyzzy", None), ("", None)]
+)
+def test_nearest(word: str, near: str | None) -> None:
+    """Misspelt and miscased words are found; others are not guessed."""
+    assert nearest(word, ["critical", "high"]) == near
+
+
+def test_nearest_keeps_the_name() -> None:
+    """The answer is the known name as it is written."""
+    assert nearest("send_mail", ["SendMail"]) == "SendMail"
+
+
+def test_some_names_when_none_is_near() -> None:
+    """The usual names come first; a long list is cut."""
+    assert did_you_mean("xyzzy", ["a", "b"]) == "write one of a, b"
+    many = [f"name{number}" for number in range(20)]
+    assert did_you_mean("xyzzy", many).endswith("name7, ...")
