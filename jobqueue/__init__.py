@@ -3,12 +3,15 @@
 from jobqueue.app import JobQueue
 from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
+from jobqueue.client.lookups import FoundJob
 from jobqueue.client.prepared import JobOptions, Prepared
+from jobqueue.client.redrive import Retried
 from jobqueue.domain.context import CurrentJob, current_job
 from jobqueue.domain.errors import (
     BrokerError,
     BrokerUnavailable,
     ConfigurationError,
+    DeadLetterNotFound,
     EnqueueUncertain,
     HistoryUnavailable,
     InvalidJob,
@@ -40,7 +43,9 @@ __all__ = [
     "BrokerUnavailable",
     "ConfigurationError",
     "CurrentJob",
+    "DeadLetterNotFound",
     "EnqueueUncertain",
+    "FoundJob",
     "HistoryUnavailable",
     "InvalidJob",
     "Jitter",
@@ -63,6 +68,7 @@ __all__ = [
     "RedriveConflict",
     "ResultGone",
     "ResultTimeout",
+    "Retried",
     "Retry",
     "RetryAfter",
     "SchemaMismatch",

@@ -1,11 +1,10 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
-
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
 from types import TracebackType
-from typing import TYPE_CHECKING, Any, Self, cast
+from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
 from jobqueue.client.declared import Declare, Job, JobCall
 from jobqueue.client.handle import JobHandle
@@ -28,11 +27,18 @@ from jobqueue.settings import Settings, load
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from jobqueue.broker.lookup import QueueView
     from jobqueue.client.client import Client
+    from jobqueue.client.lookups import FoundJob
+    from jobqueue.client.redrive import Retried
     from jobqueue.domain.schedules import DstName, Schedule
+    from jobqueue.history.letters import DeadLetter
     from jobqueue.scheduler.service import Service
     from jobqueue.services import Services
     from jobqueue.worker.worker import Worker
+
+Q = ParamSpec("Q")
+R = TypeVar("R")
 
 
 class JobQueue:
@@ -79,7 +85,7 @@ class JobQueue:
         """
         for name, url in self._urls.items():
             if url is not None and settings.origin(name) != "command line":
-                settings = replace(settings, **{name: url})  # type: ignore[arg-type] - both are URLs
+                settings = replace(settings, **{name: url})  # type: ignore[arg-type]
         self._settings = settings
         for made in ("client", "defaults", "services"):
             self.__dict__.pop(made, None)
@@ -236,6 +242,118 @@ class JobQueue:
         """The form of :meth:`enqueue_many` for programs without an event loop."""
         return self.client.enqueue_many_sync(jobs)
 
+    # Asking
+
+    async def find(self, job_id: str, *, queue: str | None = None) -> "list[FoundJob]":
+        """Look a job up, in any state, in Redis and in the history if a database URL is set.
+
+        Args:
+            job_id: Its id. Ids belong to a queue, so several queues may each have one.
+            queue: Ask only this queue.
+
+        Returns:
+            The jobs with this id by queue, at least one.
+
+        Raises:
+            JobNotFound: There is none.
+            BrokerUnavailable: Redis can't be reached.
+            HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
+            SchemaMismatch: Redis does not know the job and the schema is wrong.
+        """
+        return await self.services.lookups().find(job_id, queue)
+
+    def find_sync(self, job_id: str, *, queue: str | None = None) -> "list[FoundJob]":
+        """The form of :meth:`find` for programs without an event loop."""
+        return _run("find", self.find, job_id, queue=queue)
+
+    async def queue_counts(self, *, queue: str | None = None) -> "list[QueueView]":
+        """Count the jobs of one queue, or of every queue that ever had one.
+
+        Raises:
+            BrokerUnavailable: Redis can't be reached.
+        """
+        return await self.services.lookups().queue_counts(queue)
+
+    def queue_counts_sync(self, *, queue: str | None = None) -> "list[QueueView]":
+        """The form of :meth:`queue_counts` for programs without an event loop."""
+        return _run("queue_counts", self.queue_counts, queue=queue)
+
+    async def living(self, role: str | None = None) -> list[dict[str, Any]]:
+        """Return what living services say of themselves; one that died is gone within seconds.
+
+        Args:
+            role: ``worker``, ``scheduler`` or ``recorder``; None for all.
+
+        Raises:
+            BrokerUnavailable: Redis can't be reached.
+        """
+        return await self.services.lookups().services(role)
+
+    def living_sync(self, role: str | None = None) -> list[dict[str, Any]]:
+        """The form of :meth:`living` for programs without an event loop."""
+        return _run("living", self.living, role)
+
+    async def dead_letters(
+        self,
+        *,
+        queue: str | None = None,
+        name: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> "list[DeadLetter]":
+        """List dead letters that were not put back or deleted, newest first.
+
+        Args:
+            queue: Only jobs of this queue.
+            name: Only jobs of this name.
+            before: ``execution_id`` of the last letter of the page before.
+            limit: Most letters in a page; a shorter page is the last one.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        return await self.services.letters().page(queue, name, before, limit)
+
+    def dead_letters_sync(
+        self,
+        *,
+        queue: str | None = None,
+        name: str | None = None,
+        before: str | None = None,
+        limit: int = 50,
+    ) -> "list[DeadLetter]":
+        """The form of :meth:`dead_letters` for programs without an event loop."""
+        return _run(
+            "dead_letters", self.dead_letters, queue=queue, name=name, before=before, limit=limit
+        )
+
+    async def retry_dead_letters(self, ids: Iterable[str]) -> "list[Retried]":
+        """Put dead letters back on their queues, each as a new run with all its attempts.
+
+        A job keeps its id, queue, priority and options. Repeating a call that was cut
+        short makes no second job.
+
+        Args:
+            ids: Execution ids of letters, or ids of jobs; the id of a job stands for
+                its newest letter in each queue.
+
+        Returns:
+            What became of each, in their order; ``error`` says why one did not go back.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+            BrokerUnavailable: Redis can't be reached; letters not answered for stay.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        return await self.services.letters().retry(list(ids))
+
+    def retry_dead_letters_sync(self, ids: Iterable[str]) -> "list[Retried]":
+        """The form of :meth:`retry_dead_letters` for programs without an event loop."""
+        return _run("retry_dead_letters", self.retry_dead_letters, ids)
+
     # Services
 
     @cached_property
@@ -322,3 +440,15 @@ class JobQueue:
         tb: TracebackType | None,
     ) -> None:
         self.close_sync()
+
+
+def _run(
+    method: str, call: Callable[Q, Coroutine[Any, Any, R]], *args: Q.args, **kwargs: Q.kwargs
+) -> R:
+    """Run one question in an event loop of its own."""
+    import asyncio
+
+    from jobqueue.client.client import refuse_loop
+
+    refuse_loop(f"{method}_sync", f"await {method}(...)")
+    return asyncio.run(call(*args, **kwargs))

@@ -5,6 +5,9 @@ A field may not be called like an attribute of ``logging.LogRecord``: the name o
 goes into ``job``, not into ``name``. On a terminal each event is a readable line, else one
 JSON object; in both, no value can break out of its line.
 
+Every line written while a handler runs, also the handler's own and those of libraries that it
+calls, carries the job's id, name and attempt; every line of a worker carries the worker's id.
+
 One rule: only a program's ``main`` calls :func:`configure`. Who imports the package
 keeps their own logging.
 """
@@ -17,9 +20,12 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
+from jobqueue.domain.context import running
+
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # would reach the terminal
+_process: dict[str, str] = {}
 _OWN = {*vars(logging.makeLogRecord({})), "message", "asctime", "taskName"}
 
 
@@ -48,8 +54,28 @@ def configure(level: str, format: str | None, stream: TextIO) -> None:  # noqa: 
     logging.getLogger("jobqueue").setLevel(number)
 
 
+def identify(**fields: str) -> None:
+    """Put these fields on every later line of this process: which worker it is."""
+    _process.update(fields)
+
+
 class _Handler(logging.StreamHandler[TextIO]):
     """Ours, so that a second :func:`configure` replaces it and nobody else's."""
+
+    def handle(self, record: logging.LogRecord) -> bool:
+        """Write a record, after noting where it came from."""
+        # Here and not in a formatter: this runs in the context of the caller.
+        for name, value in _whereabouts():
+            if not hasattr(record, name):
+                setattr(record, name, value)
+        return super().handle(record)
+
+
+def _whereabouts() -> Iterator[tuple[str, Any]]:
+    job = running.get(None)
+    if job is not None:
+        yield from (("job_id", job.id), ("job", job.name), ("attempt", job.attempt))
+    yield from _process.items()
 
 
 class JsonFormatter(logging.Formatter):

@@ -14,6 +14,8 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Server
 from jobqueue.client.client import Client
 from jobqueue.client.declared import JobCall
+from jobqueue.client.lookups import Lookups
+from jobqueue.client.redrive import Letters
 from jobqueue.domain.handlers import Registry
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry
@@ -87,6 +89,19 @@ class Services:
         from jobqueue.client.archive import ended  # producers without a history need no SQLAlchemy
 
         return await ended(self._settings.database_url, queue, job_id)
+
+    def lookups(self) -> Lookups:
+        """Return what answers questions about jobs and queues."""
+        return Lookups(self.server, self.calls.keys, self._settings.database_url)
+
+    def letters(self) -> Letters:
+        """Return the dead letters.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+        """
+        settings, url = self._settings, self._settings.required("database_url")
+        return Letters(self.server, self.calls, url, settings.enqueue_timeout)
 
     async def facts(self) -> Facts:
         """Return what the server is; wait up to ten seconds for it.

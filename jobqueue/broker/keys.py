@@ -14,13 +14,14 @@ QUEUE_KEYS = {
     "again:": ("stream by priority, read before ready: handed-back jobs", "the queue"),
     "job:": ("string by id: place, entry, past, name, enqueued ms, spec", "recorded"),
     "state:": ("hash by id: what changes, from the first delivery on", "recorded or result_ttl"),
+    "poison": ("sorted set: jobs on their last life, kept back, by priority", "the queue"),
     "scheduled": ("sorted set: delayed and retrying ids by due time, ms", "the queue"),
     "journal": ("stream, group recorder: finished attempts", "the queue"),
     "journal:bad": ("stream: raw records that PostgreSQL refused", "an operator"),
     "wake": ("list: at most one token for an idle worker", "its reader"),
     "wake:due": ("list: at most one token for a scheduler", "its reader"),
     "counts": ("hash: jobs by `state:name`", "the queue"),
-    "leases": ("sorted set: workers that own something, by expiry, ms", "reclaim"),
+    "leases": ("sorted set: workers that take jobs here, by expiry, ms", "reclaim"),
     "call:": ("hash by caller: last call number and answer", "1 hour"),
     "inbox:": ("list by client: outcomes it waits for", "1 minute"),
     "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
@@ -67,6 +68,10 @@ class Keys:
         base = self.base(queue)
         return [f"{base}{kind}:{p}" for p in PRIORITIES for kind in ("again", "ready")]
 
+    def poison(self, queue: str) -> str:
+        """Return the jobs on their last life that were kept back (sorted set)."""
+        return f"{self.base(queue)}poison"
+
     def scheduled(self, queue: str) -> str:
         """Return the ids that wait for a time (sorted set)."""
         return f"{self.base(queue)}scheduled"
@@ -92,7 +97,7 @@ class Keys:
         return f"{self.base(queue)}counts"
 
     def leases(self, queue: str) -> str:
-        """Return the leases of workers that own something (sorted set)."""
+        """Return the leases of the workers that take jobs here (sorted set)."""
         return f"{self.base(queue)}leases"
 
     def inbox(self, queue: str, client: str) -> str:

@@ -39,7 +39,7 @@ def report(error: errors.JobQueueError, *, debug: bool) -> int:
     """Print one line about the error, in ``debug`` after its traceback; return its exit code."""
     if debug:
         traceback.print_exception(error, file=sys.stderr)
-    _say(str(error) or type(error).__name__)
+    say(str(error) or type(error).__name__)
     return exit_code(error)
 
 
@@ -54,7 +54,7 @@ def report_usage(error: typer.TyperException) -> int:
         return error.exit_code
     context: Any = getattr(error, "ctx", None)
     hint = f" (see '{context.command_path} --help')" if context else ""
-    _say(f"{_suggested(error, message)}{hint}")
+    say(f"{_suggested(error, message)}{hint}")
     return error.exit_code
 
 
@@ -65,5 +65,6 @@ def _suggested(error: typer.TyperException, message: str) -> str:
     return f"{error.message}; {did_you_mean(word, near)}" if near else message
 
 
-def _say(message: str) -> None:
+def say(message: str) -> None:
+    """Print one line of ours on stderr."""
     typer.echo(f"jobqueue: {' '.join(message.split())}", err=True)

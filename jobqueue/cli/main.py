@@ -7,7 +7,20 @@ from typing import Annotated
 import typer
 
 from jobqueue import __version__
-from jobqueue.cli import config, db, docs, version
+from jobqueue.cli import (
+    config,
+    db,
+    dev,
+    dlq,
+    docs,
+    enqueue,
+    health,
+    jobs,
+    queues,
+    scheduler,
+    version,
+    worker,
+)
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import report_usage
 from jobqueue.cli.options import takes
@@ -48,10 +61,21 @@ def root(
     """
 
 
-app.command()(config.config)
-app.add_typer(db.app)
-app.command()(docs.docs)
-app.command()(version.version)
+for command in (
+    dev.dev,
+    worker.worker,
+    scheduler.scheduler,
+    scheduler.recorder,
+    enqueue.enqueue,
+    queues.queues,
+    health.health,
+    config.config,
+    docs.docs,
+    version.version,
+):
+    app.command()(command)
+for group in (jobs.app, dlq.app, db.app):
+    app.add_typer(group)
 
 
 def main(arguments: Sequence[str] | None = None) -> None:

@@ -5,6 +5,7 @@ name or error can neither break a table nor reach the terminal as a control sequ
 """
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 _GAP = "  "
@@ -18,6 +19,48 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     right = [_numeric(row[column] for row in data) for column in range(len(headers))]
     return "\n".join(_line(line, widths, right) for line in lines)
+
+
+def fields(pairs: Iterable[tuple[str, Any]]) -> str:
+    """Return a line for each name and value; those without a value are left out."""
+    known = [(name, _cell(value)) for name, value in pairs if value is not None]
+    width = max((len(name) for name, _ in known), default=0)
+    return "\n".join(f"{name.ljust(width)}{_GAP}{value}".rstrip() for name, value in known)
+
+
+def block(text: str) -> str:
+    """Return text of several lines, each printable and indented."""
+    return "\n".join(f"{_GAP}{_cell(line)}".rstrip() for line in text.splitlines())
+
+
+def moment(value: datetime | None) -> str | None:
+    """Return a time in UTC to the millisecond; ``None`` stays."""
+    if value is None:
+        return None
+    return value.astimezone(UTC).isoformat(" ", "milliseconds").replace("+00:00", "Z")
+
+
+def duration(seconds: float | None) -> str | None:
+    """Return a duration to three digits or whole seconds; ``None`` stays."""
+    if seconds is None:
+        return None
+    if seconds < 1:
+        return f"{seconds * 1000:.3g}ms"
+    if seconds < 60:  # noqa: PLR2004 - a minute
+        return f"{seconds:.3g}s"
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    days, hours = divmod(hours, 24)
+    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
+    shown = [f"{number}{unit}" for number, unit in parts if number]
+    return "".join(shown[:2])
+
+
+def line(value: Any) -> str:
+    """Return JSON on one line, for a table's cell."""
+    import msgspec
+
+    return msgspec.json.encode(value).decode()
 
 
 def as_json(value: Any) -> str:

@@ -63,6 +63,12 @@ class JobNotFound(_JobError):
     summary = "job {} was not found"
 
 
+class DeadLetterNotFound(JobNotFound):
+    """No open dead letter has this id: it never existed, was put back or was deleted."""
+
+    summary = "no open dead letter has the id {}; `jobqueue dlq list` shows those that do"
+
+
 class EnqueueUncertain(_JobError):
     """Redis took the request, but its answer never came.
 

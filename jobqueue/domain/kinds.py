@@ -81,7 +81,12 @@ def queues(value: Any) -> tuple[str, ...]:
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple) or not parts:
         raise ValueError(f"{value!r} is no list; write names with commas between them: a,b")
-    names = (part.strip() if isinstance(part, str) else part for part in parts)
+    names = [part.strip() if isinstance(part, str) else part for part in parts]
+    if any(isinstance(name, str) and ":" in name for name in names):
+        raise ValueError(
+            f"{value!r} has weights, which workers don't know yet; "
+            "write the names alone, the queue to be served first in front: a,b"
+        )
     return tuple(dict.fromkeys(queue(name) for name in names))
 
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import ClassVar, Self
 
-from jobqueue.domain.errors import JobQueueError
+from jobqueue.domain.errors import ConfigurationError, JobQueueError
 from jobqueue.embedded import folders
 from jobqueue.embedded.process import GuardedProcess, Plan
 
@@ -59,15 +59,15 @@ class Server(ABC):
         """Start the server and wait until it answers.
 
         Raises:
-            ConfigurationError: The ``embedded`` extra is missing, or the folder is in use.
+            ConfigurationError: The ``embedded`` extra is missing, or the folder is in use
+                or belongs to somebody else.
             BrokerUnavailable: Valkey does not start; the message has the end of its log.
             HistoryUnavailable: The same for PostgreSQL.
         """
         if self.running:
             raise RuntimeError(f"{self.kind} is running already")
         self._halt()  # closes what is left of a server that ended by itself
-        folders.make(self.home, 0o711)
-        held = folders.lock(self.home)
+        held = self._take_home()
         try:
             self._prepare()
             self._launch(held)
@@ -84,6 +84,21 @@ class Server(ABC):
             shutil.rmtree(folder, ignore_errors=True)
         self._temporary.clear()
         self._socket = None
+
+    def wipe(self) -> None:
+        """Remove the data of a server that does not run.
+
+        Raises:
+            ConfigurationError: It runs, or the data belongs to somebody else.
+        """
+        held = self._take_home()
+        try:
+            for folder in self.home.glob("data*"):
+                shutil.rmtree(folder)
+        except OSError as error:
+            raise self._unusable(error) from error
+        finally:
+            os.close(held)
 
     def restart(self) -> None:
         """End the server in order and start it again under the same URL."""
@@ -125,6 +140,16 @@ class Server(ABC):
     def _user(self) -> int | None:
         """Return the uid to run as, when it is not ours."""
         return None
+
+    def _take_home(self) -> int:
+        try:
+            folders.make(self.home, 0o711)
+            return folders.lock(self.home)
+        except OSError as error:
+            raise self._unusable(error) from error
+
+    def _unusable(self, error: OSError) -> ConfigurationError:
+        return ConfigurationError(f"{self.home} can't be used: {error.strerror}")
 
     def _place_socket(self) -> Path:
         """Return the socket's path: in the data folder, or in a short temporary one."""

@@ -100,4 +100,4 @@ class Service:
         return [each.problem for each in self._components if each.problem]
 
     def _describe(self) -> dict[str, Any]:
-        return {"problems": self.problems}
+        return {"duties": {type(each).__name__.lower(): each.problem for each in self._components}}

@@ -40,7 +40,7 @@ from jobqueue.worker.verdicts import mismatched, raised, returned
 
 log = logging.getLogger("jobqueue.worker")
 
-LEAVING = 0.5  # seconds from the parent's end to ours
+LEAVING = 0.8  # seconds from the parent's end to ours
 PR_SET_PDEATHSIG = 1
 
 
@@ -153,7 +153,8 @@ def _be_a_stranger(parent: socket.socket) -> None:
 
 
 def _listen(parent: socket.socket, requests: "SimpleQueue[bytes | None]") -> None:
-    with parent.makefile("rb") as stream:
+    # A parent that left answers unread resets the connection.
+    with contextlib.suppress(ConnectionResetError), parent.makefile("rb") as stream:
         while len(header := stream.read(HEADER.size)) == HEADER.size:
             requests.put(stream.read(*HEADER.unpack(header)))
     requests.put(None)

@@ -11,7 +11,6 @@ from jobqueue.domain.errors import Permanent, RetryAfter, Snooze
 from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
 from jobqueue.worker.failures import MESSAGE_LIMIT, failure
 
-
 NOTHING = Succeeded()
 
 

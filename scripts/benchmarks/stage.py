@@ -3,13 +3,14 @@
 import asyncio
 import tempfile
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from psycopg import AsyncConnection
 from redis.asyncio import Redis
+from redis.exceptions import ResponseError
 
 from jobqueue.broker.keys import Keys
 from jobqueue.embedded import PostgresServer, ValkeyServer
@@ -36,11 +37,17 @@ class Stage:
         """Empty the servers, so that each measurement begins with the same."""
         await self.redis.flushall()
         # A rewrite during a measurement costs it a core: each begins with a short file.
-        await self.redis.bgrewriteaof()
-        while (await self.redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110 - it is another process
-            await asyncio.sleep(POLL)
+        await self._rewritten()
+        with suppress(ResponseError):  # the server has just begun one by itself
+            await self.redis.bgrewriteaof()
+        await self._rewritten()
         if self.postgres:
             await self.postgres.execute("TRUNCATE jobqueue.job_executions, jobqueue.dead_letters")
+
+    async def _rewritten(self) -> None:
+        """Wait until no rewrite of the append-only file is under way."""
+        while (await self.redis.info("persistence"))["aof_rewrite_in_progress"]:  # noqa: ASYNC110 - it is another process
+            await asyncio.sleep(POLL)
 
     async def now(self) -> float:
         """Return the Redis clock in seconds."""
@@ -84,7 +91,9 @@ async def opened(program: Path | None, *, history: bool) -> AsyncIterator[Stage]
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jobqueue-bench-")))
         server = stack.enter_context(ValkeyServer(folder, program=program))
-        redis = await stack.enter_async_context(Redis.from_url(server.url, protocol=3))
+        # With a timeout redis-py sends by wait_for(), which on Python 3.11 swallows a Ctrl-C.
+        redis = Redis.from_url(server.url, protocol=3, socket_timeout=None)
+        await stack.enter_async_context(redis)
         if not history:
             yield Stage(server.url, redis)
             return

@@ -104,8 +104,7 @@ def shout(word: str) -> None:
     sys.stdout.write(word)
 
 
-@process
-def fail(kind: str) -> None:
+def throw(kind: str) -> NoReturn:
     """Raise an error."""
     errors: dict[str, BaseException] = {
         "value": ValueError("wrong\x00\udc00"),
@@ -120,10 +119,16 @@ def fail(kind: str) -> None:
 
 
 @process
+def fail(kind: str) -> None:
+    """Raise an error."""
+    throw(kind)
+
+
+@process
 async def fail_async(kind: str) -> None:
     """Raise an error on a loop."""
     await asyncio.sleep(0)
-    fail(kind)
+    throw(kind)
 
 
 @process

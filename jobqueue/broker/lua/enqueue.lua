@@ -34,10 +34,10 @@ for i, job in ipairs(jobs) do
     local id, priority, delay, at, name = job[1], job[2], job[3], job[4], job[5]
     local rest = cmsgpack.pack(name, now) .. ARGV[3 + i]
     local due = delay and now + delay or at
-    -- Entry before record: stopping between the two leaves an entry that no record names, which fetch drops.
+    -- The record comes last: stopping before it leaves an entry or a due time without one, which fetch or promote drops.
     if due and due > now then
-      redis.call('SET', base .. 'job:' .. id, head('scheduled:' .. priority, '-', 0) .. rest)
       schedule(id, due)
+      redis.call('SET', base .. 'job:' .. id, head('scheduled:' .. priority, '-', 0) .. rest)
       count('scheduled', name, 1)
     else
       local stream = 'ready:' .. priority

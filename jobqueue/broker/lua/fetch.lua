@@ -14,12 +14,12 @@ ARGV[5]  bound    int     size of the journal above which nothing is delivered, 
 ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
-Keys     call:<worker>, journal, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts, wake
+Keys     call:<worker>, journal, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>, leases, counts, wake
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
          is past its bound), stale. A delivery is {id, token, stream, entry, past, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence}
 ]]
---@use clock call wake count record ack uuid7 deliver requeue owned
+--@use clock call wake count record ack uuid7 deliver requeue poison owned
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
@@ -38,7 +38,11 @@ local function read(stream, limit)
   return rows and rows[1][2] or {}
 end
 
-local deliveries, kept_back, taken = {}, {}, {}
+-- Set before anything is read, since what a worker without a lease owns is never taken back; and set when nothing is
+-- there, so that the consumers of an idle worker are deleted too, after its end.
+redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[4]), worker)
+local others = not alone and admit()
+local deliveries, taken = {}, {}
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
 for _, stream in ipairs(STREAMS) do
@@ -57,7 +61,8 @@ for _, stream in ipairs(STREAMS) do
         local past = lives(id, string.byte(record, #named + 1))
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
-          kept_back[#kept_back + 1] = {id, parse(record)}
+          -- It must not take another such job with it: it waits for a worker without one.
+          keep_back(id, parse(record))
           ack(stream, entry)
         else
           alone = alone or poisonous
@@ -70,16 +75,13 @@ for _, stream in ipairs(STREAMS) do
     if #rows < limit then break end
   end
 end
--- A job on its last life must not take another such job with it: it waits in front for another worker.
-for _, job in ipairs(kept_back) do requeue(job[1], job[2]) end
 write_acks()
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)
   count('running', name, jobs)
 end
 write_counts()
-if #deliveries > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[4]), worker) end
 remember(worker, number, '')
 local more = #deliveries == slots or touches <= 0
-if more then wake() end
+if more or others or kept > 0 then wake() end
 return reply(more and 'more' or 'ok', deliveries)

@@ -13,10 +13,10 @@ ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tok
                    that have some: fields to set as a flat list, and the payload for waiting clients
 ARGV[4…] records   msgpack journal record of each attempt, in their order; empty for an attempt that leaves no row
 Keys     call:<caller>, state:<id>, journal, scheduled, again:<priority>, ready:<priority>, inbox:<client>, counts,
-         wake:due
+         poison, wake, wake:due
 Returns  a string with one letter for each attempt: k kept, l the lease was lost; "stale" for a lower number
 ]]
---@use clock call due count ack answer
+--@use clock call wake due count ack answer
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -53,4 +53,6 @@ write_counts()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
 wake_scheduler()
+-- A worker whose job on its last life has ended may take another one.
+if redis.call('EXISTS', base .. 'poison') == 1 then wake() end
 return reply

@@ -32,7 +32,7 @@ for i, place in ipairs(held) do
   end
 end
 
-local back, ended = 0, 0
+local back, dead = 0, {}
 for i, place in ipairs(held) do
   ack(place[1], place[2])
   local lost = jobs[i]
@@ -56,23 +56,25 @@ for i, place in ipairs(held) do
       count('running', job.name, -1)
     end
     if over then
-      local payload = cjson.encode({type = 'WorkerLost', traceback = '',
-        message = 'its worker died ' .. lost.crashes .. ' times'})
-      redis.call('HSET', base .. 'state:' .. id, 'state', 'dead', 'crashes', lost.crashes, 'error', payload)
-      answer(id, live[7], 'dead', payload)
+      dead[#dead + 1] = lost
       count('dead', job.name, 1)
-      ended = ended + 1
+    elseif running then
+      requeue(id, job, 'crashes', lost.crashes)
+      count('ready', job.name, 1)
     else
       requeue(id, job)
-      if running then
-        redis.call('HSET', base .. 'state:' .. id, 'crashes', lost.crashes)
-        count('ready', job.name, 1)
-      end
-      back = back + 1
     end
+    if not over then back = back + 1 end
   end
 end
 write_acks()
+-- Only now: a dead job whose entry is still owned would be put back when this call is repeated.
+for _, lost in ipairs(dead) do
+  local payload = cjson.encode({type = 'WorkerLost', traceback = '',
+    message = 'its worker died ' .. lost.crashes .. ' times'})
+  redis.call('HSET', base .. 'state:' .. lost.id, 'state', 'dead', 'crashes', lost.crashes, 'error', payload)
+  answer(lost.id, lost.live[7], 'dead', payload)
+end
 write_counts()
 local rest = #held == tonumber(ARGV[3])
 if not rest then
@@ -80,4 +82,4 @@ if not rest then
   for _, stream in ipairs(STREAMS) do redis.pcall('XGROUP', 'DELCONSUMER', base .. stream, 'workers', worker) end
 end
 if back > 0 then wake() end
-return {back, ended, rest and 1 or 0}
+return {back, #dead, rest and 1 or 0}

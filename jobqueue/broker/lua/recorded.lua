@@ -30,8 +30,9 @@ for _, row in ipairs(ended) do
 end
 for first = 1, #entries, 1000 do
   local last = math.min(first + 999, #entries)
-  redis.call('XACK', journal, 'recorder', unpack(entries, first, last))
+  -- In this order: an entry that is only acknowledged would stay for ever.
   redis.call('XDEL', journal, unpack(entries, first, last))
+  redis.call('XACK', journal, 'recorder', unpack(entries, first, last))
 end
 -- Above its bound the journal was a reason not to read: say that it is gone.
 if size and size > tonumber(ARGV[2]) then wake() end

@@ -17,8 +17,9 @@ Returns  like fetch; status ok, or stale for a number seen before
 local worker, number = ARGV[1], tonumber(ARGV[2])
 if answered(worker, number) then return reply('stale', {}) end
 
-local deliveries = {}
-for _, held in ipairs(owned(worker, tonumber(ARGV[4]))) do
+local deliveries, all = {}, owned(worker, tonumber(ARGV[4]))
+if #all > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[3]), worker) end
+for _, held in ipairs(all) do
   local stream, entry = held[1], held[2]
   local id = job_id(stream, entry)
   local record = id and redis.call('GET', base .. 'job:' .. id)
@@ -42,6 +43,5 @@ for _, held in ipairs(owned(worker, tonumber(ARGV[4]))) do
 end
 write_acks()
 write_counts()
-if #deliveries > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[3]), worker) end
 remember(worker, number, '')
 return reply('ok', deliveries)

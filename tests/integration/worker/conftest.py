@@ -1,7 +1,6 @@
 """A pool of children, and a way to run one job in it."""
 
 from collections.abc import AsyncIterator, Callable
-from datetime import UTC, datetime
 from typing import Any, Protocol
 
 import pytest
@@ -40,7 +39,7 @@ class Run(Protocol):
 
 def current(attempt: int = 1) -> CurrentJob:
     """Return a job as its handler sees it."""
-    return CurrentJob("job-1", "name", "default", attempt, 1, 0, datetime.now(UTC), 99)
+    return CurrentJob("job-1", "name", "default", attempt, 1, 0, 1_700_000_000_000, 99)
 
 
 def runner(pool: ChildPool) -> Run:

@@ -15,6 +15,7 @@ CODES = {
     "InvalidJob": 2,
     "JobExists": 4,
     "JobNotFound": 3,
+    "DeadLetterNotFound": 3,
     "EnqueueUncertain": 5,
     "LeaseLost": 1,
     "RedriveConflict": 4,

@@ -1,4 +1,5 @@
--- ack: acknowledge and delete entries together, one call for each stream; a stream never grows.
+-- ack: delete and acknowledge entries together, one call for each stream; a stream never grows. In this order, since
+-- an entry that is only deleted stays with its worker until it is acknowledged, and one that is only acknowledged for ever.
 local done = {}
 
 local function ack(stream, entry)
@@ -14,8 +15,8 @@ local function write_acks()
   for stream, entries in pairs(done) do
     for first = 1, #entries, 1000 do
       local last = math.min(first + 999, #entries)
-      redis.call('XACK', base .. stream, 'workers', unpack(entries, first, last))
       redis.call('XDEL', base .. stream, unpack(entries, first, last))
+      redis.call('XACK', base .. stream, 'workers', unpack(entries, first, last))
     end
   end
 end

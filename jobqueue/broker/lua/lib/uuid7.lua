@@ -1,10 +1,13 @@
 -- uuid7: ids from the server's clock, the position in this call, and random bits of the call (`xxxx-xxxxxxxxxxxx`).
-local minted = 0
-local stamp = string.format('%012x', now)
-stamp = string.sub(stamp, 1, 8) .. '-' .. string.sub(stamp, 9) .. '-7'
+local minted, stamp = 0, nil
 
 local function uuid7(seed)
-  local id = stamp .. string.format('%03x', minted) .. '-' .. seed
+  -- Twelve bits hold the position; a call that mints more borrows the next millisecond.
+  if minted % 4096 == 0 then
+    stamp = string.format('%012x', now + minted / 4096)
+    stamp = string.sub(stamp, 1, 8) .. '-' .. string.sub(stamp, 9) .. '-7'
+  end
+  local id = stamp .. string.format('%03x', minted % 4096) .. '-' .. seed
   minted = minted + 1
   return id
 end

@@ -1,0 +1,112 @@
+"""``jobqueue enqueue``: send one job from a shell."""
+
+import sys
+from datetime import datetime
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from jobqueue.cli.context import Cli
+from jobqueue.cli.options import takes
+from jobqueue.client.prepared import JobOptions
+from jobqueue.domain.errors import InvalidJob
+
+Text = str | None
+
+
+@takes("redis_url", "prefix", "enqueue_timeout", json=True)
+def enqueue(  # noqa: PLR0913 - each is an option of the job
+    cli: Cli,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="The job's name.")],
+    *,
+    args: Annotated[
+        str,
+        typer.Option(
+            metavar="JSON|@FILE|-",
+            help="Arguments: an object by name, or a list by position; - reads stdin.",
+        ),
+    ] = "{}",
+    queue: Annotated[Text, typer.Option(help="Queue; else the default one.")] = None,
+    priority: Annotated[Text, typer.Option(help="critical, high, normal or low.")] = None,
+    delay: Annotated[
+        Text, typer.Option(metavar="DURATION", help="Run no sooner than this from now.")
+    ] = None,
+    run_at: Annotated[
+        Text, typer.Option(metavar="TIME", help="Run no sooner; such as 2030-01-31T12:00:00Z.")
+    ] = None,
+    job_id: Annotated[Text, typer.Option(metavar="ID", help="An id of your own.")] = None,
+    timeout: Annotated[
+        Text, typer.Option(metavar="DURATION", help="Longest run of one attempt.")
+    ] = None,
+    retries: Annotated[int | None, typer.Option(help="Retries; else the handler's.")] = None,
+    result_ttl: Annotated[
+        Text, typer.Option(metavar="DURATION", help="How long Redis keeps the result.")
+    ] = None,
+) -> None:
+    """Enqueue a job by its name; needs no app.
+
+    The handler's own queue, priority and options are not known here: give --queue if it names
+    one. Prints the job's id. Exits 2 if something is wrong with the job, 4 if --job-id is
+    taken, 5 if Redis can't be reached; nothing is stored then.
+    """
+    from jobqueue.app import JobQueue
+
+    options: dict[str, Any] = {
+        "queue": queue,
+        "priority": priority,
+        "delay": _seconds("delay", delay),
+        "run_at": _moment(run_at),
+        "job_id": job_id,
+        "timeout": _seconds("timeout", timeout),
+        "retry": retries,
+        "result_ttl": _seconds("result_ttl", result_ttl),
+    }
+    given: JobOptions = {k: v for k, v in options.items() if v is not None}  # type: ignore[assignment]
+    positional, named = _arguments(args)
+    with JobQueue(settings=cli.settings) as app:
+        job = app.ref(name).options(**given).enqueue_sync(*positional, **named)
+    cli.emit({"id": job.id, "queue": job.queue}, job.id)
+
+
+def _seconds(option: str, value: Text) -> float | None:
+    from jobqueue.domain import units
+
+    try:
+        return None if value is None else units.seconds(value)
+    except ValueError as error:
+        raise InvalidJob(option, str(error)) from None
+
+
+def _moment(value: Text) -> datetime | None:
+    try:
+        return None if value is None else datetime.fromisoformat(value)
+    except ValueError:
+        problem = f"{value!r} is no time; write such as 2030-01-31T12:00:00Z"
+        raise InvalidJob("run_at", problem) from None
+
+
+def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
+    """Return positional and named arguments."""
+    import msgspec
+
+    try:
+        value = msgspec.json.decode(_read(text))
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+        raise InvalidJob("args", f"this is no JSON: {error}") from None
+    if isinstance(value, dict):
+        return [], value
+    if isinstance(value, list):
+        return value, {}
+    raise InvalidJob("args", "write an object of named arguments or a list of positional ones")
+
+
+def _read(text: str) -> bytes:
+    if text == "-":
+        return sys.stdin.buffer.read()
+    if not text.startswith("@"):
+        return text.encode("utf-8", "surrogateescape")
+    try:
+        return Path(text[1:]).read_bytes()
+    except OSError as error:
+        raise InvalidJob("args", f"{text[1:]} can't be read: {error.strerror}") from None

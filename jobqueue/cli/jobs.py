@@ -1,0 +1,130 @@
+"""``jobqueue jobs``: look at single jobs."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobqueue.cli.context import Cli
+from jobqueue.cli.errors import say
+from jobqueue.cli.options import takes
+from jobqueue.cli.output import block, duration, fields, line, moment, table
+from jobqueue.client.lookups import FoundJob
+from jobqueue.domain.jobs import Priority
+
+if TYPE_CHECKING:
+    from jobqueue.history.queries import ExecutionRow
+
+app = typer.Typer(name="jobs", no_args_is_help=True, help="Look at jobs.", rich_markup_mode=None)
+
+_NEEDED = ("redis_url", "database_url", "prefix")
+
+
+@app.callback()
+def jobs() -> None:
+    """Look at jobs."""
+
+
+@app.command()
+@takes(*_NEEDED, json=True)
+def show(
+    cli: Cli,
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    queue: Annotated[str | None, typer.Option(help="Look in this queue alone.")] = None,
+) -> None:
+    """Show a job in any state: what to run, where it stands, how its attempts went.
+
+    Asks Redis and, with a database URL, the history. Exits 3 if there is no such job, 2 if
+    several queues have one, 5 if a server can't be reached.
+    """
+    from jobqueue.app import JobQueue
+
+    found = JobQueue(settings=cli.settings).find_sync(job_id, queue=queue)
+    if len(found) > 1:
+        names = ", ".join(job.queue for job in found)
+        raise typer.BadParameter(f"queues {names} each have job {job_id}; choose one with --queue")
+    [job] = found
+    if job.history_problem is not None:
+        say(f"without its history: {job.history_problem}")
+    cli.emit(_for_programs(job), "\n\n".join(_for_people(job)))
+
+
+def _for_people(job: FoundJob) -> list[str]:
+    parts = [fields([*_place(job), *_options(job), *_end(job)])]
+    if job.executions:
+        parts.append(_table(job.executions))
+    if job.error and job.error.traceback:
+        parts.append(block(job.error.traceback))
+    return parts
+
+
+def _place(job: FoundJob) -> list[tuple[str, Any]]:
+    return [
+        ("id", job.id),
+        ("queue", job.queue),
+        ("name", job.name),
+        ("priority", None if job.priority is None else job.priority.label),
+        ("state", job.state or "unknown: Redis no longer has it, and no row says how it ended"),
+        ("run", job.run or None),
+        ("attempts", job.attempts),
+        ("deliveries", job.deliveries),
+        ("crashes", job.crashes or None),
+        ("worker", job.worker),
+        ("enqueued", moment(job.enqueued_at)),
+        ("due", moment(job.due_at)),
+    ]
+
+
+def _options(job: FoundJob) -> list[tuple[str, Any]]:
+    return [
+        ("arguments", line(job.arguments)),
+        ("timeout", duration(job.timeout)),
+        ("retries", None if job.retry is None else job.retry.retries),
+        ("result ttl", duration(job.result_ttl)),
+        ("metadata", None if job.metadata is None else line(job.metadata)),
+        ("tags", ", ".join(job.tags or ()) or None),
+    ]
+
+
+def _end(job: FoundJob) -> list[tuple[str, Any]]:
+    return [
+        ("result", None if job.result is None else line(job.result)),
+        ("error", None if job.error is None else f"{job.error.type}: {job.error.message}"),
+    ]
+
+
+def _table(rows: "Sequence[ExecutionRow]") -> str:
+    headers = (
+        "RUN", "ATTEMPT", "DELIVERY", "OUTCOME", "STARTED", "WAIT", "TOOK", "WORKER", "ERROR",
+    )  # fmt: skip
+    return table(headers, map(_cells, rows))
+
+
+def _cells(row: "ExecutionRow") -> tuple[Any, ...]:
+    return (
+        row.run,
+        row.attempt,
+        row.delivery,
+        row.outcome,
+        moment(row.started_at),
+        duration(row.wait_seconds),
+        duration(row.run_seconds),
+        row.worker,
+        None if row.error_type is None else f"{row.error_type}: {row.error_message}",
+    )
+
+
+def _for_programs(job: FoundJob) -> dict[str, Any]:
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins(job, enc_hook=_policy)
+    for each in (shown, *shown["executions"]):
+        # Words last longer than numbers.
+        each["priority"] = None if each["priority"] is None else Priority(each["priority"]).label
+    return shown
+
+
+def _policy(value: Any) -> Any:
+    import msgspec
+
+    return msgspec.structs.asdict(value.to_spec())

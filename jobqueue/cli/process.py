@@ -1,0 +1,114 @@
+"""Runs one service as the business of this process: its loop, its signals, its end.
+
+SIGTERM and SIGINT stop the service, which gets its grace; a second one stops it at once;
+SIGTSTP makes a worker quiet. No other module of the package touches signals.
+
+At the end nothing may keep the process: neither a handler that ignores its
+cancellation nor a thread that never returns. Their jobs have been handed back by then, so the
+process leaves without them.
+"""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+import threading
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any, Protocol
+
+log = logging.getLogger("jobqueue")
+
+LAST_CALL = 0.5  # seconds that what should have ended gets to end
+
+
+class Service(Protocol):
+    """What a process can run."""
+
+    def run(self) -> Coroutine[Any, Any, None]:
+        """Run until stopped."""
+
+    def stop(self) -> None:
+        """Stop soon; asked twice, at once."""
+
+
+def serve(make: Callable[[], Awaitable[Service]], *, quiet: str | None = None) -> None:
+    """Run a service until it has stopped.
+
+    Args:
+        make: Connects and returns the service; a signal during this ends it.
+        quiet: The service's method for SIGTSTP, if it has one.
+    """
+    runner = asyncio.Runner(loop_factory=_fastest_loop())
+    try:
+        runner.run(_serve(make, quiet))
+    finally:
+        _leave(runner)
+
+
+def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
+    try:
+        import uvloop
+    except ImportError:
+        return None
+    return uvloop.new_event_loop
+
+
+async def _serve(make: Callable[[], Awaitable[Service]], quiet: str | None) -> None:
+    loop = asyncio.get_running_loop()
+    starting = asyncio.ensure_future(make())
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, starting.cancel)
+    try:
+        service = await starting
+    except asyncio.CancelledError:
+        log.info("stopped before the start was complete")
+        return
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _stop, service, number)
+    if quiet is not None:
+        loop.add_signal_handler(signal.SIGTSTP, getattr(service, quiet))
+    await service.run()
+
+
+def _stop(service: Service, number: signal.Signals) -> None:
+    log.info("stopping", extra={"signal": number.name})
+    service.stop()
+
+
+def _leave(runner: asyncio.Runner) -> None:
+    """Close the loop; when something does not let go, leave the process here and now."""
+    loop = runner.get_loop()
+    stuck = loop.run_until_complete(_stuck())
+    if not stuck:
+        runner.close()
+        return
+    failed = sys.exc_info()[0] is not None
+    log.warning("leaving handlers behind that do not end", extra={"left": stuck})
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1 if failed else 0)
+
+
+async def _stuck() -> list[str]:
+    """End what is left; return the names of tasks and threads that refuse to."""
+    loop = asyncio.get_running_loop()
+    tasks = asyncio.all_tasks() - {asyncio.current_task()}
+    for task in tasks:
+        task.cancel()
+    pool = asyncio.create_task(loop.shutdown_default_executor())
+    _done, left = await asyncio.wait({*tasks, pool}, timeout=LAST_CALL)
+    names = [each.get_name() for each in left if each is not pool]
+    threads = [each for each in threading.enumerate() if _keeps_us(each)]
+    end = loop.time() + LAST_CALL
+    for thread in threads:
+        thread.join(max(0.0, end - loop.time()))
+    return names + [each.name for each in threads if each.is_alive()]
+
+
+def _keeps_us(thread: threading.Thread) -> bool:
+    """Whether a thread would hold up the interpreter's end, or write into it."""
+    if thread is threading.main_thread():
+        return False
+    return not thread.daemon or thread.name.startswith("jobqueue-")

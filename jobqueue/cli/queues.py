@@ -1,0 +1,103 @@
+"""``jobqueue queues``: how many jobs are where, and which nobody can run."""
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from jobqueue.cli.context import Cli
+from jobqueue.cli.options import takes
+from jobqueue.cli.output import duration, table
+from jobqueue.domain.jobs import Priority
+
+if TYPE_CHECKING:
+    from jobqueue.broker.lookup import QueueView
+
+_STATES = ("ready", "scheduled", "retrying", "running", "succeeded", "dead")
+
+
+@takes("redis_url", "prefix", json=True)
+def queues(
+    cli: Cli,
+    queue: Annotated[
+        str | None, typer.Argument(metavar="[QUEUE]", show_default=False, help="Only this one.")
+    ] = None,
+) -> None:
+    """Count the jobs of each queue, by priority and by name.
+
+    Prints a table of queues (oldest: how long the first ready job has waited; journal: ended
+    attempts that no recorder has taken yet), one of names (succeeded and dead count from the
+    queue's beginning), and the names that no living worker knows. Exits 5 if Redis can't
+    be reached.
+    """
+    from jobqueue.app import JobQueue
+    from jobqueue.client.lookups import unknown_names
+
+    app = JobQueue(settings=cli.settings)
+    counts = app.queue_counts_sync(queue=queue)
+    unknown = unknown_names(counts, app.living_sync("worker"))
+    parts = [_totals(counts)]
+    if any(each.names for each in counts):
+        parts.append(_names(counts))
+    parts += [_warning(*each) for each in unknown]
+    parts += [
+        f"{each.journal_bad} records of queue {each.name} that PostgreSQL refused "
+        "are kept in its journal:bad"
+        for each in counts
+        if each.journal_bad
+    ]
+    cli.emit(_for_programs(counts, unknown), "\n\n".join(parts))
+
+
+def _totals(counts: "Sequence[QueueView]") -> str:
+    labels = [priority.label.upper() for priority in Priority]
+    headers = ("QUEUE", *labels, "SCHEDULED", "RUNNING", "OLDEST", "JOURNAL")
+    rows = [
+        (
+            each.name,
+            *(each.ready[priority] for priority in Priority),
+            each.scheduled,
+            each.running,
+            duration(_age(each)),
+            each.journal,
+        )
+        for each in counts
+    ]
+    return table(headers, rows)
+
+
+def _names(counts: "Sequence[QueueView]") -> str:
+    rows = [
+        (each.name, name, *(states.get(state, 0) for state in _STATES))
+        for each in counts
+        for name, states in sorted(each.names.items())
+    ]
+    return table(("QUEUE", "NAME", *(state.upper() for state in _STATES)), rows)
+
+
+def _warning(queue: str, name: str, waiting: int) -> str:
+    jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    return f"no live worker knows: {name} ({jobs} in queue {queue})"
+
+
+def _age(each: "QueueView") -> float | None:
+    return None if each.oldest_ms is None else each.oldest_ms / 1000
+
+
+def _for_programs(
+    counts: "Sequence[QueueView]", unknown: Sequence[tuple[str, str, int]]
+) -> list[dict[str, Any]]:
+    return [
+        {
+            "name": each.name,
+            "ready": {priority.label: each.ready[priority] for priority in Priority},
+            "scheduled": each.scheduled,
+            "running": each.running,
+            "oldest_seconds": _age(each),
+            "journal": each.journal,
+            "journal_bad": each.journal_bad,
+            "names": each.names,
+            "unknown_names": [name for queue, name, _ in unknown if queue == each.name],
+        }
+        for each in counts
+    ]

@@ -1,0 +1,37 @@
+"""``jobqueue scheduler`` and ``jobqueue recorder``: the services that run no jobs."""
+
+from jobqueue.cli.context import Cli
+from jobqueue.cli.options import takes
+from jobqueue.cli.startup import any_app, refuse_windows
+from jobqueue.cli.worker import AppPath
+
+_RECORDING = ("redis_url", "database_url", "prefix")
+
+
+@takes(*_RECORDING, "app", "result_ttl", "journal_limit", "history_retention")
+def scheduler(cli: Cli, path: AppPath = None) -> None:
+    """Start delayed and retrying jobs when they are due, fire schedules, write history.
+
+    Run any number; one is enough. Without an app no schedule fires; without a database
+    URL no history is written. Prints nothing; logs go to stderr. Exits 0 after SIGTERM or
+    Ctrl-C, 2 if the app does not load, 5 if Redis does not answer for 10 seconds.
+    """
+    from jobqueue.cli.process import serve
+
+    refuse_windows("scheduler")
+    serve(any_app(cli, path).services.scheduler)
+
+
+@takes(*_RECORDING, "result_ttl", "journal_limit", "history_retention")
+def recorder(cli: Cli) -> None:
+    """Write history to PostgreSQL, without the scheduler's other duties.
+
+    A scheduler with a database URL does this too; run it alone to move the work elsewhere.
+    Prints nothing; logs go to stderr. Exits 0 after SIGTERM or Ctrl-C, 1 if the schema
+    is wrong, 5 if Redis does not answer for 10 seconds.
+    """
+    from jobqueue.app import JobQueue
+    from jobqueue.cli.process import serve
+
+    refuse_windows("recorder")
+    serve(JobQueue(settings=cli.settings).services.recorder)

@@ -1,0 +1,172 @@
+"""Puts dead letters back on their queues.
+
+PostgreSQL holds the letters while Redis takes their jobs, and marks them only after
+that: a caller that dies in between leaves letters open whose jobs are back, and
+repeating the redrive of such a letter makes no second job.
+"""
+
+import asyncio
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from jobqueue.domain.errors import (
+    BrokerUnavailable,
+    DeadLetterNotFound,
+    InvalidJob,
+    RedriveConflict,
+)
+from jobqueue.domain.ids import check_job_id
+
+if TYPE_CHECKING:
+    from sqlalchemy.ext.asyncio import AsyncEngine
+
+    from jobqueue.broker.calls import Call, Calls
+    from jobqueue.broker.lanes import Lane, Server
+    from jobqueue.history.letters import DeadLetter
+
+MOST = 500  # letters that one transaction holds: about 10 ms of Redis
+PAUSE = 0.2  # seconds between two tries
+REDRIVEN = "redriven"
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of one dead letter that was to run again.
+
+    Attributes:
+        id: The id that the caller gave.
+        job_id: The job's id; the given id when there is no such letter.
+        queue: Its queue; None when there is no such letter.
+        error: Why it did not go back; None when it did.
+    """
+
+    id: str
+    job_id: str
+    queue: str | None
+    error: DeadLetterNotFound | RedriveConflict | None
+
+
+class Letters:
+    """The dead letters of one installation.
+
+    Args:
+        server: Where Redis is.
+        calls: Makes the calls.
+        database_url: Where the history is.
+        patience: Seconds to go on trying when Redis does not answer.
+    """
+
+    def __init__(
+        self, server: "Server", calls: "Calls", database_url: str, patience: float
+    ) -> None:
+        self._server = server
+        self._calls = calls
+        self._database_url = database_url
+        self._patience = patience
+
+    async def page(
+        self, queue: str | None, name: str | None, before: str | None, limit: int
+    ) -> "list[DeadLetter]":
+        """Return open letters, newest first; see :meth:`JobQueue.dead_letters`."""
+        from jobqueue.history import engine, letters
+
+        database = engine.create(self._database_url, "client")
+        try:
+            return await letters.page(database, name=name, queue=queue, before=before, limit=limit)
+        except ValueError:
+            raise InvalidJob("before", f"{before!r} is no execution id of a letter") from None
+        finally:
+            await database.dispose()
+
+    async def retry(self, ids: Sequence[str]) -> list[Retried]:
+        """Put letters back; see :meth:`JobQueue.retry_dead_letters`."""
+        from jobqueue.history import engine
+
+        ids = [check_job_id(each) for each in dict.fromkeys(ids)]
+        database = engine.create(self._database_url, "client")
+        try:
+            async with self._server.lane() as lane:
+                found: list[Retried] = []
+                for first in range(0, len(ids), MOST):
+                    found += await self._retry(database, lane, ids[first : first + MOST])
+                return found
+        finally:
+            await database.dispose()
+
+    async def _retry(
+        self, database: "AsyncEngine", lane: "Lane", ids: Sequence[str]
+    ) -> list[Retried]:
+        chosen = await _chosen(database, ids)
+        answers = await self._put_back(database, lane, chosen)
+        return [each for given in ids for each in _retried(given, chosen[given], answers)]
+
+    async def _put_back(
+        self, database: "AsyncEngine", lane: "Lane", chosen: "dict[str, list[DeadLetter]]"
+    ) -> dict[str, str]:
+        """Redrive the chosen letters, the oldest first; return the answer for each."""
+        from jobqueue.history import letters
+
+        wanted = {letter.execution_id for found in chosen.values() for letter in found}
+        async with letters.claim(database, wanted) as claim:
+            oldest_first = claim.letters[::-1]
+            answers = await self._redrive(lane, oldest_first)
+            for letter, answer in zip(oldest_first, answers, strict=True):
+                if answer == REDRIVEN:
+                    claim.done(letter)
+        return {
+            letter.execution_id: answer
+            for letter, answer in zip(oldest_first, answers, strict=True)
+        }
+
+    async def _redrive(self, lane: "Lane", found: "Sequence[DeadLetter]") -> list[str]:
+        if not found:
+            return []
+        deadline = time.monotonic() + self._patience
+        while True:  # repeating is safe: the letter's id is the caller of the call
+            try:
+                # A Redis that has lost its data has lost the names of its queues too.
+                names = {letter.queue for letter in found}
+                await lane.command("SADD", self._calls.keys.queues, *names)
+                return await lane.calls([self._call(letter) for letter in found])
+            except BrokerUnavailable:
+                if time.monotonic() + PAUSE > deadline:
+                    raise
+                await asyncio.sleep(PAUSE)
+
+    def _call(self, letter: "DeadLetter") -> "Call[str]":
+        from jobqueue.broker.calls import NewJob
+
+        job = NewJob(letter.job_id, int(letter.priority), None, None, letter.name)
+        return self._calls.redrive(
+            letter.queue, letter.execution_id, letter.run + 1, job, letter.spec
+        )
+
+
+async def _chosen(database: "AsyncEngine", ids: Sequence[str]) -> "dict[str, list[DeadLetter]]":
+    """Return the open letters that each id means: its own, else the newest of the job's."""
+    from jobqueue.history import letters
+
+    own = {letter.execution_id: letter for letter in await letters.by_id(database, ids)}
+    return {
+        each: [own[each]] if each in own else _newest(await letters.page(database, job_id=each))
+        for each in ids
+    }
+
+
+def _newest(found: "Sequence[DeadLetter]") -> "list[DeadLetter]":
+    """Keep one letter of each queue: a job's id belongs to a queue."""
+    return list({letter.queue: letter for letter in reversed(found)}.values())
+
+
+def _retried(
+    given: str, found: "Sequence[DeadLetter]", answers: dict[str, str]
+) -> "Iterator[Retried]":
+    put_back = [letter for letter in found if letter.execution_id in answers]
+    if not put_back:  # there was none, or somebody else was faster
+        yield Retried(given, given, None, DeadLetterNotFound(given))
+    for letter in put_back:
+        back = answers[letter.execution_id] == REDRIVEN
+        error = None if back else RedriveConflict(letter.job_id)
+        yield Retried(given, letter.job_id, letter.queue, error)

@@ -1,0 +1,1 @@
+"""Small apps to start from; the compose file runs one."""

@@ -1,0 +1,319 @@
+"""One queue on a real server, and everybody who talks to it, each step by hand.
+
+Every step exists twice: ``enqueue`` makes the call and runs it; ``enqueuing`` only makes
+it, so that a test can run it late, twice, or never, as a network does.
+"""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Iterable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any, TypeVar
+
+import msgspec
+
+from jobqueue.broker.calls import (
+    Call,
+    Calls,
+    Delivery,
+    Fetched,
+    FetchLimits,
+    NewJob,
+    Promoted,
+    Reclaimed,
+    Recorded,
+    Return,
+    Settlement,
+    Watched,
+)
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.lanes import Lane, Server
+from jobqueue.domain import executions
+from jobqueue.domain.executions import Execution
+from jobqueue.domain.jobs import SPEC_VERSION, Spec
+
+T = TypeVar("T")
+
+SPEC = msgspec.msgpack.encode(Spec(SPEC_VERSION, b"{}"))
+LEASE_MS = 15_000
+OVER = 0  # life of a lease that is over as soon as it is set
+JOURNAL_BYTES = 1 << 30
+HOUR_MS = 3_600_000
+
+OUTCOMES = {"succeeded": "succeeded", "dead": "failed", "retrying": "failed", "scheduled": ""}
+
+
+@dataclass
+class Broker:
+    """A queue with its producers, workers and recorders; call numbers count by themselves."""
+
+    lane: Lane
+    queue: str = "default"
+    keys: Keys = field(default_factory=lambda: Keys("jobqueue"))
+    numbers: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def calls(self) -> Calls:
+        """The typed scripts."""
+        return Calls(self.keys)
+
+    async def run(self, call: Call[T]) -> T:
+        """Send a call, for the first time or again."""
+        return await self.lane.call(call)
+
+    async def redis(self, *command: Any) -> Any:
+        """Run a plain command: what a test does behind the scripts' back."""
+        return await self.lane.command(*command)
+
+    def number(self, caller: str) -> int:
+        """Return the next call number of a lane."""
+        self.numbers[caller] += 1
+        return self.numbers[caller]
+
+    # Producers
+
+    def enqueuing(
+        self,
+        *ids: str,
+        priority: int = 2,
+        delay_ms: int | None = None,
+        at_ms: int | None = None,
+        name: str = "job",
+        spec: bytes = SPEC,
+        caller: str = "producer",
+    ) -> Call[str]:
+        """Make the call that stores jobs."""
+        jobs = [NewJob(id_, priority, delay_ms, at_ms, name) for id_ in ids]
+        specs = [spec] * len(jobs)
+        return self.calls.enqueue(self.queue, caller, self.number(caller), jobs, specs)
+
+    async def enqueue(self, *ids: str, **options: Any) -> str:
+        """Store jobs; return their letters."""
+        return await self.run(self.enqueuing(*ids, **options))
+
+    def firing(self, schedule: str, time_ms: int, *, id_: str | None = None) -> Call[str]:
+        """Make the call that enqueues one occurrence."""
+        job = NewJob(id_ or f"{schedule}@{time_ms}", 2, None, None, "job")
+        return self.calls.fire(self.queue, schedule, time_ms, job, SPEC)
+
+    async def watch(self, id_: str, inbox: str = "client") -> Watched:
+        """Ask what a job came to."""
+        return await self.run(self.calls.watch(self.queue, id_, inbox))
+
+    # Workers
+
+    def fetching(
+        self,
+        worker: str = "w1",
+        slots: int = 10,
+        *,
+        lease_ms: int = LEASE_MS,
+        journal_bytes: int = JOURNAL_BYTES,
+        budget: int = 3,
+        alone: bool = False,
+    ) -> Call[Fetched]:
+        """Make the call that takes jobs."""
+        limits = FetchLimits(lease_ms, journal_bytes, budget)
+        return self.calls.fetch(
+            self.queue, worker, self.number(worker), slots, limits, alone=alone
+        )
+
+    async def fetch(self, worker: str = "w1", slots: int = 10, **options: Any) -> list[Delivery]:
+        """Take jobs; return the deliveries."""
+        return (await self.run(self.fetching(worker, slots, **options))).deliveries
+
+    async def take(self, worker: str = "w1", **options: Any) -> Delivery:
+        """Take exactly one job."""
+        [delivery] = await self.fetch(worker, 1, **options)
+        return delivery
+
+    def recovering(
+        self, worker: str = "w1", *, lease_ms: int = LEASE_MS, limit: int = 10_000
+    ) -> Call[Fetched]:
+        """Make the call that asks what a worker owns."""
+        return self.calls.recover(self.queue, worker, self.number(worker), lease_ms, limit)
+
+    async def recover(self, worker: str = "w1", **options: Any) -> list[Delivery]:
+        """Ask what a worker owns."""
+        return (await self.run(self.recovering(worker, **options))).deliveries
+
+    def finishing(
+        self,
+        *deliveries: Delivery,
+        state: str = "succeeded",
+        delay_ms: int | None = None,
+        fields: Sequence[str | int] = (),
+        payload: str = "",
+        worker: str = "w1",
+        records: Iterable[bytes] | None = None,
+    ) -> Call[str]:
+        """Make the call that settles attempts, all with the same outcome."""
+        settlements = [
+            Settlement(d.id, d.token, d.stream, d.entry, d.name, state, delay_ms, fields, payload)
+            for d in deliveries
+        ]
+        if records is None:
+            records = [self.record(d, state, worker) for d in deliveries]
+        caller = f"{worker}/s"
+        return self.calls.finish(self.queue, caller, self.number(caller), settlements, records)
+
+    async def finish(self, *deliveries: Delivery, **options: Any) -> str:
+        """Settle attempts; return their letters."""
+        return await self.run(self.finishing(*deliveries, **options))
+
+    async def fail(self, delivery: Delivery, delay_ms: int = 0, **options: Any) -> str:
+        """Let an attempt fail and be tried again; it is counted."""
+        fields = ["attempts", delivery.attempts + 1, "delay", delay_ms]
+        options = {"state": "retrying", "delay_ms": delay_ms, "fields": fields} | options
+        return await self.finish(delivery, **options)
+
+    def releasing(self, *deliveries: Delivery, worker: str = "w1", started: bool = True) -> Call[str]:
+        """Make the call that hands jobs back."""
+        returns = [Return(d.id, d.token, d.stream, d.entry) for d in deliveries]
+        rows = [self.record(d, "released", worker) if started else b"" for d in deliveries]
+        caller = f"{worker}/s"
+        return self.calls.release(self.queue, caller, self.number(caller), returns, rows)
+
+    async def release(self, *deliveries: Delivery, **options: Any) -> str:
+        """Hand jobs back; return their letters."""
+        return await self.run(self.releasing(*deliveries, **options))
+
+    async def renew(self, worker: str = "w1", lease_ms: int = LEASE_MS) -> int:
+        """Lengthen a lease; return what the worker owns, -1 when the lease is gone."""
+        return await self.run(self.calls.renew(self.queue, worker, lease_ms))
+
+    def record(self, delivery: Delivery, state: str, worker: str = "w1") -> bytes:
+        """Return the journal record of an attempt; empty when it leaves no row."""
+        outcome = OUTCOMES.get(state, state)
+        if not outcome:
+            return b""
+        final = state in {"succeeded", "dead", "cancelled", "expired"}
+        counted = delivery.attempts + 1
+        d, us = delivery, delivery.ready_ms * 1000
+        return executions.pack(
+            Execution(
+                executions.VERSION, d.token, d.id, d.run, counted, d.delivery, final, outcome,
+                self.queue, d.name, d.priority, worker, "", d.enqueued_ms, d.ready_ms, us, us, d.spec,
+            )
+        )  # fmt: skip
+
+    # Reclaimers, schedulers, recorders
+
+    async def lease(self, worker: str = "w1") -> int | None:
+        """Return when a lease is over, ms since the epoch; None when it is absent."""
+        score = await self.redis("ZSCORE", self.keys.leases(self.queue), worker)
+        return None if score is None else int(score)
+
+    async def lapse(self, worker: str = "w1") -> int:
+        """Let a worker be silent until its lease is over; return when it was."""
+        now = await self.now_ms()
+        await self.redis("ZADD", self.keys.leases(self.queue), "XX", now - 1, worker)
+        return now - 1
+
+    async def reclaim(
+        self, worker: str = "w1", expiry_ms: int | None = None, *, limit: int = 100, budget: int = 3
+    ) -> Reclaimed:
+        """Take back what a worker held; without an expiry, of the lease as it is now."""
+        if expiry_ms is None:
+            expiry_ms = await self.lease(worker) or 0
+        return await self.run(
+            self.calls.reclaim(self.queue, worker, expiry_ms, limit, budget)
+        )
+
+    async def crash(self, worker: str = "w1", **options: Any) -> Reclaimed:
+        """Let a worker die, its lease run out, and its jobs be taken back."""
+        return await self.reclaim(worker, await self.lapse(worker), **options)
+
+    async def promote(self, limit: int = 500) -> Promoted:
+        """Make due jobs ready."""
+        return await self.run(self.calls.promote(self.queue, limit))
+
+    async def mature(self, *ids: str) -> None:
+        """Let time pass until scheduled jobs are due."""
+        key, now = self.keys.scheduled(self.queue), await self.now_ms()
+        for id_ in ids:
+            await self.redis("ZADD", key, "XX", now, id_)
+
+    def redriving(
+        self, letter: str, id_: str, run: int = 1, *, priority: int = 2, spec: bytes = SPEC
+    ) -> Call[str]:
+        """Make the call that puts a dead letter back."""
+        job = NewJob(id_, priority, None, None, "job")
+        return self.calls.redrive(self.queue, letter, run, job, spec)
+
+    async def journal(self) -> list[Execution]:
+        """Return the journal's records, oldest first."""
+        return [executions.unpack(raw) for _, raw in await self._entries()]
+
+    async def recording(self, *, keep_ms: int = 0) -> list[Recorded]:
+        """Return what a recorder says when it has written the whole journal."""
+        rows = [(entry, executions.unpack(raw)) for entry, raw in await self._entries()]
+        return [Recorded(e, x.job_id, x.id, x.final, keep_ms) for e, x in rows]
+
+    async def recorded(self, *, keep_ms: int = 0, bound: int = JOURNAL_BYTES) -> int:
+        """Let a recorder have written the whole journal; return the jobs that went."""
+        records = await self.recording(keep_ms=keep_ms)
+        return await self.run(self.calls.recorded(self.queue, records, bound))
+
+    async def _entries(self) -> list[tuple[str, bytes]]:
+        rows = await self.redis("XRANGE", self.keys.journal(self.queue), "-", "+")
+        return [(entry.decode(), fields[1]) for entry, fields in rows]
+
+    # What is there
+
+    async def now_ms(self) -> int:
+        """Return the server's time, ms since the epoch."""
+        seconds, micros = await self.redis("TIME")
+        return int(seconds) * 1000 + int(micros) // 1000
+
+    async def length(self, stream: str) -> int:
+        """Return the number of entries of a stream such as ``ready:2``."""
+        return int(await self.redis("XLEN", self.keys.stream(self.queue, stream)))
+
+    async def token(self) -> int:
+        """Return how many wake tokens lie there."""
+        return int(await self.redis("LLEN", self.keys.wake(self.queue)))
+
+    async def swallow(self) -> None:
+        """Take the wake token and vanish with it."""
+        await self.redis("DEL", self.keys.wake(self.queue))
+
+    async def state(self, id_: str) -> dict[str, str]:
+        """Return a job's changing fields."""
+        live = await self.redis("HGETALL", self.keys.state(self.queue, id_))
+        return {name.decode(): value.decode() for name, value in live.items()}
+
+    async def exists(self, id_: str) -> bool:
+        """Say whether Redis knows anything of a job."""
+        keys = (self.keys.job(self.queue, id_), self.keys.state(self.queue, id_))
+        return bool(await self.redis("EXISTS", *keys))
+
+    async def counts(self) -> dict[str, int]:
+        """Return the counters that are not zero."""
+        found = await self.redis("HGETALL", self.keys.counts(self.queue))
+        return {name.decode(): int(value) for name, value in found.items() if int(value)}
+
+    async def drain(self, worker: str = "drain") -> list[str]:
+        """Run everything that is there or due, one job at a time; return the ids in order."""
+        order = []
+        while True:
+            while (await self.promote()).count:
+                pass
+            fetched = await self.run(self.fetching(worker, 1))
+            for delivery in fetched.deliveries:
+                order.append(delivery.id)
+                await self.finish(delivery, worker=worker)
+            if fetched.status == "ok":
+                return order
+
+
+@asynccontextmanager
+async def connect(url: str) -> AsyncIterator[Broker]:
+    """Give a broker on a lane of its own."""
+    async with Server(url).lane() as lane:
+        yield Broker(lane)
+
+
+def ids(deliveries: Iterable[Delivery]) -> list[str]:
+    """Return the job ids in their order."""
+    return [delivery.id for delivery in deliveries]

@@ -1,0 +1,70 @@
+"""Scripts that stop half way, as one does in a cluster whose slot is moving.
+
+``stopped(call, n)`` is the same call by a script that ends with an error instead of its
+write number n + 1. Redis keeps the first n writes.
+"""
+
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from hashlib import sha1
+from itertools import count
+from typing import Any, TypeVar
+
+from jobqueue.broker.calls import Call
+from jobqueue.domain.errors import BrokerError
+from tests.support.broker import Broker
+
+T = TypeVar("T")
+
+# A script reads `redis` from here on: the real one behind a count of its writes.
+GUARD = """
+local server, left = redis, %d
+local reads = {EXISTS = 1, GET = 1, HGET = 1, HMGET = 1, LLEN = 1, MEMORY = 1, TIME = 1, XLEN = 1, XPENDING = 1,
+  XRANGE = 1, ZCARD = 1, ZRANGE = 1, ZRANGEBYSCORE = 1, ZSCORE = 1}
+local function guard(run)
+  return function(command, ...)
+    if not reads[command] then
+      if left == 0 then return error(server.error_reply('STOPPED before ' .. command)) end
+      left = left - 1
+    end
+    return run(command, ...)
+  end
+end
+local redis = {call = guard(server.call), pcall = guard(server.pcall)}
+"""
+
+
+def stopped(call: Call[T], writes: int) -> Call[T]:
+    """Return the call by a script that stops after ``writes`` writes."""
+    shebang, _, rest = call.script.source.partition("\n")
+    source = shebang + GUARD % writes + rest
+    sha = sha1(source.encode(), usedforsecurity=False).hexdigest()
+    return replace(call, script=replace(call.script, source=source, sha=sha))
+
+
+async def stops(broker: Broker, call: Call[Any], writes: int) -> bool:
+    """Run a call that stops after ``writes`` writes; say whether it had more to write."""
+    try:
+        await broker.run(stopped(call, writes))
+    except BrokerError as error:
+        assert "STOPPED" in str(error), error
+        return True
+    return False
+
+
+async def at_every_write(broker: Broker, play: Callable[[int], Awaitable[bool]]) -> int:
+    """Play a scene with the stop after 0, 1, 2, … writes until nothing is left to stop.
+
+    Args:
+        broker: Emptied before each scene.
+        play: Plays it; gets the number of writes, says whether the script was stopped.
+
+    Returns:
+        The number of scenes in which it was.
+    """
+    for writes in count():
+        await broker.redis("FLUSHALL")
+        broker.numbers.clear()
+        if not await play(writes):
+            return writes
+    raise AssertionError
