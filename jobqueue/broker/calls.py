@@ -110,13 +110,19 @@ class Return(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Recorded(msgspec.Struct, array_like=True, frozen=True):
-    """One journal entry that PostgreSQL has; ``keep_ms`` is 0 to keep no result."""
+    """One journal entry that PostgreSQL has.
+
+    ``keep_ms`` is 0 to keep no result. ``size`` is the record's, in bytes. A ``bad``
+    record is kept raw for an operator, since PostgreSQL could not hold it.
+    """
 
     entry: str
     job_id: str
     execution_id: str
     final: bool
     keep_ms: int
+    size: int
+    bad: bool = False
 
 
 class Watched(msgspec.Struct, array_like=True, frozen=True):

@@ -82,31 +82,18 @@ class Journal:
     async def adopt(self, queue: str, count: int) -> bool:
         """Take over what dead recorders hold in ``queue``; say whether there was something."""
         stream = self._keys.journal(queue)
-        reply = await self._lane.command(
-            "XAUTOCLAIM",
-            stream,
-            GROUP,
-            self._recorder,
-            DEAD_AFTER_MS,
-            "0",
-            "COUNT",
-            count,
-            "JUSTID",
-        )
+        idle = ("XAUTOCLAIM", stream, GROUP, self._recorder, DEAD_AFTER_MS, "0")
+        try:
+            reply = await self._lane.command(*idle, "COUNT", count, "JUSTID")
+        except BrokerError as error:
+            if "NOGROUP" not in str(error):
+                raise
+            return False  # nobody has read this queue's journal yet
         for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
             name, pending, idle = consumer[b"name"], consumer[b"pending"], consumer[b"idle"]
             if not pending and idle > FORGET_AFTER_MS:
                 await self._lane.command("XGROUP", "DELCONSUMER", stream, GROUP, name)
         return bool(reply[1])
-
-    async def keep_bad(self, entries: Sequence[Entry]) -> None:
-        """Keep the raw form of records that PostgreSQL refused."""
-        commands = [
-            ("XADD", self._keys.journal_bad(e.queue), "*", "r", e.record, "entry", e.id)
-            for e in entries
-        ]
-        if commands:
-            await self._lane.commands(commands)
 
     async def leave(self, queues: Sequence[str]) -> None:
         """Delete this recorder's consumers where they hold nothing."""

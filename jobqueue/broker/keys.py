@@ -18,6 +18,7 @@ QUEUE_KEYS = {
     "scheduled": ("sorted set: delayed and retrying ids by due time, ms", "the queue"),
     "journal": ("stream, group recorder: finished attempts", "the queue"),
     "journal:bad": ("stream: raw records that PostgreSQL refused", "an operator"),
+    "journal:size": ("string: bytes of the records in the journal", "the queue"),
     "wake": ("list: at most one token for an idle worker", "its reader"),
     "wake:due": ("list: at most one token for a scheduler", "its reader"),
     "counts": ("hash: jobs by `state:name`", "the queue"),
@@ -48,7 +49,10 @@ class Keys:
         return f"{self.prefix}:{{{queue}}}:"
 
     def presence(self, service: str) -> str:
-        """Return what a service (``role:id``) says of itself (string, JSON); expires with its beats."""
+        """Return what a service (``role:id``) says of itself (string, JSON).
+
+        It expires when the beats stop.
+        """
         return f"{self.prefix}:service:{service}"
 
     def job(self, queue: str, job_id: str) -> str:

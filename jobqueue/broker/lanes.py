@@ -14,9 +14,10 @@ from typing import Any, Self, TypeVar, cast
 
 import redis
 import redis.asyncio
-from redis.asyncio.connection import AbstractConnection
 from redis.backoff import NoBackoff
 from redis.exceptions import (
+    AskError,
+    BusyLoadingError,
     ClusterDownError,
     NoScriptError,
     OutOfMemoryError,
@@ -41,7 +42,11 @@ _NOT_NOW = (
 )  # fmt: skip
 
 
-_NOT_NOW_TYPES = (ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError)
+_NOT_NOW_TYPES = (
+    AskError, BusyLoadingError, ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError,
+)  # fmt: skip
+# A script met a slot that is moving: it may have stopped half way.
+_HALF_WAY = "non local key"
 
 
 class AnswerLost(BrokerUnavailable):
@@ -50,13 +55,15 @@ class AnswerLost(BrokerUnavailable):
 
 def translate(error: BaseException, *, sent: bool) -> Exception:
     """Return our error for one of redis-py's, a timeout or a broken socket."""
-    if isinstance(error, ResponseError):
+    if isinstance(error, ResponseError | BusyLoadingError):
         # redis-py strips the code of errors that have a class of their own.
         text = f"{type(error).__name__}: {error}"
-        not_now = isinstance(error, _NOT_NOW_TYPES) or str(error).startswith(_NOT_NOW)
-        return (BrokerUnavailable if not_now else BrokerError)(f"Redis refused: {text}")
-    kind = AnswerLost if sent else BrokerUnavailable
-    return kind(f"Redis can't be reached: {error or 'no answer in time'}")
+        # The whole first word: BUSYGROUP, for one, is no BUSY.
+        not_now = isinstance(error, _NOT_NOW_TYPES) or str(error).split(" ")[0] in _NOT_NOW
+        kind = BrokerUnavailable if not_now else AnswerLost if _HALF_WAY in text else BrokerError
+        return kind(f"Redis refused: {text}")
+    lost = AnswerLost if sent else BrokerUnavailable
+    return lost(f"Redis can't be reached: {str(error) or 'no answer in time'}")
 
 
 _FAILURES = (RedisError, OSError, TimeoutError)
@@ -91,20 +98,22 @@ class Server:
         """Return a new blocking lane; it connects when first used."""
         return SyncLane(self, timeout)
 
-    def connection(self) -> AbstractConnection:
+    # redis-py annotates its connections only in part, so they are Any from here on.
+
+    def connection(self) -> Any:
         """Return an unconnected asynchronous connection without retries or timeout."""
         retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
-        pool = redis.asyncio.ConnectionPool.from_url(
+        pool: Any = redis.asyncio.ConnectionPool.from_url(
             self.url, retry=retry, socket_timeout=None, **self._options
         )
         return pool.make_connection()
 
-    def sync_connection(self, timeout: float) -> "redis.connection.AbstractConnection":
+    def sync_connection(self, timeout: float) -> Any:
         """Return an unconnected blocking connection without retries."""
         pool = redis.ConnectionPool.from_url(
             self.url, retry=RedisRetry(NoBackoff(), 0), socket_timeout=timeout, **self._options
         )
-        return cast("redis.connection.AbstractConnection", pool.make_connection())
+        return pool.make_connection()
 
 
 def _command(call: Call[Any], *, whole: bool) -> tuple[Any, ...]:

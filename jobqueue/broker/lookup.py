@@ -85,7 +85,8 @@ def _view(
         due_ms=None if due is None else int(due),
         run=int(live.get(b"run", 0)),
         attempts=int(live.get(b"attempts", 0)),
-        deliveries=int(live.get(b"deliveries", 0)),
+        # The first delivery leaves its token alone.
+        deliveries=int(live.get(b"deliveries", b"token" in live)),
         crashes=int(live.get(b"crashes", 0)),
         worker=live.get(b"worker", b"").decode() or None,
         spec=spec,

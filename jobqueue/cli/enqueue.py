@@ -39,7 +39,9 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
     timeout: Annotated[
         Text, typer.Option(metavar="DURATION", help="Longest run of one attempt.")
     ] = None,
-    retries: Annotated[int | None, typer.Option(help="Retries; else the handler's.")] = None,
+    retry: Annotated[
+        int | None, typer.Option("--retries", metavar="NUMBER", help="Retries; else the handler's.")
+    ] = None,
     result_ttl: Annotated[
         Text, typer.Option(metavar="DURATION", help="How long Redis keeps the result.")
     ] = None,
@@ -59,7 +61,7 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
         "run_at": _moment(run_at),
         "job_id": job_id,
         "timeout": _seconds("timeout", timeout),
-        "retry": retries,
+        "retry": retry,
         "result_ttl": _seconds("result_ttl", result_ttl),
     }
     given: JobOptions = {k: v for k, v in options.items() if v is not None}  # type: ignore[assignment]
@@ -80,10 +82,13 @@ def _seconds(option: str, value: Text) -> float | None:
 
 def _moment(value: Text) -> datetime | None:
     try:
-        return None if value is None else datetime.fromisoformat(value)
+        moment = None if value is None else datetime.fromisoformat(value)
     except ValueError:
         problem = f"{value!r} is no time; write such as 2030-01-31T12:00:00Z"
         raise InvalidJob("run_at", problem) from None
+    if moment is not None and moment.utcoffset() is None:
+        raise InvalidJob("run_at", f"{value!r} has no time zone; end it with Z or such as +01:00")
+    return moment
 
 
 def _arguments(text: str) -> tuple[list[Any], dict[str, Any]]:

@@ -39,13 +39,10 @@ def queues(
     parts = [_totals(counts)]
     if any(each.names for each in counts):
         parts.append(_names(counts))
-    parts += [_warning(*each) for each in unknown]
-    parts += [
-        f"{each.journal_bad} records of queue {each.name} that PostgreSQL refused "
-        "are kept in its journal:bad"
-        for each in counts
-        if each.journal_bad
-    ]
+    notes = [_nobody(*each) for each in unknown]
+    notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
+    if notes:
+        parts.append("\n".join(notes))
     cli.emit(_for_programs(counts, unknown), "\n\n".join(parts))
 
 
@@ -75,9 +72,13 @@ def _names(counts: "Sequence[QueueView]") -> str:
     return table(("QUEUE", "NAME", *(state.upper() for state in _STATES)), rows)
 
 
-def _warning(queue: str, name: str, waiting: int) -> str:
+def _nobody(queue: str, name: str, waiting: int) -> str:
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
     return f"no live worker knows: {name} ({jobs} in queue {queue})"
+
+
+def _refused(queue: str, records: int) -> str:
+    return f"PostgreSQL refused {records} records of queue {queue}; its journal:bad has them"
 
 
 def _age(each: "QueueView") -> float | None:

@@ -171,15 +171,15 @@ def _found(
 
 
 def _of_view(view: "JobView", rows: "Sequence[ExecutionRow]") -> dict[str, Any]:
-    this_run = [row.attempt for row in rows if row.run == view.run]
     begun = view.state is State.RUNNING or view.state.terminal
+    ended = [row.attempt for row in rows if row.run == view.run and row.final]
     return {
         "state": view.state,
         "name": view.name,
         "priority": view.priority,
         "run": view.run,
         # Redis counts an attempt when the next one is due, not when the last one has ended.
-        "attempts": max([view.attempts + begun, *this_run]),
+        "attempts": ended[0] if ended else view.attempts + begun,
         "deliveries": view.deliveries,
         "crashes": view.crashes,
         "worker": view.worker,

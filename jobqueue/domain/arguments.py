@@ -6,20 +6,20 @@ name from a program without the handler's code) stand under ``"*"``.
 """
 
 import inspect
-import typing
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from jobqueue.domain import codec
+from jobqueue.domain.annotations import hints, signature
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.suggest import did_you_mean
 
 STAR = "*"
-_FIELD = "star_"  # the decoder's attribute for STAR
 
-_NAMED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
+_members = msgspec.json.Decoder(dict[str, msgspec.Raw])
+_items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
 class Mismatch(ValueError):
@@ -39,7 +39,7 @@ def encode(arguments: Mapping[str, Any], limit: int) -> bytes:
     """
     try:
         raw = codec.encode(arguments)
-    except codec.NotJson as error:
+    except Exception as error:
         raise _blame(arguments, error) from error
     if len(raw) > limit:
         raise InvalidJob(
@@ -50,17 +50,37 @@ def encode(arguments: Mapping[str, Any], limit: int) -> bytes:
     return raw
 
 
-def _blame(arguments: Mapping[str, Any], error: codec.NotJson) -> InvalidJob:
-    for name, value in arguments.items():
+def _blame(arguments: Mapping[str, Any], error: Exception) -> InvalidJob:
+    for name, value in _each(arguments):
         try:
             codec.encode(value)
-        except codec.NotJson as cause:
-            return InvalidJob(name, str(cause))
-    return InvalidJob("arguments", str(error))
+        except Exception as cause:  # noqa: BLE001 - a model's own serialiser is the caller's code
+            return InvalidJob(name, _problem(cause))
+    return InvalidJob("arguments", _problem(error))
+
+
+def _each(arguments: Mapping[str, Any]) -> Iterator[tuple[str, Any]]:
+    for name, value in arguments.items():
+        if name == STAR:
+            yield from ((f"positional argument {i}", each) for i, each in enumerate(value, 1))
+        else:
+            yield name, value
+
+
+def _problem(error: Exception) -> str:
+    if isinstance(error, codec.NotJson):
+        return str(error)
+    return f"its serialiser raised {type(error).__name__}: {error}"
 
 
 def loose(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the arguments of a call whose handler's code is not here."""
+    """Return the arguments of a call whose handler's code is not here.
+
+    Raises:
+        InvalidJob: One has the name under which the positional ones stand.
+    """
+    if STAR in kwargs:
+        raise InvalidJob(STAR, "can't be the name of an argument")
     return {**kwargs, STAR: list(args)} if args else dict(kwargs)
 
 
@@ -71,60 +91,65 @@ class Parameters:
         function: The handler.
 
     Raises:
-        ConfigurationError: An annotation names a type that JSON can't become.
+        ConfigurationError: An annotation can't be read, or names a type that JSON
+            can't become.
     """
 
     def __init__(self, function: Callable[..., Any]) -> None:
         self._label = function.__qualname__
-        parameters = inspect.signature(function).parameters.values()
-        kinds = {p.kind for p in parameters}
-        self._positional = [
-            p.name for p in parameters if p.kind <= inspect.Parameter.POSITIONAL_OR_KEYWORD
-        ]
-        # Positional-only parameters have names for JSON too, but a call can't use them.
-        self._keywords = {p.name for p in parameters if p.kind in _NAMED}
-        self._required = [
-            p.name
-            for p in parameters
-            if p.default is p.empty
-            and p.kind not in (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
-        ]
-        self._star = inspect.Parameter.VAR_POSITIONAL in kinds
-        self._open = inspect.Parameter.VAR_KEYWORD in kinds
-        self._only = [p.name for p in parameters if p.kind == inspect.Parameter.POSITIONAL_ONLY]
-        self._names = {p.name for p in parameters if p.kind <= inspect.Parameter.KEYWORD_ONLY}
-        if self._star:
-            self._names.discard(self._star_name(parameters))
-        self._decoder = self._build(function, list(parameters))
-
-    @staticmethod
-    def _star_name(parameters: Any) -> str:
-        return next(p.name for p in parameters if p.kind is inspect.Parameter.VAR_POSITIONAL)
-
-    def _build(
-        self, function: Callable[..., Any], parameters: list[inspect.Parameter]
-    ) -> msgspec.json.Decoder[Any]:
-        annotations = hints(function)
-        fields: list[Any] = []
+        parameters = signature(function)
+        by_kind: dict[Any, list[inspect.Parameter]] = {}
         for p in parameters:
-            if p.kind is inspect.Parameter.VAR_KEYWORD:
-                continue
-            kind = annotations.get(p.name, Any)
-            if p.kind is inspect.Parameter.VAR_POSITIONAL:
-                fields.append((_FIELD, list[kind], msgspec.field(name=STAR, default_factory=list)))  # type: ignore[valid-type]
-            elif p.default is p.empty:
-                fields.append((p.name, kind))
-            else:
-                fields.append((p.name, kind | msgspec.UnsetType, msgspec.UNSET))
+            by_kind.setdefault(p.kind, []).append(p)
+        only = by_kind.get(inspect.Parameter.POSITIONAL_ONLY, [])
+        either = by_kind.get(inspect.Parameter.POSITIONAL_OR_KEYWORD, [])
+        named = by_kind.get(inspect.Parameter.KEYWORD_ONLY, [])
+        self._only = {p.name: p.default for p in only}
+        self._positional = [p.name for p in only + either]
+        self._keywords = dict.fromkeys(p.name for p in either + named)
+        self._required = [p.name for p in only + either + named if p.default is p.empty]
+        self._star = inspect.Parameter.VAR_POSITIONAL in by_kind
+        self._open = inspect.Parameter.VAR_KEYWORD in by_kind
+        # The decoder's attributes have names of their own: a parameter may have any.
+        self._attributes = {p.name: f"a{i}" for i, p in enumerate(only + either + named)}
         try:
-            model = msgspec.defstruct(
-                "Arguments", fields, kw_only=True, forbid_unknown_fields=not self._open
-            )
-            return msgspec.json.Decoder(model, dec_hook=_decode_other)
-        except (TypeError, ValueError) as error:
+            self._build(function, parameters)
+        except ConfigurationError:
+            raise
+        except Exception as error:
             raise ConfigurationError(
                 f"handler {self._label}: its annotations can't be read from JSON: {error}"
             ) from error
+
+    def _build(self, function: Callable[..., Any], parameters: list[inspect.Parameter]) -> None:
+        annotations = hints(function)
+        fields: list[Any] = []
+        rest: Any = Any
+        for p in parameters:
+            kind = annotations.get(p.name, Any)
+            if p.kind is inspect.Parameter.VAR_KEYWORD:
+                rest = kind
+            elif p.kind is inspect.Parameter.VAR_POSITIONAL:
+                fields.append(("star", list[kind], msgspec.field(name=STAR, default_factory=list)))  # type: ignore[valid-type]
+            elif p.default is p.empty:
+                self._check(p.name, kind)
+                fields.append((self._attributes[p.name], kind, msgspec.field(name=p.name)))
+            else:
+                unset = msgspec.field(name=p.name, default=msgspec.UNSET)
+                fields.append((self._attributes[p.name], kind | msgspec.UnsetType, unset))
+        model = msgspec.defstruct(
+            "Arguments", fields, kw_only=True, forbid_unknown_fields=not self._open
+        )
+        self._decoder = msgspec.json.Decoder(model, dec_hook=codec.make)
+        self._other = msgspec.json.Decoder(rest, dec_hook=codec.make)
+
+    def _check(self, name: str, kind: Any) -> None:
+        info = msgspec.inspect.type_info(kind)
+        if isinstance(info, msgspec.inspect.CustomType) and not codec.can_make(info.cls):
+            raise ConfigurationError(
+                f"handler {self._label}: its argument {name!r} has the type {kind!r}, which can't "
+                "be made from JSON; take what JSON has, or a dataclass, a msgspec or pydantic model"
+            )
 
     def bind(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
         """Return the arguments of a call by name.
@@ -143,16 +168,28 @@ class Parameters:
                 )
             bound[STAR] = list(args[len(self._positional) :])
         for name, value in kwargs.items():
-            if name in bound:
+            if name not in self._keywords:
+                self._refuse_name(name)
+            elif name in bound:
                 raise InvalidJob(name, f"given twice to {self._label}")
-            if name not in self._keywords and not self._open:
-                hint = did_you_mean(name, self._keywords)
-                raise InvalidJob(name, f"{self._label} has no such argument; {hint}")
             bound[name] = value
         for name in self._required:
             if name not in bound:
                 raise InvalidJob(name, f"missing; {self._label} needs it")
         return bound
+
+    def _refuse_name(self, name: str) -> None:
+        """Refuse a name that is no parameter's, unless the handler takes any."""
+        if name == STAR:
+            raise InvalidJob(name, "can't be the name of an argument")
+        if name in self._only:
+            # Also where **kwargs would take it: all names share one JSON object.
+            raise InvalidJob(name, f"{self._label} takes it only by its place")
+        if not self._open and not self._keywords:
+            raise InvalidJob(name, f"{self._label} takes no argument by name")
+        if not self._open:
+            hint = did_you_mean(name, self._keywords)
+            raise InvalidJob(name, f"{self._label} has no such argument; {hint}")
 
     def decode(self, raw: bytes) -> tuple[list[Any], dict[str, Any]]:
         """Return the positional and keyword arguments that ``raw`` stands for.
@@ -161,51 +198,50 @@ class Parameters:
             Mismatch: They don't fit the handler's parameters and annotations.
         """
         try:
-            model = self._decoder.decode(self._named(raw) if b'"*"' in raw else raw)
-        except (msgspec.MsgspecError, TypeError, ValueError) as error:
-            raise Mismatch(f"{self._label}: {error}") from error
+            if b'"*"' in raw:
+                raw = self._named(raw)
+            model = self._decoder.decode(raw)
+            more = self._more(raw) if self._open else {}
+        except Exception as error:
+            # Models are the handler's code: they may raise anything.
+            raise Mismatch(f"{self._label}: {str(error) or type(error).__name__}") from error
         values = {
             name: value
-            for name in self._names
-            if (value := getattr(model, name)) is not msgspec.UNSET
+            for name, attribute in self._attributes.items()
+            if (value := getattr(model, attribute)) is not msgspec.UNSET
         }
-        args = [values.pop(name) for name in self._only if name in values]
-        if self._star and (rest := getattr(model, _FIELD)):
-            before = [name for name in self._positional if name not in self._only]
-            args += [values.pop(name) for name in before if name in values]
-            args += rest
-        if self._open:
-            values |= self._extra(raw)
-        return args, values
+        args = [values.pop(name, default) for name, default in self._only.items()]
+        if self._star and model.star:
+            args += [values.pop(name) for name in self._positional[len(args) :]]
+            args += model.star
+        return args, values | more
 
     def _named(self, raw: bytes) -> bytes:
         """Give positional arguments their names, as far as the handler has some."""
-        stored = msgspec.json.decode(raw)
-        rest = stored.pop(STAR, [])
-        free = [name for name in self._positional if name not in stored]
-        stored |= dict(zip(free, rest, strict=False))
-        if surplus := rest[len(free) :]:
+        stored = _members.decode(raw)
+        if STAR not in stored:
+            return raw
+        rest = _items.decode(stored.pop(STAR))
+        # All there: whoever bound the call knew the names, and these are *args.
+        bound = all(name in stored for name in self._positional)
+        names = [] if bound else self._positional
+        for name, value in zip(names, rest, strict=False):
+            if name in stored:
+                raise ValueError(f"{name!r} was given twice")
+            stored[name] = value
+        if surplus := rest[len(names) :]:
             if not self._star:
-                raise Mismatch(f"{self._label}: {len(surplus)} positional arguments too many")
-            stored[STAR] = surplus
+                raise ValueError(f"{len(surplus)} positional arguments too many")
+            return msgspec.json.encode({**stored, STAR: surplus})
         return msgspec.json.encode(stored)
 
-    def _extra(self, raw: bytes) -> dict[str, Any]:
-        stored = msgspec.json.decode(raw)
-        return {k: v for k, v in stored.items() if k not in self._names and k != STAR}
-
-
-def hints(function: Callable[..., Any]) -> dict[str, Any]:
-    """Return a function's annotations by parameter name; ``return`` is one of them."""
-    try:
-        return typing.get_type_hints(function, include_extras=True)
-    except NameError:
-        # A name that exists only for type checkers: that handler's arguments go unchecked.
-        return {}
-
-
-def _decode_other(kind: type, value: Any) -> Any:
-    validate: Callable[[Any], Any] | None = getattr(kind, "model_validate", None)  # pydantic
-    if validate is not None:
-        return validate(value)
-    raise TypeError(f"can't make a {kind.__qualname__} from JSON")
+    def _more(self, raw: bytes) -> dict[str, Any]:
+        """Return what ``**kwargs`` gets."""
+        more = {}
+        for name, value in _members.decode(raw).items():
+            if name not in self._attributes and name != STAR:
+                try:
+                    more[name] = self._other.decode(value)
+                except msgspec.ValidationError as error:
+                    raise ValueError(f"{name}: {error}") from error
+        return more

@@ -6,11 +6,13 @@ surrogate. Such values are refused before anything is stored.
 
 import math
 from collections.abc import Callable, Mapping
+from types import NoneType
 from typing import Any
 
 import msgspec
 
 NUL = "\x00"
+_NOTE = 36  # bytes of the note about what was cut out
 
 
 class NotJson(ValueError):
@@ -20,8 +22,11 @@ class NotJson(ValueError):
 def _encode_other(value: Any) -> Any:
     dump: Callable[..., Any] | None = getattr(value, "model_dump", None)  # pydantic
     if dump is not None:
-        return dump(mode="json")
-    raise NotImplementedError(f"a {type(value).__qualname__} is not JSON")
+        return dump(mode="json", by_alias=True)  # by the names that it is read by
+    name = type(value).__qualname__
+    # These have a form as a value, so it was a key of a dict that had none.
+    use = "a key in JSON" if isinstance(value, tuple | bool | NoneType) else "JSON"
+    raise NotImplementedError(f"a {name} is not {use}")
 
 
 _encoder = msgspec.json.Encoder(enc_hook=_encode_other)
@@ -35,21 +40,45 @@ def encode(value: Any) -> bytes:
 
     Raises:
         NotJson: It holds something else, NaN, an infinity, NUL, a lone surrogate,
-            or it contains itself.
+            or it contains itself. What a model's own serialiser raises comes through.
     """
     try:
         raw = _encoder.encode(value)
+        # NaN becomes null without a word, so its traces are looked for in the output,
+        # where looking costs next to nothing for values that have none.
+        if b"null" in raw or b"\\u0000" in raw:
+            _refuse(msgspec.to_builtins(value, enc_hook=_encode_other))
+    except NotJson:
+        raise
     except RecursionError:
         raise NotJson("it is nested too deeply or contains itself") from None
     except UnicodeEncodeError:
         raise NotJson("a string in it holds a lone surrogate, which is no character") from None
     except (NotImplementedError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise NotJson(str(error)) from error
-    # NaN becomes null without a word, so its traces are looked for in the output,
-    # where looking costs next to nothing for values that have none.
-    if b"null" in raw or b"\\u0000" in raw:
-        _refuse(msgspec.to_builtins(value, enc_hook=_encode_other))
     return raw
+
+
+def make(kind: Any, value: Any) -> Any:
+    """Make what msgspec does not know of a value from JSON; the hook of every decoder.
+
+    Raises:
+        TypeError: JSON can't become that.
+        ValueError: A pydantic model refused the value.
+    """
+    validate: Callable[[bytes], Any] | None = getattr(kind, "model_validate_json", None)
+    if validate is not None:
+        # As JSON, since a strict model takes text for a date only there.
+        return validate(msgspec.json.encode(value))
+    if isinstance(value, kind):
+        return value
+    raise TypeError(f"can't make a {kind.__qualname__} from JSON")
+
+
+def can_make(kind: Any) -> bool:
+    """Return whether :func:`make` can ever make a ``kind``."""
+    plain = (dict, list, str, int, float)
+    return hasattr(kind, "model_validate_json") or any(issubclass(each, kind) for each in plain)
 
 
 def _refuse(value: Any) -> None:
@@ -76,7 +105,7 @@ def storable(text: str, limit: int) -> str:
     raw = clean.encode("utf-8", "backslashreplace")
     if len(raw) <= limit:
         return raw.decode()
-    note = f"\n... {len(raw) - limit} bytes left out ...\n"
-    half = max((limit - len(note)) // 2, 0)
-    tail = raw[len(raw) - half :] if half else b""
+    half = max((limit - _NOTE) // 2, 0)
+    note = f"\n... {len(raw) - 2 * half} bytes left out ...\n"
+    tail = raw[len(raw) - half :]
     return raw[:half].decode("utf-8", "ignore") + note + tail.decode("utf-8", "ignore")

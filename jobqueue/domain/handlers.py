@@ -7,7 +7,8 @@ from enum import StrEnum
 from functools import cached_property
 from typing import Any
 
-from jobqueue.domain.arguments import Parameters, hints
+from jobqueue.domain.annotations import hints
+from jobqueue.domain.arguments import Parameters
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry

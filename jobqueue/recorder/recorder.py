@@ -100,25 +100,24 @@ class Recorder:
 
     async def _record(self, entries: list[Entry]) -> None:
         rows: list[tuple[Entry, Execution]] = []
-        bad: list[Entry] = []
         done: defaultdict[str, list[Recorded]] = defaultdict(list)
         for entry in entries:
             try:
-                row = executions.unpack(entry.record)
+                rows.append((entry, executions.unpack(entry.record)))
             except msgspec.MsgspecError:
-                bad.append(entry)
-                done[entry.queue].append(Recorded(entry.id, "", "", False, 0))
-                continue
-            rows.append((entry, row))
-            keep = self._keep(row)
-            done[entry.queue].append(Recorded(entry.id, row.job_id, row.id, row.final, keep))
+                size = len(entry.record)
+                done[entry.queue].append(Recorded(entry.id, "", "", False, 0, size, bad=True))
         refused = await self._write([row for _, row in rows])
-        bad += [entry for entry, row in rows if row.id in refused]
-        if bad:
-            log.error("records kept in journal:bad", extra={"count": len(bad)})
-            await self._journal.keep_bad(bad)
+        for entry, row in rows:
+            done[entry.queue].append(self._recorded(entry, row, bad=row.id in refused))
+        if bad := sum(record.bad for records in done.values() for record in records):
+            log.error("records kept in journal:bad", extra={"count": bad})
         await self._lane.calls([self._calls.recorded(q, r, self._bound) for q, r in done.items()])
         self.recorded += len(rows)
+
+    def _recorded(self, entry: Entry, row: Execution, *, bad: bool) -> Recorded:
+        keep, size = self._keep(row), len(entry.record)
+        return Recorded(entry.id, row.job_id, row.id, row.final, keep, size, bad)
 
     async def _write(self, rows: list[Execution]) -> set[str]:
         """Write rows; return the ids of those that PostgreSQL could hold only as stubs."""

@@ -13,9 +13,10 @@ workers held.
 lease of its own, and every late call is stopped by its token. A new id would add
 a state and protect nothing.
 
-**Stopping.** The fetcher stops; running jobs have the grace; what is left is
-cancelled and handed back, which is the last write. A thread can't be stopped: its
-job is handed back, its token is worthless, and the process ends without it.
+**Stopping.** The fetcher stops, and what still arrives is handed back unstarted; running
+jobs have the grace; what is left is cancelled and handed back, which is the last
+write. A thread can't be stopped: its job is handed back, its token is worthless, and
+the process ends without it.
 
 Code that holds the GIL longer than a lease loses it: no thread of this process
 can renew meanwhile.

@@ -138,6 +138,7 @@ def _be_a_child(parent: socket.socket) -> None:
     if sys.platform == "linux":
         import ctypes
 
+        # The kernel goes by the thread that spawned us: the one of the worker's event loop.
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
     # Functions, not SIG_IGN: a program that the handler starts would inherit that.
     signal.signal(signal.SIGINT, lambda *_: None)

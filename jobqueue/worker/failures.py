@@ -32,7 +32,7 @@ def failure(error: BaseException, limit: int, *, skip: int = 0) -> Failure:
 def _text(error: BaseException) -> str:
     try:
         return str(error)
-    except Exception as problem:  # noqa: BLE001 - the handler's exception is code too
+    except BaseException as problem:  # noqa: BLE001 - the handler's exception is code too
         return f"<message can't be printed: {type(problem).__name__}>"
 
 
@@ -42,6 +42,6 @@ def _traceback(error: BaseException, limit: int, skip: int) -> str:
         tb = tb.tb_next if tb else None
     try:
         lines = traceback.format_exception(type(error), error, tb)
-    except Exception as problem:  # noqa: BLE001 - see _text
+    except BaseException as problem:  # noqa: BLE001 - see _text
         lines = [f"<traceback can't be printed: {type(problem).__name__}>"]
     return storable("".join(lines), limit)

@@ -1,7 +1,8 @@
 """Takes jobs when slots are free; sleeps on the wake token when there are none.
 
 After any error it first asks what it owns already (``recover``): a fetch whose
-answer was lost has delivered jobs that nobody has seen.
+answer was lost has delivered jobs that nobody has seen. That holds for a worker that
+stops, too: what it owns unseen is handed back.
 """
 
 import asyncio
@@ -10,18 +11,20 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
-from jobqueue.broker.calls import Calls, Delivery, Fetched, FetchLimits
+from jobqueue.broker.calls import STALE, Calls, Delivery, Fetched, FetchLimits
 from jobqueue.broker.lanes import Lane, Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us
-from jobqueue.worker.held import Pool
+from jobqueue.worker.held import Held, Pool
+from jobqueue.worker.settlements import fields_of
 
 log = logging.getLogger("jobqueue.worker")
 
 BLOCK = 2  # seconds that a lost token can cost
 MOST = 1000  # slots that one fetch fills
 OWNED_MOST = 10_000  # deliveries in the answer of one recover
+LAST_LOOK = 2.0  # seconds in which a stopping worker asks what it owns
 
 Start = Callable[[str, Delivery, int], None]
 
@@ -60,14 +63,16 @@ class Fetcher:
         # Half of the slots in one fetch: one half runs while Redis settles and fetches the other.
         self._most = min(MOST, -(-pool.free // 2))
         self._numbers: defaultdict[str, int] = defaultdict(int)
-        self._doubtful = set(queues)  # queues whose deliveries must be compared first
+        self._doubtful: set[str] = set()  # queues whose deliveries must be compared first
+        self._full: set[str] = set()  # queues whose journal is past its bound
+        self._error = ""
         self._quiet = False
         self._stopping = asyncio.Event()
-        self.problem: str | None = None  # why nothing is fetched, for health
 
     def doubt(self, queue: str) -> None:
         """Compare what we hold in ``queue`` with what Redis says, before the next fetch."""
         self._doubtful.add(queue)
+        self._pool.changed.set()
 
     def quiet(self) -> None:
         """Fetch no more, and leave the running jobs alone."""
@@ -82,6 +87,18 @@ class Fetcher:
         """Whether :meth:`stop` was called."""
         return self._stopping.is_set()
 
+    @property
+    def starting(self) -> bool:
+        """Whether what arrives may start; else it came too late and is handed back."""
+        return not (self._quiet or self._stopping.is_set())
+
+    @property
+    def problem(self) -> str | None:
+        """Why nothing is fetched, for health."""
+        if self._error:
+            return self._error
+        return _past_bound(min(self._full)) if self._full else None
+
     async def run(self) -> None:
         """Fetch until stopped."""
         stopping = asyncio.create_task(self._stopping.wait())
@@ -91,28 +108,39 @@ class Fetcher:
                 try:
                     await self._round(stopping)
                     pause.reset()
+                    self._error = ""
                 except (BrokerUnavailable, BrokerError) as error:
-                    self.problem = str(error)
+                    self._error = str(error)
                     log.warning("fetch failed", extra={"error": str(error)})
                     self._doubtful.update(self._queues)
                     await self._until(stopping, asyncio.sleep(pause.take()))
+            await self._look_back()
         finally:
             stopping.cancel()
             await self._lane.close()
             await self._waiting.close()
 
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
-        if self._pool.free <= 0:
-            await self._until(stopping, self._pool.slot())
-            if stopping.done():
-                return
-        found = False
-        if not self._quiet:
-            for queue in list(self._doubtful):
-                await self._recover(queue)
-            found = await self._fetch()
-        if not found:
+        for queue in list(self._doubtful):
+            await self._recover(queue)
+        if self._quiet or self._pool.free <= 0:
+            await self._until(stopping, self._blocked())
+        elif not await self._fetch():
             await self._until(stopping, self._wait())
+
+    async def _look_back(self) -> None:
+        try:
+            async with asyncio.timeout(LAST_LOOK):
+                for queue in list(self._doubtful):
+                    await self._recover(queue)
+        except (BrokerUnavailable, BrokerError, TimeoutError) as error:
+            log.warning("can't say what is owned", extra={"error": str(error)})
+
+    async def _blocked(self) -> None:
+        """Wait while nothing can be fetched and nothing is in doubt."""
+        while (self._quiet or self._pool.free <= 0) and not self._doubtful:
+            self._pool.changed.clear()
+            await self._pool.changed.wait()
 
     @staticmethod
     async def _until(stopping: "asyncio.Task[Any]", work: Coroutine[Any, Any, None]) -> None:
@@ -137,7 +165,6 @@ class Fetcher:
             raise
         if self._quiet:
             await self._give_back(keys)
-            await asyncio.sleep(BLOCK)
 
     async def _give_back(self, keys: Sequence[str]) -> None:
         try:
@@ -151,7 +178,6 @@ class Fetcher:
 
     async def _fetch(self) -> bool:
         """Fill free slots from the queues in their order; say whether to go on at once."""
-        busy, problem = False, None
         for queue in self._queues:
             if (slots := min(self._pool.free, self._most)) <= 0:
                 return True
@@ -161,31 +187,43 @@ class Fetcher:
                 self._calls.fetch(queue, self._worker, number, slots, self._limits, alone=alone)
             )
             self._begin(queue, fetched)
-            if fetched.status == "full":
-                problem = f"the journal of queue {queue} is past its bound: is a recorder running?"
-            if fetched.status == "stale":
-                self.doubt(queue)
-            busy = busy or fetched.status == "more"
-        if problem and problem != self.problem:
-            log.error("fetching stopped", extra={"error": problem})
-        self.problem = problem
-        return busy
+            self._note(queue, fetched.status)
+            if fetched.status == "more":
+                return True  # a later queue gets nothing while this one may have more
+        return False
+
+    def _note(self, queue: str, status: str) -> None:
+        if status == STALE:
+            self.doubt(queue)
+        elif status != "full":
+            self._full.discard(queue)
+        elif queue not in self._full:
+            self._full.add(queue)
+            log.error("fetching stopped", extra={"error": _past_bound(queue)})
 
     async def _recover(self, queue: str) -> None:
-        before = {h.delivery.token: h for h in self._pool if h.queue == queue}
+        before = {token: held for token, held in self._pool.owned.items() if held.queue == queue}
         call = self._calls.recover(
             queue, self._worker, self._number(queue), self._limits.lease_ms, OWNED_MOST
         )
         fetched = await self._lane.call(call)
+        if fetched.status == STALE:
+            return
         tokens = {d.token for d in fetched.deliveries}
         for token, held in before.items():
-            if token not in tokens and token in self._pool.owned and held.task:
-                # Others own it, or its outcome is being written, which changes nothing for it.
-                held.lost = True
-                held.task.cancel()
+            if token not in tokens and token in self._pool.owned:
+                self._drop(held)
         new = [d for d in fetched.deliveries if d.token not in before]
         self._begin(queue, Fetched(fetched.status, fetched.now_us, new))
         self._doubtful.discard(queue)
+
+    def _drop(self, held: Held) -> None:
+        """Forget a delivery that others own, or whose outcome Redis has and we'll soon hear of."""
+        self._pool.settled(held)
+        if held.task and not held.task.done():
+            log.warning("lease lost", extra=fields_of(held))
+            held.dropped = True
+            held.task.cancel()
 
     def _number(self, queue: str) -> int:
         self._numbers[queue] += 1
@@ -195,3 +233,7 @@ class Fetcher:
         clock = fetched.now_us - monotonic_us()
         for delivery in fetched.deliveries:
             self._start(queue, delivery, clock)
+
+
+def _past_bound(queue: str) -> str:
+    return f"the journal of queue {queue} is past its bound: is a recorder running?"

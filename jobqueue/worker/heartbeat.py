@@ -1,9 +1,12 @@
 """Renews leases and says that the worker lives, from a thread of its own.
 
 The event loop may be blocked by a handler for longer than a lease; this thread
-goes on as long as the main thread lives.
+goes on as long as the loop and its thread live, and not a beat longer: a lease that is
+renewed for nobody would never end.
 """
 
+import asyncio
+import contextlib
 import logging
 import threading
 from collections.abc import Callable, Mapping
@@ -30,7 +33,7 @@ class Heartbeat:
         lease: Life of a lease, in seconds.
         owned: Deliveries that the worker owns, by queue; read from this thread.
         describe: Returns the fields that tell people about the worker.
-        doubt: Called with a queue whose leases or counts don't fit.
+        doubt: Called on the loop with a queue whose leases or counts don't fit.
     """
 
     def __init__(
@@ -53,30 +56,46 @@ class Heartbeat:
         self._doubt = doubt
         self._mismatched: set[str] = set()
         self._stopped = threading.Event()
+        self._ended = asyncio.Event()
+        self._loop = asyncio.get_running_loop()
+        self._owner = threading.current_thread()
         self._thread = threading.Thread(target=self._run, name="jobqueue-heartbeat", daemon=True)
 
     def start(self) -> None:
         """Begin to beat."""
         self._thread.start()
 
-    def stop(self) -> None:
-        """Beat no more and take the presence away."""
+    async def stop(self) -> None:
+        """Beat no more and take the presence away; wait for that no longer than a lease."""
         self._stopped.set()
-        self._thread.join(timeout=self._lease)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), self._lease)
+
+    def doubt(self, queue: str) -> None:
+        """Say to the loop's thread that what we own in ``queue`` may not be so."""
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._doubt, queue)
 
     def _run(self) -> None:
-        pause, main, wait = Pause(), threading.main_thread(), 0.0
-        while not self._stopped.wait(wait) and main.is_alive():
+        pause, wait = Pause(), 0.0
+        while not self._stopped.wait(wait) and self._needed():
             try:
                 self._beat()
                 pause.reset()
                 wait = self._lease / 3
-            except (BrokerUnavailable, BrokerError) as error:
-                log.warning("heartbeat failed", extra={"error": str(error)})
+            except Exception as error:  # a heart that stops for an error would lose every job
+                known = isinstance(error, BrokerUnavailable | BrokerError)
+                log.warning("heartbeat failed", extra={"error": str(error)}, exc_info=not known)
                 for queue in list(self._owned):
-                    self._doubt(queue)
-                wait = min(pause.take(), self._lease / 6)
+                    self.doubt(queue)
+                # Twice in the sixth of a life that a reclaimer waits between two looks.
+                wait = min(pause.take(), self._lease / 12)
         self._leave()
+        with contextlib.suppress(RuntimeError):  # the loop has ended
+            self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _needed(self) -> bool:
+        return self._owner.is_alive() and not self._loop.is_closed()
 
     def _beat(self) -> None:
         lease_ms = round(self._lease * 1000)
@@ -99,7 +118,7 @@ class Heartbeat:
             self._mismatched.discard(queue)
         elif found < 0 or queue in self._mismatched:
             self._mismatched.discard(queue)
-            self._doubt(queue)
+            self.doubt(queue)
         else:
             self._mismatched.add(queue)
 

@@ -1,9 +1,10 @@
 """Takes back what dead workers held.
 
-It looks twice. A lease that was not renewed for two thirds of its life is
-suspect; it is taken when a third of a life later, by this process's own clock
-and with Redis having answered in between, its expiry is still the same. A stall
-of Redis or a step of its clock therefore takes nothing from a worker that lives.
+It looks again before it takes. A lease that was not renewed for two thirds of its life
+is suspect; it is taken when a third of a life later, by this process's own clock and
+with Redis having answered in between, its expiry is still the same. Each look counts
+from the moment it was answered, so a stall of Redis leaves the worker as much time after
+it as a heartbeat needs; a stall or a step of the clock takes nothing from a worker that lives.
 """
 
 import asyncio
@@ -20,12 +21,14 @@ log = logging.getLogger("jobqueue.worker")
 
 BATCH = 100  # deliveries in one call
 SOON = 0.05  # seconds to let a boundary pass
+LOOKS = 2  # at a suspect, half of a third of a life apart
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Suspect:
     expiry: int
-    seen: float
+    seen: float  # when the last look was answered
+    looks: int = 0  # at it, since it became suspect
 
 
 class Reclaimer:
@@ -56,6 +59,7 @@ class Reclaimer:
                 wait = await self.sweep()
             except (BrokerUnavailable, BrokerError) as error:
                 log.warning("sweep failed", extra={"error": str(error)})
+                self._suspects.clear()
                 wait = self._lease / 3
             await asyncio.sleep(wait)
 
@@ -79,15 +83,19 @@ class Reclaimer:
         return max(min(waits), 0) + SOON
 
     async def _look(self, key: tuple[str, str], expiry: int, left: float) -> float:
-        third = self._lease / 3
         suspect = self._suspects.get(key)
         if suspect is None:
+            third = self._lease / 3
             if left > third:
                 return left - third
             suspect = self._suspects[key] = _Suspect(expiry, monotonic())
-        wait = max(suspect.seen + third - monotonic(), left)
-        if wait > 0:
-            return wait
+        elif monotonic() >= suspect.seen + self._lease / 6:
+            suspect.seen = monotonic()
+            suspect.looks += 1
+        if suspect.looks < LOOKS:
+            return suspect.seen + self._lease / 6 - monotonic()
+        if left > 0:
+            return left
         await self._take(key, expiry)
         return 0
 

@@ -1,7 +1,6 @@
 """Turns an outcome into what is written: the job's next state and its row."""
 
 import logging
-from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -16,6 +15,8 @@ from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held
 
 log = logging.getLogger("jobqueue.worker")
+
+LONGEST = 100 * 366 * 86400.0  # seconds; a handler may ask for any delay, a calendar ends
 
 _json = msgspec.json.Encoder()
 
@@ -53,7 +54,7 @@ class Scribe:
         if decision.state is State.READY:
             return Written(held, decision, _return(held), record)
         failure = getattr(outcome, "failure", None)
-        delay_ms = None if decision.delay is None else round(decision.delay * 1000)
+        delay_ms = _ms(decision.delay)
         fields: list[str | int] = []
         payload = ""
         if decision.state is State.RETRYING:
@@ -81,15 +82,15 @@ class Scribe:
         if isinstance(outcome, Succeeded):
             return SUCCEEDED
         delivery, handler = held.delivery, held.handler
-        policy = handler.retry if handler and handler.retry else self._retry
-        if held.spec.retry is not None:
-            policy = Retry.from_spec(held.spec.retry)
         attempt, previous = delivery.attempts + 1, delivery.delay_ms / 1000
+        policy = handler.retry if handler and handler.retry else self._retry
         try:
-            return decide(outcome, attempt, previous, policy, job=held.delivery)
-        except Exception:  # an own backoff function is the user's code
-            log.exception("backoff function failed", extra=fields_of(held))
-            plain = Retry(policy.retries, cap=timedelta(seconds=policy.cap))
+            if held.spec.retry is not None:
+                policy = Retry.from_spec(held.spec.retry)
+            return decide(outcome, attempt, previous, policy, job=held.current())
+        except BaseException:  # an own backoff function is the user's code
+            log.exception("retry policy failed", extra=fields_of(held))
+            plain = Retry(policy.retries, cap=policy.cap)
             return decide(outcome, attempt, previous, plain)
 
     def _record(self, held: Held, decision: Decision, outcome: Outcome) -> bytes:
@@ -97,9 +98,7 @@ class Scribe:
         failure: Failure | None = getattr(outcome, "failure", None)
         started = held.started_us + held.clock_us if held.started_us else 0
         ended = (held.ended_us or monotonic_us()) + held.clock_us
-        retry_ms = None
-        if decision.delay is not None:
-            retry_ms = ended // 1000 + round(decision.delay * 1000)
+        delay_ms = _ms(decision.delay)
         return executions.pack(
             Execution(
                 executions.VERSION,
@@ -125,10 +124,14 @@ class Scribe:
                 failure.type if failure else None,
                 failure.message if failure else None,
                 failure.traceback or None if failure else None,
-                retry_ms,
+                None if delay_ms is None else ended // 1000 + delay_ms,
                 d.crashes,
             )
         )
+
+
+def _ms(delay: float | None) -> int | None:
+    return None if delay is None else round(min(delay, LONGEST) * 1000)
 
 
 def _return(held: Held) -> Return:

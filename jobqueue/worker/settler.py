@@ -103,5 +103,5 @@ class Settler:
         for written, code in zip(batch, codes, strict=True):
             held = written.held
             self._pool.settled(held)
-            if code != KEPT and not held.lost:
+            if code != KEPT:
                 log.warning("lease lost", extra=fields_of(held))

@@ -24,17 +24,24 @@ class Threads:
     """
 
     def __init__(self, limit: int, loop: asyncio.AbstractEventLoop) -> None:
-        self._limit = limit
         self._loop = loop
         self._work: SimpleQueue[Work | None] = SimpleQueue()
+        # Held by a function, not by who waits for it: nothing is ever queued behind a thread
+        # that does not return, to run when its job has long been handed back.
+        self._free = asyncio.Semaphore(limit)
         self._started = 0
         self._busy = 0
 
-    def run(self, function: Callable[[], Any], context: Context) -> "asyncio.Future[Any]":
-        """Run ``function`` in a thread; the future gets what it returns or raises."""
+    async def start(self, function: Callable[[], Any], context: Context) -> "asyncio.Future[Any]":
+        """Wait for a thread and start ``function`` there.
+
+        Returns:
+            A future that gets the pair of what it returned and what it raised.
+        """
+        await self._free.acquire()
         future: asyncio.Future[Any] = self._loop.create_future()
         self._busy += 1
-        if self._busy > self._started and self._started < self._limit:
+        if self._busy > self._started:
             self._started += 1
             Thread(target=self._serve, name=f"jobqueue-{self._started}", daemon=True).start()
         self._work.put((future, function, context))
@@ -57,11 +64,11 @@ class Threads:
                 self._loop.call_soon_threadsafe(self._done, future, result, error)
             except RuntimeError:
                 return  # the loop is closed: nobody waits any more
+            del future, result, error  # a waiting thread keeps nothing alive
 
     def _done(
         self, future: "asyncio.Future[Any]", result: Any, error: BaseException | None
     ) -> None:
         self._busy -= 1
-        if future.cancelled():
-            return
+        self._free.release()
         future.set_result((result, error))

@@ -73,6 +73,7 @@ class Worker:
         self._loop = asyncio.get_running_loop()
         self._pool = Pool(options.concurrency)
         self._threads = Threads(options.threads, self._loop)
+        self._children = children
         self._executor = Executor(options.limits, self._threads, children)
         self._scribe = Scribe(self.id, options.code_version, options.retry)
         self._lanes = settling, sweeping = server.lane(), server.lane()
@@ -87,7 +88,13 @@ class Worker:
             sweeping, calls, options.queues, options.lease, options.crash_budget
         )
         self._heartbeat = Heartbeat(
-            server, calls, self.id, options.lease, self._pool.counts, self._presence, self._doubt
+            server,
+            calls,
+            self.id,
+            options.lease,
+            self._pool.counts,
+            self._presence,
+            self._fetcher.doubt,
         )
         self._unknown: dict[str, float] = {}
         self._grace = options.grace
@@ -97,26 +104,50 @@ class Worker:
         self._last_lives_at = options.crash_budget - 1
 
     async def run(self) -> None:
-        """Run until stopped, then hand back what is left within the grace."""
+        """Run until stopped, then hand back what is left within the grace.
+
+        Cancelling this is like ``stop(now=True)``. A component that fails ends the worker:
+        half a worker would keep jobs that it can't run or settle.
+        """
         log.info("worker started", extra={"worker": self.id, "queues": list(self._options.queues)})
         self._heartbeat.start()
-        background = [
+        fetching = asyncio.create_task(self._fetcher.run())
+        duties = [
             asyncio.create_task(self._settler.run()),
             asyncio.create_task(self._reclaimer.run()),
         ]
         try:
-            await self._fetcher.run()
-            await self._drain()
+            await self._until_stopped(fetching, *duties)
         finally:
-            for task in background:
-                task.cancel()
-            await asyncio.gather(*background, return_exceptions=True)
-            self._threads.close()
-            await asyncio.to_thread(self._heartbeat.stop)
-            for lane in self._lanes:
-                await lane.close()
+            await self._close(*duties)
             self._stopped.set()
             log.info("worker stopped", extra={"worker": self.id, "jobs": self._done})
+
+    async def _until_stopped(
+        self, fetching: "asyncio.Task[None]", *duties: "asyncio.Task[None]"
+    ) -> None:
+        try:
+            ended, _ = await asyncio.wait({fetching, *duties}, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            self._hurry.set()
+            raise
+        finally:
+            self._fetcher.stop()
+            await asyncio.wait({fetching})
+            await self._drain()
+        for task in ended:
+            task.result()
+
+    async def _close(self, *duties: "asyncio.Task[None]") -> None:
+        left = [held.task for held in self._pool.working if held.task]
+        for task in (*duties, *left):
+            task.cancel()
+        await asyncio.gather(*duties, return_exceptions=True)
+        self._threads.close()
+        await self._children.close()
+        await self._heartbeat.stop()
+        for lane in self._lanes:
+            await lane.close()
 
     async def wait(self) -> None:
         """Wait until the worker has stopped."""
@@ -138,16 +169,16 @@ class Worker:
         await asyncio.wait(waits, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
-        for held in self._pool:
-            if held.task and not held.ended_us:
-                held.released = True
-                held.task.cancel()
-        tasks = {held.task for held in self._pool if held.task}
-        if tasks:
-            await asyncio.wait(tasks, timeout=CLEANUP)
-        for held in self._pool:
-            if held.task and not held.task.done():
-                # A handler that ignores its cancellation: its outcome is worthless from here on.
+        working = [(held, held.task) for held in self._pool.working if held.task]
+        for held, task in working:
+            held.released = True
+            task.cancel()
+        if working:
+            await asyncio.wait([task for _, task in working], timeout=CLEANUP)
+        for held, task in working:
+            if not (task.done() or held.dropped):
+                # It ignores its cancellation: what it comes to is worthless from here on.
+                held.dropped = True
                 self._settler.add(self._scribe.write(held, Released()))
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._settler.flush(), FLUSH)
@@ -157,18 +188,16 @@ class Worker:
         last_life = 0 < self._last_lives_at <= delivery.crashes
         held = Held(queue, delivery, handler, clock_us, last_life)
         self._pool.take(held)
-        held.task = self._loop.create_task(self._run(held))
+        if self._fetcher.starting and self._pool.free >= 0:
+            held.task = self._loop.create_task(self._run(held))
+        else:  # it came too late, or a recovery brought more than there are slots
+            self._pool.ended(held)
+            self._settler.add(self._scribe.write(held, Released()))
 
     async def _run(self, held: Held) -> None:
-        try:
-            outcome = await self._executor.run(held)
-        except asyncio.CancelledError:
-            outcome = Released()
-        finally:
-            self._pool.ended(held)
-        if held.lost:
-            self._pool.settled(held)
-            log.warning("lease lost", extra=fields_of(held))
+        outcome = await self._executor.run(held)
+        self._pool.ended(held)
+        if held.dropped:
             return
         self._done += 1
         if isinstance(outcome, Unknown):
@@ -195,18 +224,13 @@ class Worker:
                 extra=fields_of(held) | {"known": sorted(self._registry)},
             )
 
-    def _doubt(self, queue: str) -> None:
-        """Take the heartbeat's doubt to the loop's thread."""
-        with contextlib.suppress(RuntimeError):  # the loop has ended
-            self._loop.call_soon_threadsafe(self._fetcher.doubt, queue)
-
     def _presence(self) -> dict[str, Any]:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
             "queues": ",".join(self._options.queues),
             "concurrency": self._options.concurrency,
-            "running": self._pool.running,
+            "running": len(self._pool.working),
             "done": self._done,
             "names": ",".join(self._registry),
             "problem": self._fetcher.problem or "",

@@ -85,7 +85,7 @@ def verdicts(history: History, known: Known, sums: Totals) -> Iterator[tuple[boo
     yield outcomes == flaky, f"the flaky job succeeded on attempt {len(outcomes)}"
     waited = float(history.one(questions.DELAYED).seconds or 0)
     yield waited >= DELAY, f"the job delayed by {DELAY:g} s started after {waited:.1f} s"
-    yield known.ticks > 0, f"the schedule fired {known.ticks} times, once for each second"
+    yield known.ticks > 0, f"the schedule fired {known.ticks} times, and each made one job"
     yield _recovered(history.ask(questions.RECOVERED))
 
 

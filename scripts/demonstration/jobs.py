@@ -33,18 +33,18 @@ def count_file(path: str) -> Counts:
     }
 
 
-@app.job(retry=RETRY)
+@app.job(queue="clock", retry=RETRY)
 def flaky() -> None:
     """Succeed on the third attempt only."""
     if current_job().attempt < RETRY.retries + 1:
         raise ConnectionError("the service is busy, try later")
 
 
-@app.job()
+@app.job(queue="clock")
 def delayed() -> None:
     """Run when its time has come."""
 
 
-@app.job(priority="critical")
+@app.job(queue="clock")
 def tick() -> None:
     """Run every second; ``clock.py`` has the schedule."""

@@ -8,7 +8,7 @@ import os
 import sysconfig
 import tokenize
 import warnings
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -53,7 +53,7 @@ class Source:
 
 def sources(folder: Path) -> list[Source]:
     """Return the library's files, and broken ones made in ``folder`` where it has none."""
-    paths = sorted(path for path in ROOT.rglob("*.py") if _usable(path))
+    paths = sorted(_library())
     known = {failure(path) for path in paths if "bad" in path.name}
     made = [
         _write(folder / name, content)
@@ -85,13 +85,17 @@ def lines(paths: Iterable[Path]) -> int:
 
 
 def shown(path: str) -> str:
-    """Return a short name of a file."""
-    return path.removeprefix(f"{ROOT}{os.sep}")
+    """Return a short name of a file: its own and its folder's."""
+    return "/".join(Path(path).parts[-2:])
 
 
-def _usable(path: Path) -> bool:
-    own = not NOT_ITS_OWN.intersection(path.relative_to(ROOT).parts)
-    return own and path.is_file() and os.access(path, os.R_OK) and str(path).isprintable()
+def _library() -> Iterator[Path]:
+    for folder, below, names in os.walk(ROOT):
+        below[:] = [name for name in below if name not in NOT_ITS_OWN]
+        for name in names:
+            path = Path(folder, name)
+            if name.endswith(".py") and str(path).isprintable() and os.access(path, os.R_OK):
+                yield path
 
 
 def _write(path: Path, content: bytes) -> Path:

@@ -24,13 +24,14 @@ FROM jobqueue.v_executions WHERE final GROUP BY name ORDER BY jobs DESC, name
 """
 
 TIMES = """
-SELECT priority, count(*) AS runs,
+SELECT coalesce(priority::text, 'all') AS priority, count(*) AS runs,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY run_seconds) AS run_p50,
     percentile_cont(0.95) WITHIN GROUP (ORDER BY run_seconds) AS run_p95,
     max(run_seconds) AS run_max,
     percentile_cont(0.5) WITHIN GROUP (ORDER BY wait_seconds) AS wait_p50
 FROM jobqueue.v_executions
-WHERE name = 'count_file' AND outcome = 'succeeded' GROUP BY priority ORDER BY priority
+WHERE name = 'count_file' AND outcome = 'succeeded'
+GROUP BY GROUPING SETS ((v_executions.priority), ()) ORDER BY v_executions.priority
 """
 
 SLOWEST = """

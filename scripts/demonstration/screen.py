@@ -34,15 +34,21 @@ class Screen:
         self._full, self._empty = ("━", "─") if fancy else ("#", "-")
         self._cut = "…" if fancy else "..."
 
-    def title(self, text: str) -> None:
+    def title(self, text: str, *more: str) -> None:
         """Begin."""
         self._print(self._paint(BOLD, text))
+        for line in more:
+            self._print(self._paint(DIM, line))
         self._print()
 
-    def heading(self, text: str, source: str = "") -> None:
+    def heading(self, text: str, *more: str) -> None:
         """Begin a part of the report."""
         self._print()
-        self._print(INDENT + self._paint(BOLD, text) + self._paint(DIM, f"  {source}"))
+        self._print(
+            "  ".join(
+                [INDENT + self._paint(BOLD, text), *(self._paint(DIM, each) for each in more)]
+            )
+        )
 
     def done(self, text: str) -> None:
         """Say what has been done, and when that was."""

@@ -48,6 +48,7 @@ class Broker:
     """A queue with its producers, workers and recorders; call numbers count by themselves."""
 
     lane: Lane
+    url: str
     queue: str = "default"
     keys: Keys = field(default_factory=lambda: Keys("jobqueue"))
     numbers: Counter[str] = field(default_factory=Counter)
@@ -247,8 +248,8 @@ class Broker:
 
     async def recording(self, *, keep_ms: int = 0) -> list[Recorded]:
         """Return what a recorder says when it has written the whole journal."""
-        rows = [(entry, executions.unpack(raw)) for entry, raw in await self._entries()]
-        return [Recorded(e, x.job_id, x.id, x.final, keep_ms) for e, x in rows]
+        rows = [(e, executions.unpack(raw), len(raw)) for e, raw in await self._entries()]
+        return [Recorded(e, x.job_id, x.id, x.final, keep_ms, n) for e, x, n in rows]
 
     async def recorded(self, *, keep_ms: int = 0, bound: int = JOURNAL_BYTES) -> int:
         """Let a recorder have written the whole journal; return the jobs that went."""
@@ -311,7 +312,7 @@ class Broker:
 async def connect(url: str) -> AsyncIterator[Broker]:
     """Give a broker on a lane of its own."""
     async with Server(url).lane() as lane:
-        yield Broker(lane)
+        yield Broker(lane, url)
 
 
 def ids(deliveries: Iterable[Delivery]) -> list[str]:

@@ -14,7 +14,8 @@ ARGV[5]  bound    int     size of the journal above which nothing is delivered, 
 ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
-Keys     call:<worker>, journal, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>, leases, counts, wake
+Keys     call:<worker>, journal:size, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>, leases, counts,
+         wake
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
          is past its bound), stale. A delivery is {id, token, stream, entry, past, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence}
@@ -24,8 +25,8 @@ local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
 if answered(worker, number) then return reply('stale', {}) end
-local size = redis.call('MEMORY', 'USAGE', base .. 'journal', 'SAMPLES', 1)
-if size and size > tonumber(ARGV[5]) then return reply('full', {}) end
+local size = redis.call('GET', base .. 'journal:size')
+if size and tonumber(size) > tonumber(ARGV[5]) then return reply('full', {}) end
 
 local function read(stream, limit)
   local rows = redis.pcall('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', limit, 'STREAMS', base .. stream, '>')

@@ -12,11 +12,11 @@ ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tok
                    states, delays in ms (-1 for none); then two maps from an attempt's number, as text, for those
                    that have some: fields to set as a flat list, and the payload for waiting clients
 ARGV[4…] records   msgpack journal record of each attempt, in their order; empty for an attempt that leaves no row
-Keys     call:<caller>, state:<id>, journal, scheduled, again:<priority>, ready:<priority>, inbox:<client>, counts,
-         poison, wake, wake:due
+Keys     call:<caller>, state:<id>, journal, journal:size, scheduled, again:<priority>, ready:<priority>, inbox:<client>,
+         counts, poison, wake, wake:due
 Returns  a string with one letter for each attempt: k kept, l the lease was lost; "stale" for a lower number
 ]]
---@use clock call wake due count ack answer
+--@use clock call wake due count ack answer journal
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -31,10 +31,9 @@ for i, id in ipairs(ids) do
   waiters[i] = live[3]
 end
 
-local journal = base .. 'journal'
 for i, id in ipairs(ids) do
   if codes[i] == 'k' then
-    if ARGV[3 + i] ~= '' then redis.call('XADD', journal, '*', 'r', ARGV[3 + i]) end
+    if ARGV[3 + i] ~= '' then journal(ARGV[3 + i]) end
     if delays[i] >= 0 then schedule(id, now + delays[i]) end
     ack(streams[i], entries[i])
     count('running', names[i], -1)
@@ -50,6 +49,7 @@ for i, id in ipairs(ids) do
   end
 end
 write_counts()
+write_size()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
 wake_scheduler()

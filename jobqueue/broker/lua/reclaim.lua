@@ -11,10 +11,11 @@ ARGV[2]  expiry  int     expiry of that lease as it was seen, ms since epoch
 ARGV[3]  limit   int     most deliveries in one call
 ARGV[4]  budget  int     crashes that end a job
 ARGV[5]  queue   string  name of the queue, for the rows
-Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, inbox:<client>, counts, wake
+Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, journal:size, inbox:<client>,
+         counts, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
 ]]
---@use clock wake count record ack owned requeue answer uuid7
+--@use clock wake count record ack owned requeue answer uuid7 journal
 local worker, budget = ARGV[1], tonumber(ARGV[4])
 local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or -1)
 if expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
@@ -46,7 +47,7 @@ for i, place in ipairs(held) do
       local after, _, enqueued = cmsgpack.unpack_limit(job.rest, 2, 0)
       local started = minted_ms(live[1]) * 1000
       local reason = over and 'worker_lost' or ''
-      redis.call('XADD', base .. 'journal', '*', 'r', '\220\0\025' .. cmsgpack.pack(1, live[1], id,
+      journal('\220\0\025' .. cmsgpack.pack(1, live[1], id,
         tonumber(live[2] or 0), tonumber(live[3] or 0) + 1, tonumber(live[4] or 1), over, 'lost', ARGV[5], job.name,
         tonumber(string.sub(job.place, -1)), worker, '', enqueued, tonumber(ready), started, now_us)
         .. string.sub(job.rest, after + 1)
@@ -76,6 +77,7 @@ for _, lost in ipairs(dead) do
   answer(lost.id, lost.live[7], 'dead', payload)
 end
 write_counts()
+write_size()
 local rest = #held == tonumber(ARGV[3])
 if not rest then
   redis.call('ZREM', base .. 'leases', worker)

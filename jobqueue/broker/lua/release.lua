@@ -7,10 +7,10 @@ ARGV[1]  caller  string  id of the worker's settling lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
 ARGV[3]  jobs    msgpack list of {id, token, stream, entry}
 ARGV[4…] records msgpack journal record of each job, in their order; empty when the handler had not started
-Keys     call:<caller>, state:<id>, job:<id>, journal, again:<priority>, ready:<priority>, counts, wake
+Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, again:<priority>, ready:<priority>, counts, wake
 Returns  a string with one letter for each job: k handed back, l the lease was lost; "stale" for a lower number
 ]]
---@use call wake count record ack requeue
+--@use call wake count record ack requeue journal
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -27,9 +27,8 @@ local released = false
 for i, held in ipairs(jobs) do
   if codes[i] == 'k' then
     local id, _, stream, entry = unpack(held, 1, 4)
-    local journal = ARGV[3 + i]
     local job = parse(records[i])
-    if journal ~= '' then redis.call('XADD', base .. 'journal', '*', 'r', journal) end
+    if ARGV[3 + i] ~= '' then journal(ARGV[3 + i]) end
     requeue(id, job)
     ack(stream, entry)
     count('running', job.name, -1)
@@ -39,6 +38,7 @@ for i, held in ipairs(jobs) do
 end
 write_acks()
 write_counts()
+write_size()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
 if released then wake() end

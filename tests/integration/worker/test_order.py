@@ -1,0 +1,94 @@
+"""Which job a free slot takes."""
+
+import random
+
+from tests.support.keyspace import miscounted
+from tests.support.stage import Stage
+from tests.support.waiting import wait_until
+
+PRIORITIES = ("critical", "high", "normal", "low")
+
+
+async def test_one_slot_works_strictly_by_priority(stage: Stage, redis_url: str) -> None:
+    """While a higher job waits no slot takes a lower one; among equals the first comes first."""
+
+    @stage.app.job()
+    async def note(rank: int, number: int) -> None:
+        stage.log.append((rank, number))
+
+    ranks = [number % 4 for number in range(40)]
+    random.Random(7).shuffle(ranks)
+    calls = {rank: note.options(priority=word) for rank, word in enumerate(PRIORITIES)}
+    await stage.app.enqueue_many(calls[r].prepare(r, n) for n, r in enumerate(ranks))
+    async with stage.app.worker(concurrency=1):
+        log = await stage.logged(40)
+    assert log == sorted(log)
+    assert miscounted(redis_url) == []
+
+
+async def test_a_higher_job_that_comes_later_goes_first(stage: Stage) -> None:
+    """The order is decided when a slot is free, not when jobs are enqueued."""
+
+    @stage.app.job(priority="low")
+    async def low(number: int) -> None:
+        stage.log.append(number)
+        if number == 2:
+            await stage.app.ref("high").options(priority="high").enqueue()
+
+    @stage.app.job()
+    async def high() -> None:
+        stage.log.append("high")
+
+    await stage.app.enqueue_many(low.prepare(n) for n in range(6))
+    async with stage.app.worker(concurrency=1):
+        assert await stage.logged(7) == [0, 1, 2, "high", 3, 4, 5]
+
+
+async def test_put_back_means_in_front(stage: Stage) -> None:
+    """A job that was handed back goes before those of its priority, after those of a higher."""
+
+    @stage.app.job()
+    async def note(name: str) -> None:
+        stage.log.append(name)
+
+    call = note.options(job_id="back")
+    await call.enqueue("back")
+    await stage.broker.release(await stage.broker.take("other"), worker="other")
+    await note.options(priority="low").enqueue("low")
+    await note.enqueue("normal")
+    await note.options(priority="high").enqueue("high")
+    async with stage.app.worker(concurrency=1):
+        assert await stage.logged(4) == ["high", "back", "normal", "low"]
+
+
+async def test_queues_are_served_in_their_order(stage: Stage) -> None:
+    """Slots go to the first queue as long as it has jobs, however many slots there are."""
+
+    @stage.app.job()
+    async def note(queue: str) -> None:
+        stage.log.append(queue)
+
+    for queue in ("c", "a", "b"):
+        await stage.app.enqueue_many(note.options(queue=queue).prepare(queue) for _ in range(30))
+    async with stage.app.worker(queues=["a", "b", "c"], concurrency=4):
+        log = await stage.logged(90)
+    assert log == sorted(log)
+
+
+async def test_empty_queues_hold_nobody_up(stage: Stage) -> None:
+    """With many queues, most of them empty, a job in any of them starts at once."""
+    queues = [f"q{number}" for number in range(12)]
+
+    @stage.app.job()
+    async def note(queue: str) -> None:
+        stage.log.append(queue)
+
+    async with stage.app.worker(queues=queues):
+        for queue in reversed(queues):
+            await note.options(queue=queue).enqueue(queue)
+            # Far less than the two seconds after which a blocking read ends.
+            await wait_until(
+                lambda queue=queue: queue in stage.log,  # type: ignore[misc]
+                description=f"a run of the job in {queue}",
+                deadline=1.0,
+            )
