@@ -1,4 +1,5 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
+
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -6,7 +7,7 @@ from functools import cached_property
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
 
-from jobqueue.client.declared import Declare, Job, JobCall
+from jobqueue.client.declared import Declare, Job, JobCall, Schedulable
 from jobqueue.client.handle import JobHandle
 from jobqueue.client.prepared import (
     Defaults,
@@ -22,7 +23,7 @@ from jobqueue.domain.handlers import Handler, Registry, kind_of
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry
-from jobqueue.settings import Settings, load
+from jobqueue.settings import SETTINGS, Settings, load
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
 
 Q = ParamSpec("Q")
 R = TypeVar("R")
+J = TypeVar("J", bound=Schedulable)
 
 
 class JobQueue:
@@ -61,7 +63,7 @@ class JobQueue:
         settings: Settings | None = None,
     ) -> None:
         self._urls = {"redis_url": redis_url, "database_url": database_url}
-        self._settings = settings
+        self._settings = None if settings is None else self._with_urls(settings)
         self._registry = Registry()
         self._schedules: dict[str, tuple[Schedule, JobCall[..., Any]]] = {}
 
@@ -83,22 +85,32 @@ class JobQueue:
 
         A URL that the code gave to the app still counts, unless a flag gives another.
         """
-        for name, url in self._urls.items():
-            if url is not None and settings.origin(name) != "command line":
-                settings = replace(settings, **{name: url})  # type: ignore[arg-type]
-        self._settings = settings
+        self._settings = self._with_urls(settings)
         for made in ("client", "defaults", "services"):
             self.__dict__.pop(made, None)
 
+    def _with_urls(self, settings: Settings) -> Settings:
+        own = {
+            name: SETTINGS[name].check(url, "argument")
+            for name, url in self._urls.items()
+            if url is not None and settings.origin(name) != "command line"
+        }
+        return replace(settings, **own)
+
     @cached_property
     def defaults(self) -> Defaults:
-        """What jobs get when neither they nor their handler say otherwise."""
+        """What jobs get when neither they nor their handler say otherwise.
+
+        Raises:
+            ConfigurationError: A default is wrong.
+        """
         settings = self.settings
-        return Defaults(
-            settings.default_queue,
-            parse_priority(settings.default_priority),
-            settings.max_arguments,
-        )
+        try:
+            queue = check_queue(settings.default_queue)
+            priority = parse_priority(settings.default_priority)
+        except InvalidJob as error:
+            raise ConfigurationError(f"default_{error}") from error
+        return Defaults(queue, priority, settings.max_arguments)
 
     # Declaring
 
@@ -134,19 +146,20 @@ class JobQueue:
         """
 
         def declare(function: Callable[..., Any]) -> Job[..., Any, Any]:
+            kind = kind_of(function, process=process)
             try:
                 handler = Handler(
-                    name=check_name(name or function.__name__),
+                    name=check_name(function.__name__ if name is None else name),
                     function=function,
-                    kind=kind_of(function, process=process),
+                    kind=kind,
                     queue=None if queue is None else check_queue(queue),
                     priority=None if priority is None else parse_priority(priority),
                     retry=None if retry is None else Retry.of(retry),
                     timeout=None if timeout_ms(timeout) is None else seconds_of("timeout", timeout),
                     result_ttl=None if result_ttl is None else seconds_of("result_ttl", result_ttl),
                 )
-            except InvalidJob as error:
-                label = getattr(function, "__qualname__", repr(function))
+            except (InvalidJob, ConfigurationError) as error:
+                label = function.__qualname__
                 raise ConfigurationError(f"@app.job on {label}: {error}") from error
             self._registry.add(handler)
             return Job(self, handler)
@@ -161,7 +174,7 @@ class JobQueue:
         timezone: str = "UTC",
         dst: "DstName" = "once",
         seconds: bool = False,
-    ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
+    ) -> Callable[[J], J]:
         """Enqueue a declared job by the calendar; write it above ``@app.job``.
 
         Args:
@@ -180,7 +193,7 @@ class JobQueue:
 
     def every(
         self, interval: Seconds, *, name: str | None = None, anchor: "datetime | None" = None
-    ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
+    ) -> Callable[[J], J]:
         """Enqueue a declared job at a fixed distance; write it above ``@app.job``.
 
         Args:
@@ -195,10 +208,8 @@ class JobQueue:
 
         return self._schedule(Every(interval, anchor=anchor), name)
 
-    def _schedule(
-        self, rule: "Schedule", name: str | None
-    ) -> Callable[["Job[[], Any, Any]"], "Job[[], Any, Any]"]:
-        def declare(job: "Job[[], Any, Any]") -> "Job[[], Any, Any]":
+    def _schedule(self, rule: "Schedule", name: str | None) -> Callable[[J], J]:
+        def declare(job: J) -> J:
             if not isinstance(job, Job):
                 raise ConfigurationError(
                     "a schedule needs a declared job: write it above @app.job()"
@@ -206,6 +217,12 @@ class JobQueue:
             label = name or job.name
             if label in self._schedules:
                 raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
+            try:
+                job.handler.parameters.bind((), {})
+            except InvalidJob as error:
+                raise ConfigurationError(
+                    f"schedule {label!r}: {error}, and a schedule gives none"
+                ) from error
             self._schedules[label] = (rule, job)
             return job
 
@@ -224,7 +241,7 @@ class JobQueue:
     @cached_property
     def client(self) -> "Client":
         """Sends jobs and waits for results."""
-        return self.services.client()
+        return self._only("client", self.services.client())
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Enqueue prepared jobs, a thousand in a round trip.
@@ -361,7 +378,12 @@ class JobQueue:
         """Makes everything that talks to a server."""
         from jobqueue.services import Services
 
-        return Services(self.settings, self._registry, self._schedules)
+        return self._only("services", Services(self.settings, self._registry, self._schedules))
+
+    def _only(self, name: str, made: R) -> R:
+        """Return what the first of several threads made; from Python 3.12 on they may race here."""
+        only: R = self.__dict__.setdefault(name, made)
+        return only
 
     @asynccontextmanager
     async def worker(

@@ -5,11 +5,15 @@ entry; the string names the entry, so an entry that no record names is nothing
 and is dropped by whoever reads it. From the first delivery on a small hash
 (``state:<id>``) holds what changes. Keys are listed in ``keys.py``.
 
-**Order of writes.** Scripts read first, then write: the new entry, then the
-record that names it, then the acknowledgement of the old entry. A script that
-stops between two of these leaves an entry without a name, which is harmless;
-the other order could leave a record whose entry does not exist, which is a lost
-job. The state hash comes last, since its token is what lets a call be repeated.
+**Order of writes.** Scripts read first, then write, so that a script which stops
+between two writes (one may, in a cluster whose slot is moving) is harmless when it
+is repeated. What makes a job ready: the new entry or due time, then the state, then
+the record that names the entry; until then nothing has happened, and an entry
+without a name is dropped by whoever reads it. The other order could leave a record
+whose entry does not exist, which is a lost job. What ends an attempt: the journal,
+the next due time, then deletion and acknowledgement of the entry, then the state,
+since its token is what lets a call be repeated. The lease comes before everything
+that is read under it.
 
 **Calls are numbered.** Every lane of a client or worker numbers its calls for
 each queue and repeats a call, with its number, until it is answered.

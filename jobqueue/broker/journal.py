@@ -82,23 +82,38 @@ class Journal:
     async def adopt(self, queue: str, count: int) -> bool:
         """Take over what dead recorders hold in ``queue``; say whether there was something."""
         stream = self._keys.journal(queue)
-        idle = ("XAUTOCLAIM", stream, GROUP, self._recorder, DEAD_AFTER_MS, "0")
+        claim = ("XAUTOCLAIM", stream, GROUP, self._recorder, DEAD_AFTER_MS, "0")
         try:
-            reply = await self._lane.command(*idle, "COUNT", count, "JUSTID")
+            reply = await self._lane.command(*claim, "COUNT", count, "JUSTID")
         except BrokerError as error:
             if "NOGROUP" not in str(error):
                 raise
             return False  # nobody has read this queue's journal yet
-        for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
-            name, pending, idle = consumer[b"name"], consumer[b"pending"], consumer[b"idle"]
-            if not pending and idle > FORGET_AFTER_MS:
-                await self._lane.command("XGROUP", "DELCONSUMER", stream, GROUP, name)
+        for name, pending, idle_ms in await self._consumers(stream):
+            if not pending and idle_ms > FORGET_AFTER_MS:
+                await self._forget(stream, name)
         return bool(reply[1])
 
     async def leave(self, queues: Sequence[str]) -> None:
         """Delete this recorder's consumers where they hold nothing."""
-        for queue in queues:
-            stream = self._keys.journal(queue)
-            for consumer in await self._lane.command("XINFO", "CONSUMERS", stream, GROUP):
-                if consumer[b"name"].decode() == self._recorder and not consumer[b"pending"]:
-                    await self._lane.command("XGROUP", "DELCONSUMER", stream, GROUP, self._recorder)
+        for stream in map(self._keys.journal, queues):
+            for name, pending, _ in await self._consumers(stream):
+                if name == self._recorder and not pending:
+                    await self._forget(stream, name)
+
+    async def _consumers(self, stream: str) -> list[tuple[str, int, int]]:
+        """Return name, number of pending records and silence in ms of each consumer."""
+        try:
+            found = await self._lane.command("XINFO", "CONSUMERS", stream, GROUP)
+        except BrokerError as error:
+            if "NOGROUP" not in str(error) and "no such key" not in str(error):
+                raise
+            return []  # nobody has read this queue's journal yet
+        return [(c[b"name"].decode(), c[b"pending"], c[b"idle"]) for c in found]
+
+    async def _forget(self, stream: str, consumer: str) -> None:
+        held = await self._lane.command("XGROUP", "DELCONSUMER", stream, GROUP, consumer)
+        if held:
+            # It came back and read just now, and what it read is nobody's. Reading all
+            # again loses nothing: a row that is there already is not written twice.
+            await self._lane.command("XGROUP", "SETID", stream, GROUP, "0")

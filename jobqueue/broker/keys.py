@@ -29,6 +29,11 @@ QUEUE_KEYS = {
 }
 
 
+def poison_scores(priority: int) -> tuple[int, str]:
+    """Return the scores of one priority in ``poison``: priority · 10¹³ + ms."""
+    return priority * 10**13, f"({(priority + 1) * 10**13}"
+
+
 class Keys:
     """The keys of one installation.
 

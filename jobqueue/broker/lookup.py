@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker.keys import PRIORITIES, Keys
+from jobqueue.broker.keys import PRIORITIES, Keys, poison_scores
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError
 from jobqueue.domain.jobs import Priority, Spec, State
@@ -123,14 +123,15 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
             ("XLEN", keys.journal(name)),
             ("XLEN", keys.journal_bad(name)),
             ("HGETALL", keys.counts(name)),
+            *(("ZCOUNT", keys.poison(name), *poison_scores(p)) for p in PRIORITIES),
             *(("XLEN", stream) for stream in streams),
         ]
     )
     time, scheduled, journal, bad, counts = answers[:5]
     now = int(time[0]) * 1000 + int(time[1]) // 1000
-    ready = dict.fromkeys(map(Priority, PRIORITIES), 0)
+    ready = {Priority(p): answers[5 + p] for p in PRIORITIES}
     running, oldest = 0, None
-    for stream, length in zip(streams, answers[5:], strict=True):
+    for stream, length in zip(streams, answers[9:], strict=True):
         pending, last = await _group(lane, stream) if length else (0, "0")
         # Never the group's lag: it is unknown once a waiting entry was deleted.
         ready[Priority(int(stream[-1]))] += length - pending

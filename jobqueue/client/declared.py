@@ -40,7 +40,7 @@ class JobCall(Generic[P, T]):
         self._name = name
         self._handler = handler
         self._options = options
-        self._template: Template | None = None
+        self._template = Template(name, handler, options)
 
     @property
     def name(self) -> str:
@@ -53,13 +53,11 @@ class JobCall(Generic[P, T]):
         Raises:
             InvalidJob: An option or argument is wrong; the error names it.
         """
-        template = self._template
-        if template is None:
-            template = Template(self._name, self._handler, self._options, self._app.defaults)
-            self._template = template
         if self._handler is None:
-            return template.make(loose(args, kwargs))
-        return template.make(self._handler.parameters.bind(args, kwargs))
+            arguments = loose(args, kwargs)
+        else:
+            arguments = self._handler.parameters.bind(args, kwargs)
+        return self._template.make(arguments, self._app.defaults)
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
         """Enqueue a job; when this returns, the job is stored.
@@ -83,20 +81,18 @@ class JobCall(Generic[P, T]):
             InvalidJob: An option is unknown or wrong.
         """
         merged = cast("JobOptions", {**self._options, **options})
-        call: JobCall[P, T] = JobCall(self._app, self._name, self._handler, merged)
-        check = Template(self._name, self._handler, merged, self._app.defaults)
-        call._template = check
-        return call
+        return JobCall(self._app, self._name, self._handler, merged)
 
 
 class Job(JobCall[P, T], Generic[P, R, T]):
     """A declared job. Calling it just runs the function, here and now."""
 
     def __init__(self, app: App, handler: Handler) -> None:
+        # First, since it copies the function's attributes, whatever their names.
+        update_wrapper(cast("Callable[..., Any]", self), handler.function)
         super().__init__(app, handler.name, handler, {})
         self.handler = handler
         self._function = handler.function
-        update_wrapper(cast("Callable[..., Any]", self), handler.function)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function without any queue."""
@@ -104,6 +100,17 @@ class Job(JobCall[P, T], Generic[P, R, T]):
 
     def __repr__(self) -> str:
         return f"<job {self.handler.name!r}: {self.handler.function.__qualname__}>"
+
+
+class Schedulable(Protocol):
+    """A job that runs without arguments, so that a schedule can enqueue it."""
+
+    @property
+    def name(self) -> str:
+        """The job's name."""
+
+    def prepare(self) -> Prepared:
+        """Check a job and return it."""
 
 
 class Declare(Protocol):

@@ -4,10 +4,9 @@ Everything is checked here, before anything is sent: a refusal names the option
 or the argument, and nothing is stored.
 """
 
-import math
 import time
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 import msgspec
@@ -25,6 +24,7 @@ PriorityName = Literal["critical", "high", "normal", "low"]
 Seconds = float | timedelta
 
 LONGEST_DELAY = 100 * 366 * 86400.0  # seconds
+EPOCH, MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 
 
 class JobOptions(TypedDict, total=False):
@@ -33,16 +33,17 @@ class JobOptions(TypedDict, total=False):
     ``queue``, ``priority``, ``retry`` (a number of retries or a ``Retry``), ``timeout``
     of one attempt, ``delay`` or ``run_at`` (an aware datetime; the past runs at once),
     ``job_id`` of your own, ``result_ttl``. Durations are seconds or ``timedelta``.
+    ``None`` means not given.
     """
 
-    queue: str
-    priority: PriorityName | Priority
-    retry: Retry | int
-    timeout: Seconds
-    delay: Seconds
-    run_at: datetime
-    job_id: str
-    result_ttl: Seconds
+    queue: str | None
+    priority: PriorityName | Priority | None
+    retry: Retry | int | None
+    timeout: Seconds | None
+    delay: Seconds | None
+    run_at: datetime | None
+    job_id: str | None
+    result_ttl: Seconds | None
 
 
 OPTIONS = frozenset(JobOptions.__annotations__)
@@ -55,7 +56,6 @@ class Prepared:
     queue: str
     job: NewJob
     spec: bytes
-    own_id: bool
     returns: Any
 
 
@@ -78,37 +78,39 @@ class Template:
         name: Name of the job.
         handler: Its handler, if the code is here.
         options: Options of these jobs.
-        defaults: Defaults of the app.
 
     Raises:
         InvalidJob: An option is unknown or wrong; the error names it.
     """
 
     __slots__ = (
-        "_at_ms", "_delay_ms", "_job_id", "_max", "_name", "_priority", "_queue", "_retry",
-        "_returns", "_timeout_ms", "_ttl_ms",
+        "_at_ms", "_delay_ms", "_job_id", "_name", "_priority", "_queue", "_retry", "_returns",
+        "_timeout_ms", "_ttl_ms",
     )  # fmt: skip
 
-    def __init__(
-        self, name: str, handler: Handler | None, options: JobOptions, defaults: Defaults
-    ) -> None:
+    def __init__(self, name: str, handler: Handler | None, options: JobOptions) -> None:
         check_options(options)
         self._name = check_name(name)
-        own = handler.queue if handler else None
-        self._queue = check_queue(options.get("queue") or own or defaults.queue)
-        self._priority = int(_priority(options, handler, defaults))
+        self._queue = handler.queue if handler else None
+        if (queue := options.get("queue")) is not None:
+            self._queue = check_queue(queue)
+        priority = options.get("priority")
+        if priority is None:
+            self._priority = handler.priority if handler else None
+        else:
+            self._priority = parse_priority(priority)
         self._delay_ms = _ms("delay", options.get("delay"))
         self._at_ms = _at(options.get("run_at"))
         if self._delay_ms is not None and self._at_ms is not None:
             raise InvalidJob("run_at", "give run_at or delay, not both")
-        self._job_id = check_job_id(options["job_id"]) if "job_id" in options else None
+        job_id, retry = options.get("job_id"), options.get("retry")
+        self._job_id = None if job_id is None else check_job_id(job_id)
         self._timeout_ms = timeout_ms(options.get("timeout"))
         self._ttl_ms = _ms("result_ttl", options.get("result_ttl"))
-        self._retry = retry_spec(options["retry"]) if "retry" in options else None
+        self._retry = None if retry is None else retry_spec(retry)
         self._returns = handler.returns if handler else Any
-        self._max = defaults.max_arguments
 
-    def make(self, arguments: dict[str, Any]) -> Prepared:
+    def make(self, arguments: dict[str, Any], defaults: Defaults) -> Prepared:
         """Return a job with these arguments.
 
         Raises:
@@ -116,14 +118,15 @@ class Template:
         """
         spec = Spec(
             SPEC_VERSION,
-            encode(arguments, self._max),
+            encode(arguments, defaults.max_arguments),
             self._timeout_ms,
             self._retry,
             self._ttl_ms,
         )
         job_id = self._job_id or uuid7(time.time_ns() // 1_000_000)
-        job = NewJob(job_id, self._priority, self._delay_ms, self._at_ms, self._name)
-        return Prepared(self._queue, job, _pack(spec), self._job_id is not None, self._returns)
+        priority = defaults.priority if self._priority is None else self._priority
+        job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name)
+        return Prepared(self._queue or defaults.queue, job, _pack(spec), self._returns)
 
 
 def check_options(options: JobOptions) -> None:
@@ -150,13 +153,6 @@ def parse_priority(value: object) -> Priority:
     return Priority[value.upper()]
 
 
-def _priority(options: JobOptions, handler: Handler | None, defaults: Defaults) -> Priority:
-    if "priority" in options:
-        return parse_priority(options["priority"])
-    own = handler.priority if handler else None
-    return defaults.priority if own is None else own
-
-
 def seconds_of(option: str, value: object) -> float:
     """Return a duration in seconds.
 
@@ -166,7 +162,7 @@ def seconds_of(option: str, value: object) -> float:
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if isinstance(number, bool) or not isinstance(number, int | float):
         raise InvalidJob(option, f"{value!r} is no duration; write seconds or a timedelta")
-    if not math.isfinite(number) or not 0 <= number <= LONGEST_DELAY:
+    if not 0 <= number <= LONGEST_DELAY:  # also refuses NaN
         raise InvalidJob(option, f"{value!r} is out of range; write 0 seconds to 100 years")
     return float(number)
 
@@ -196,8 +192,9 @@ def _at(moment: object) -> int | None:
         raise InvalidJob(
             "run_at", f"{moment} has no time zone; write datetime.now(UTC) or give it a tzinfo"
         )
-    # Rounded up: a job must not start before the moment it was given.
-    return math.ceil(moment.timestamp() * 1000)
+    # Rounded up: a job must not start before the moment it was given. No float here: it
+    # would put some moments a millisecond late.
+    return -((EPOCH - moment) // MILLISECOND)
 
 
 def retry_spec(value: Retry | int) -> RetrySpec:
@@ -209,4 +206,4 @@ def retry_spec(value: Retry | int) -> RetrySpec:
     try:
         return Retry.of(value).to_spec()
     except ConfigurationError as error:
-        raise InvalidJob("retry", str(error)) from error
+        raise InvalidJob("retry", str(error).removeprefix("retry: ")) from error

@@ -1,6 +1,7 @@
 """Sends jobs from one event loop; jobs of the same moment share a round trip."""
 
 import asyncio
+import time
 from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
@@ -10,9 +11,12 @@ from jobqueue.broker.lanes import Lane
 from jobqueue.client.batches import MOST_BYTES, MOST_JOBS, Attempt, Numbers, refusal, statuses
 from jobqueue.client.handle import Status
 from jobqueue.client.prepared import Prepared
-from jobqueue.domain.errors import JobQueueError
+from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
 
-Waiting = tuple[Sequence[Prepared], "asyncio.Future[list[Status]]"]
+# Jobs, where their statuses go, and the monotonic time after which they are given up.
+Waiting = tuple[Sequence[Prepared], "asyncio.Future[list[Status]]", float]
+
+TOGETHER = 0.1  # part of the patience by which deadlines within one batch may differ
 
 
 class Submitter:
@@ -31,12 +35,13 @@ class Submitter:
         self._numbers = Numbers()
         self._waiting: defaultdict[str, list[Waiting]] = defaultdict(list)
         self._known: set[str] = set()  # queues that were put into the set of queues
+        self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._task: asyncio.Task[None] | None = None
 
     def submit(self, queue: str, jobs: Sequence[Prepared]) -> "asyncio.Future[list[Status]]":
         """Send jobs of one queue soon, at most a batch; the future gets a status for each."""
         future: asyncio.Future[list[Status]] = asyncio.get_running_loop().create_future()
-        self._waiting[queue].append((jobs, future))
+        self._waiting[queue].append((jobs, future, time.monotonic() + self._patience))
         if self._task is None:
             self._task = asyncio.create_task(self._send_all())
         return future
@@ -44,7 +49,7 @@ class Submitter:
     async def close(self) -> None:
         """Wait for what is under way and close the connection."""
         if self._task is not None:
-            await self._task
+            await asyncio.wait({self._task})
         await self._lane.close()
 
     async def _send_all(self) -> None:
@@ -54,44 +59,65 @@ class Submitter:
                 if not queues:
                     return
                 for queue in queues:
-                    await self._send(queue, self._cut(self._waiting[queue]))
+                    batch = self._cut(self._waiting[queue])
+                    await self._send(queue, batch)
+                    del self._waiting[queue][: len(batch)]
+        except BaseException as error:
+            self._abandon(error)
+            raise
         finally:
             self._task = None
 
-    @staticmethod
-    def _cut(waiting: list[Waiting]) -> list[Waiting]:
+    def _cut(self, waiting: list[Waiting]) -> list[Waiting]:
         size = jobs = count = 0
-        for group, _ in waiting:
+        latest = waiting[0][2] + self._patience * TOGETHER
+        for group, _, deadline in waiting:
             jobs += len(group)
             size += sum(len(prepared.spec) for prepared in group)
-            if count and (jobs > MOST_JOBS or size > MOST_BYTES):
+            if count and (jobs > MOST_JOBS or size > MOST_BYTES or deadline > latest):
                 break
             count += 1
-        batch = waiting[:count]
-        del waiting[:count]
-        return batch
+        return waiting[:count]
 
     async def _send(self, queue: str, waiting: list[Waiting]) -> None:
-        batch = [prepared for group, _ in waiting for prepared in group]
-        attempt = Attempt.of(self._calls, queue, self._numbers, batch, self._patience)
+        batch = [prepared for group, _, _ in waiting for prepared in group]
+        attempt = Attempt.of(self._calls, queue, self._numbers, batch, waiting[0][2])
         try:
             answers = iter(statuses(await self._repeat(queue, attempt), batch))
         except JobQueueError as error:
-            for group, future in waiting:
+            for group, future, _ in waiting:
                 if not future.done():
                     future.set_exception(refusal(attempt, error, group[0]))
             return
-        for group, future in waiting:
+        for group, future, _ in waiting:
             mine = list(islice(answers, len(group)))
             if not future.done():
                 future.set_result(mine)
 
     async def _repeat(self, queue: str, attempt: Attempt) -> str:
+        if self._problem is not None and attempt.late:
+            raise self._problem  # what gathered while others tried has waited long enough
         while True:
             try:
                 if queue not in self._known:
                     await self._lane.command("SADD", self._calls.keys.queues, queue)
                     self._known.add(queue)
-                return await self._lane.call(attempt.call)
+                answer = await self._lane.call(attempt.call)
             except JobQueueError as error:
+                # A server that comes back may have lost its last second, or all.
+                self._known.clear()
+                self._problem = error if isinstance(error, BrokerUnavailable) else None
                 await asyncio.sleep(attempt.failed(error))
+            else:
+                self._problem = None
+                return answer
+
+    def _abandon(self, error: BaseException) -> None:
+        """Let nobody wait for ever when the loop ends, or after a mistake of ours."""
+        for waiting in self._waiting.values():
+            for _, future, _ in waiting:
+                if isinstance(error, asyncio.CancelledError):
+                    future.cancel()
+                elif not future.done():
+                    future.set_exception(error)
+        self._waiting.clear()

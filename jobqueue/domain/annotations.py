@@ -18,8 +18,10 @@ def signature(function: Callable[..., Any]) -> list[inspect.Parameter]:
     if sys.version_info >= (3, 14):  # annotations are evaluated when they are asked for
         from annotationlib import Format
 
-        return list(inspect.signature(function, annotation_format=Format.FORWARDREF).parameters.values())
-    return list(inspect.signature(function).parameters.values())
+        found = inspect.signature(function, annotation_format=Format.FORWARDREF)
+    else:
+        found = inspect.signature(function)
+    return list(found.parameters.values())
 
 
 def hints(function: Callable[..., Any]) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.suggest import did_you_mean
 
 STAR = "*"
+_STAR = "star"  # the decoder's attribute for it
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items = msgspec.json.Decoder(list[msgspec.Raw])
@@ -130,7 +131,7 @@ class Parameters:
             if p.kind is inspect.Parameter.VAR_KEYWORD:
                 rest = kind
             elif p.kind is inspect.Parameter.VAR_POSITIONAL:
-                fields.append(("star", list[kind], msgspec.field(name=STAR, default_factory=list)))  # type: ignore[valid-type]
+                fields.append((_STAR, list[kind], msgspec.field(name=STAR, default_factory=list)))  # type: ignore[valid-type]
             elif p.default is p.empty:
                 self._check(p.name, kind)
                 fields.append((self._attributes[p.name], kind, msgspec.field(name=p.name)))
@@ -211,9 +212,9 @@ class Parameters:
             if (value := getattr(model, attribute)) is not msgspec.UNSET
         }
         args = [values.pop(name, default) for name, default in self._only.items()]
-        if self._star and model.star:
+        if self._star and (rest := getattr(model, _STAR)):
             args += [values.pop(name) for name in self._positional[len(args) :]]
-            args += model.star
+            args += rest
         return args, values | more
 
     def _named(self, raw: bytes) -> bytes:

@@ -53,17 +53,21 @@ def kind_of(function: Callable[..., Any], *, process: bool) -> Kind:
     """Return where ``function`` has to run.
 
     Raises:
-        ConfigurationError: It is an async generator or a generator, or a process
+        ConfigurationError: It is no function, it is a generator, or it is a process
             handler that a child could not import.
     """
-    label = getattr(function, "__qualname__", repr(function))
+    if not inspect.isfunction(function) and not inspect.ismethod(function):
+        raise ConfigurationError(
+            f"{function!r} can't be a handler; write a function, made with def or async def"
+        )
+    label = function.__qualname__
     if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
         raise ConfigurationError(
             f"handler {label}: it yields; a handler returns its result once, so collect the items"
         )
     if not process:
         return Kind.ASYNC if inspect.iscoroutinefunction(function) else Kind.THREAD
-    if "<locals>" in label:
+    if "<" in label:  # <locals> or <lambda>
         raise ConfigurationError(
             f"handler {label}: process=True needs a function at module level, "
             "because a child process imports it by name"

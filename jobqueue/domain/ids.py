@@ -21,7 +21,7 @@ def uuid7(now_ms: int) -> str:
     return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
 
 
-def check_queue(queue: str) -> str:
+def check_queue(queue: object) -> str:
     """Return ``queue`` if it can name one.
 
     Raises:
@@ -29,12 +29,14 @@ def check_queue(queue: str) -> str:
     """
     if not isinstance(queue, str) or not _QUEUE.fullmatch(queue):
         raise InvalidJob(
-            "queue", f"{queue!r} can't name a queue: 1 to 64 of letters, digits, '_', '.' and '-'"
+            "queue",
+            f"{queue!r} can't name a queue: it begins with a letter or digit and has at most "
+            "64 of letters, digits and '_.-'",
         )
     return queue
 
 
-def check_name(name: str) -> str:
+def check_name(name: object) -> str:
     """Return ``name`` if it can name a job's handler.
 
     Raises:
@@ -42,12 +44,14 @@ def check_name(name: str) -> str:
     """
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidJob(
-            "name", f"{name!r} can't name a job: 1 to 128 of letters, digits and '_.:/-'"
+            "name",
+            f"{name!r} can't name a job: it begins with a letter, digit or '_' and has at most "
+            "128 of letters, digits and '_.:/-'",
         )
     return name
 
 
-def check_job_id(job_id: str) -> str:
+def check_job_id(job_id: object) -> str:
     """Return ``job_id`` if it can be one.
 
     Raises:

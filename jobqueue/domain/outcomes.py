@@ -34,8 +34,9 @@ class Succeeded:
 class Failed:
     """The handler raised.
 
-    ``delay`` (seconds) replaces the policy's delay. ``permanent`` ends the retries;
-    its value is the reason that the dead letter shows.
+    ``delay`` (seconds) is what the handler asked for: it replaces the policy's delay, and
+    its ``on`` and ``never`` are not asked. ``permanent`` ends the retries; its value is
+    the reason that the dead letter shows.
     """
 
     failure: Failure
@@ -46,10 +47,9 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class TimedOut:
-    """The attempt ran longer than its timeout."""
+    """The attempt ran longer than its timeout; a policy takes it for a ``TimeoutError``."""
 
     failure: Failure
-    error: BaseException | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,7 +110,7 @@ UNKNOWN_DELAY_CAP = 30.0
 SUCCEEDED = Decision(State.SUCCEEDED, "succeeded")
 
 
-def decide(  # noqa: PLR0911 - one return for each kind of outcome
+def decide(  # noqa: C901, PLR0911 - one return for each kind of outcome
     outcome: Outcome,
     attempt: int,
     previous: float,
@@ -143,28 +143,19 @@ def decide(  # noqa: PLR0911 - one return for each kind of outcome
             return Decision(State.DEAD, "failed", counted=False, reason="mismatch")
         case Failed(permanent=reason) if reason:
             return Decision(State.DEAD, "failed", reason=reason)
-    label = "timed_out" if isinstance(outcome, TimedOut) else "failed"
-    asked = outcome.delay if isinstance(outcome, Failed) else None
-    error = outcome.error
-    if error is not None and not policy.retries_on(error):
+        case Failed(error=error, delay=asked):
+            label = "failed"
+        case TimedOut():
+            label, error, asked = "timed_out", TimeoutError(), None
+    if asked is None and error is not None and not policy.retries_on(error):
         return Decision(State.DEAD, label, reason="not_retried")
     due = asked if attempt <= policy.retries else None
     if due is None:
-        due = _wait(policy, attempt, previous, rng, error, job)
+        cause = Exception() if error is None else error
+        due = policy.delay_after(attempt, previous, rng, error=cause, job=job)
     if due is None:
         return Decision(State.DEAD, label, reason="retries_exhausted")
     return Decision(State.RETRYING, label, delay=max(0.0, due))
-
-
-def _wait(
-    policy: Retry,
-    attempt: int,
-    previous: float,
-    rng: Callable[[], float],
-    error: BaseException | None,
-    job: Any,
-) -> float | None:
-    return policy.delay_after(attempt, previous, rng, error=error or Exception(), job=job)
 
 
 def settle_error(outcome: Failed, attempt: int, policy: Retry | None, *, job: Any = None) -> Failed:
@@ -180,10 +171,10 @@ def settle_error(outcome: Failed, attempt: int, policy: Retry | None, *, job: An
         job: What an own backoff function gets as its third argument.
     """
     error, delay, permanent = outcome.error, outcome.delay, outcome.permanent
-    if error is not None and policy is not None and not permanent:
+    if error is not None and policy is not None and not permanent and delay is None:
         if not policy.retries_on(error):
             permanent = "not_retried"
-        elif delay is None and not isinstance(policy.backoff, Backoff):
+        elif not isinstance(policy.backoff, Backoff):
             delay = policy.delay_after(attempt, error=error, job=job)
             permanent = "" if delay is not None else "retries_exhausted"
     return Failed(outcome.failure, None, delay, permanent)

@@ -87,7 +87,7 @@ def _without_error(outcome: Outcome, policy: Retry | None, request: Request) -> 
         return outcome
     try:
         return settle_error(outcome, request.job.attempt, policy, job=request.job)
-    except Exception:  # an own backoff function is the user's code
+    except BaseException:  # an own backoff function is the user's code
         log.exception("backoff function failed", extra={"job_id": request.job.id})
         return settle_error(outcome, request.job.attempt, None)
 

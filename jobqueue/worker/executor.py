@@ -167,7 +167,7 @@ class Executor:
         return outcome
 
     def _ended(self, error: BaseException, held: Held) -> Outcome:
-        """Return the outcome of a handler that raised; what it raises when told to stop is no failure."""
+        """Return the outcome of a handler that raised; being told to stop is no failure."""
         return Released() if held.released or held.dropped else self._failed(error)
 
     def _succeeded(self, value: Any) -> Outcome:

@@ -19,6 +19,7 @@ SETTINGS_OF_THE_DEMO = {
     "JOBQUEUE_GRACE": "5",
     "JOBQUEUE_LOG_FORMAT": "people",
 }
+THROWN_AWAY = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off"}
 PATIENCE = 10.0
 
 
@@ -79,7 +80,8 @@ def opened(folder: Path) -> Iterator[Stage]:
     Raises:
         JobQueueError: A server can't be started; the message says why.
     """
-    with ValkeyServer(folder) as redis, PostgresServer(folder) as postgres:
+    postgres = PostgresServer(folder, settings=THROWN_AWAY)
+    with ValkeyServer(folder) as redis, postgres:
         _forget_surroundings(folder)
         os.environ.update(SETTINGS_OF_THE_DEMO)
         os.environ["JOBQUEUE_REDIS_URL"] = redis.url

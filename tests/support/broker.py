@@ -115,9 +115,7 @@ class Broker:
     ) -> Call[Fetched]:
         """Make the call that takes jobs."""
         limits = FetchLimits(lease_ms, journal_bytes, budget)
-        return self.calls.fetch(
-            self.queue, worker, self.number(worker), slots, limits, alone=alone
-        )
+        return self.calls.fetch(self.queue, worker, self.number(worker), slots, limits, alone=alone)
 
     async def fetch(self, worker: str = "w1", slots: int = 10, **options: Any) -> list[Delivery]:
         """Take jobs; return the deliveries."""
@@ -168,7 +166,9 @@ class Broker:
         options = {"state": "retrying", "delay_ms": delay_ms, "fields": fields} | options
         return await self.finish(delivery, **options)
 
-    def releasing(self, *deliveries: Delivery, worker: str = "w1", started: bool = True) -> Call[str]:
+    def releasing(
+        self, *deliveries: Delivery, worker: str = "w1", started: bool = True
+    ) -> Call[str]:
         """Make the call that hands jobs back."""
         returns = [Return(d.id, d.token, d.stream, d.entry) for d in deliveries]
         rows = [self.record(d, "released", worker) if started else b"" for d in deliveries]
@@ -194,7 +194,8 @@ class Broker:
         return executions.pack(
             Execution(
                 executions.VERSION, d.token, d.id, d.run, counted, d.delivery, final, outcome,
-                self.queue, d.name, d.priority, worker, "", d.enqueued_ms, d.ready_ms, us, us, d.spec,
+                self.queue, d.name, d.priority, worker, "", d.enqueued_ms, d.ready_ms, us, us,
+                d.spec,
             )
         )  # fmt: skip
 
@@ -217,9 +218,7 @@ class Broker:
         """Take back what a worker held; without an expiry, of the lease as it is now."""
         if expiry_ms is None:
             expiry_ms = await self.lease(worker) or 0
-        return await self.run(
-            self.calls.reclaim(self.queue, worker, expiry_ms, limit, budget)
-        )
+        return await self.run(self.calls.reclaim(self.queue, worker, expiry_ms, limit, budget))
 
     async def crash(self, worker: str = "w1", **options: Any) -> Reclaimed:
         """Let a worker die, its lease run out, and its jobs be taken back."""

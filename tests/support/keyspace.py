@@ -153,12 +153,16 @@ class QueueSpace:
             return True
         if place.startswith("poison"):
             return id_ in self._members("poison")
-        return id_ in self._scheduled and (place.startswith("scheduled") or self._state(id_) in DELAYED)
+        return id_ in self._scheduled and (
+            place.startswith("scheduled") or self._state(id_) in DELAYED
+        )
 
     def _state(self, id_: str) -> str:
         state = self._do("HGET", f"state:{id_}", "state") if f"state:{id_}" in self.parts else None
         place = self._records[id_][0]
-        return state.decode() if state else "scheduled" if place.startswith("scheduled") else "ready"
+        return (
+            state.decode() if state else "scheduled" if place.startswith("scheduled") else "ready"
+        )
 
     @cached_property
     def _records(self) -> dict[str, list[Any]]:

@@ -73,18 +73,25 @@ class Stage:
 def each_once(rows: Iterable[Execution]) -> None:
     """Assert that each delivery left one row, and each run of a job one final row."""
     rows = list(rows)
-    for what, keys in {
+    names: dict[str, list[Any]] = {
         "execution": [row.id for row in rows],
         "delivery": [(row.job_id, row.run, row.delivery) for row in rows],
         "end": [(row.job_id, row.run) for row in rows if row.final],
-    }.items():
+    }
+    for what, keys in names.items():
         twice = [key for key, n in Counter(keys).items() if n > 1]
         assert not twice, f"the same {what} has several rows: {twice}"
 
 
 @asynccontextmanager
-async def stage_on(url: str, **settings: Any) -> AsyncIterator[Stage]:
-    """Give an app on a server; settings are those of ``Settings``."""
-    chosen = {"redis_url": url, "lease": LEASE, "grace": 5.0} | settings
+async def stage_on(url: str, *, way: str | None = None, **settings: Any) -> AsyncIterator[Stage]:
+    """Give an app on a server.
+
+    Args:
+        url: The server.
+        way: How the app gets there, such as the URL of a proxy; everybody else goes directly.
+        settings: Those of ``Settings``.
+    """
+    chosen: dict[str, Any] = {"redis_url": way or url, "lease": LEASE, "grace": 5.0} | settings
     async with connect(url) as broker, JobQueue(settings=Settings(**chosen)) as app:
         yield Stage(app, broker)

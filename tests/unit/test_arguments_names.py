@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from jobqueue.domain.arguments import Mismatch, Parameters, encode, hints, loose
+from jobqueue.domain.annotations import hints
+from jobqueue.domain.arguments import Mismatch, Parameters, encode, loose
 from jobqueue.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -46,10 +47,10 @@ class Later:
 
 def half_known(point: Point, day: date, price: decimal.Decimal, when: dt.nothing) -> date:  # type: ignore[name-defined]
     """Take two that only type checkers know, and one that nobody knows."""
-    return day
+    raise AssertionError(point, day, price, when)
 
 
-def wrong_text(value: "no type") -> None:  # type: ignore[valid-type] # noqa: F722, UP037
+def wrong_text(value: "no type") -> None:  # type: ignore[valid-type] # noqa: F722
     """Take what can't be read."""
 
 

@@ -17,8 +17,8 @@ Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the le
 ]]
 --@use clock wake count record ack owned requeue answer uuid7 journal
 local worker, budget = ARGV[1], tonumber(ARGV[4])
-local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or -1)
-if expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
+local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or '')
+if not expiry or expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
 
 local held = owned(worker, tonumber(ARGV[3]))
 local jobs = {}

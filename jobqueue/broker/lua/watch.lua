@@ -19,6 +19,8 @@ if state == 'succeeded' or state == 'dead' or state == 'cancelled' or state == '
 end
 if not known then return '\147' .. cmsgpack.pack(id, 'gone', '') end
 local waiters = live[4] or ''
+-- Most of so many have gone; a client that still waits asks again, at the latest in ten seconds.
+if #waiters > 16384 then waiters = '' end
 if not string.find(' ' .. waiters .. ' ', ' ' .. inbox .. ' ', 1, true) then
   redis.call('HSET', key, 'waiters', waiters .. ' ' .. inbox)
 end

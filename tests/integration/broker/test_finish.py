@@ -1,7 +1,10 @@
 """``finish`` settles attempts: row, next state and acknowledgement in one step, fenced."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
+from jobqueue.broker.calls import Delivery, watched
 from jobqueue.domain import executions
 from tests.support.broker import HOUR_MS, Broker, ids
 
@@ -69,7 +72,12 @@ async def test_stale_token(broker: Broker, settle: str) -> None:
     await broker.enqueue("a")
     stale = await broker.take()
     await broker.crash()
-    late = {"finish": broker.finish, "fail": broker.fail, "release": broker.release}[settle]
+    calls: dict[str, Callable[[Delivery], Awaitable[str]]] = {
+        "finish": broker.finish,
+        "fail": broker.fail,
+        "release": broker.release,
+    }
+    late = calls[settle]
     assert await late(stale) == "l", "it waits for another worker"
     owner = await broker.take("w2")
     before = (await broker.state("a"), await broker.counts(), len(await broker.journal()))
@@ -156,7 +164,5 @@ async def test_wakes_a_scheduler(broker: Broker) -> None:
 
 async def inbox(broker: Broker, client: str) -> list[tuple[str, str, str]]:
     """Return the answers in a client's inbox."""
-    from jobqueue.broker.calls import watched
-
     raws = await broker.redis("LRANGE", broker.keys.inbox(broker.queue, client), 0, -1)
     return [(w.id, w.state, w.payload) for w in map(watched.decode, raws)]

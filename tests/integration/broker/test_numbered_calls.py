@@ -1,5 +1,7 @@
 """Calls are numbered: the same number gets the same answer, a lower one does nothing."""
 
+from collections.abc import Awaitable, Callable
+
 import pytest
 
 from tests.support.broker import HOUR_MS, OVER, Broker, ids
@@ -58,7 +60,12 @@ async def test_kept_an_hour(broker: Broker, call: str) -> None:
     caller = {"enqueue": "producer", "fetch": "w1", "finish": "w1/s"}[call]
     key = f"{broker.keys.base(broker.queue)}call:{caller}"
     await broker.redis("PEXPIRE", key, 60_000)
-    await {"enqueue": broker.enqueue, "fetch": broker.fetch, "finish": broker.finish}[call]()
+    calls: dict[str, Callable[[], Awaitable[object]]] = {
+        "enqueue": broker.enqueue,
+        "fetch": broker.fetch,
+        "finish": broker.finish,
+    }
+    await calls[call]()
     assert HOUR_MS - 60_000 < await broker.redis("PTTL", key) <= HOUR_MS
 
 

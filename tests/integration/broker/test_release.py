@@ -7,7 +7,7 @@ from tests.support.broker import Broker, ids
 
 @pytest.mark.parametrize("started", [True, False])
 async def test_no_cost(broker: Broker, started: bool) -> None:
-    """A handed-back job keeps its attempts and crashes; a row is left if its handler had started."""
+    """A handed-back job keeps attempts and crashes; a row is left if its handler had started."""
     await broker.enqueue("a", priority=1)
     await broker.fail(await broker.take())
     await broker.promote()

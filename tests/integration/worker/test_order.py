@@ -2,11 +2,9 @@
 
 import random
 
+from jobqueue import Priority
 from tests.support.keyspace import miscounted
 from tests.support.stage import Stage
-from tests.support.waiting import wait_until
-
-PRIORITIES = ("critical", "high", "normal", "low")
 
 
 async def test_one_slot_works_strictly_by_priority(stage: Stage, redis_url: str) -> None:
@@ -18,7 +16,7 @@ async def test_one_slot_works_strictly_by_priority(stage: Stage, redis_url: str)
 
     ranks = [number % 4 for number in range(40)]
     random.Random(7).shuffle(ranks)
-    calls = {rank: note.options(priority=word) for rank, word in enumerate(PRIORITIES)}
+    calls = {rank: note.options(priority=Priority(rank)) for rank in range(4)}
     await stage.app.enqueue_many(calls[r].prepare(r, n) for n, r in enumerate(ranks))
     async with stage.app.worker(concurrency=1):
         log = await stage.logged(40)
@@ -87,8 +85,5 @@ async def test_empty_queues_hold_nobody_up(stage: Stage) -> None:
         for queue in reversed(queues):
             await note.options(queue=queue).enqueue(queue)
             # Far less than the two seconds after which a blocking read ends.
-            await wait_until(
-                lambda queue=queue: queue in stage.log,  # type: ignore[misc]
-                description=f"a run of the job in {queue}",
-                deadline=1.0,
-            )
+            await stage.logged(12 - queues.index(queue), deadline=1.0)
+    assert stage.log == queues[::-1]

@@ -1,0 +1,202 @@
+"""The journal reader: every row reaches a recorder, whatever happens to others."""
+
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+
+import pytest
+
+from jobqueue.broker import journal
+from jobqueue.broker.journal import Entry, Journal
+from jobqueue.broker.lanes import Server
+from jobqueue.domain import executions
+from tests.support.broker import JOURNAL_BYTES, Broker
+
+
+@pytest.fixture
+async def readers(broker: Broker) -> AsyncIterator[list[Journal]]:
+    """Two recorders' readers, each on its own lane."""
+    async with AsyncExitStack() as stack:
+        lanes = [await stack.enter_async_context(Server(broker.url).lane()) for _ in range(2)]
+        yield [Journal(lane, broker.keys, f"r{n}") for n, lane in enumerate(lanes)]
+
+
+@pytest.fixture(autouse=True)
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Don't wait for rows that will not come."""
+    monkeypatch.setattr(journal, "BLOCK", 0.001)
+
+
+async def end(broker: Broker, *names: str) -> None:
+    """Let jobs end; their rows are in the journal."""
+    await broker.enqueue(*names)
+    await broker.finish(*await broker.fetch("w1", len(names)))
+
+
+def jobs(entries: list[Entry]) -> list[str]:
+    """Return the job ids of journal entries."""
+    return [executions.unpack(entry.record).job_id for entry in entries]
+
+
+async def record(broker: Broker, entries: list[Entry]) -> None:
+    """Say that PostgreSQL has these entries."""
+    ours = {entry.id for entry in entries if entry.queue == broker.queue}
+    records = [each for each in await broker.recording() if each.entry in ours]
+    await broker.run(broker.calls.recorded(broker.queue, records, JOURNAL_BYTES))
+
+
+async def test_before_the_first_recorder(broker: Broker, readers: list[Journal]) -> None:
+    """Rows that were written before anybody read are read: the group begins at 0."""
+    await end(broker, "a", "b")
+    queues = [broker.queue]
+    assert await readers[0].new(queues, 10) == [], "the first read makes the group"
+    entries = await readers[0].new(queues, 10)
+    assert jobs(entries) == ["a", "b"]
+    assert {entry.queue for entry in entries} == set(queues)
+    await record(broker, entries)
+    assert await readers[0].mine(queues, 10) == []
+    assert await broker.journal() == []
+
+
+async def test_lost_group(broker: Broker, readers: list[Journal]) -> None:
+    """A group that is gone is made again; rows that were read before come again."""
+    await end(broker, "a")
+    queues = [broker.queue]
+    await readers[0].new(queues, 10)
+    assert jobs(await readers[0].new(queues, 10)) == ["a"]
+    await broker.redis("XGROUP", "DESTROY", broker.keys.journal(broker.queue), journal.GROUP)
+    await readers[0].new(queues, 10)
+    assert jobs(await readers[0].new(queues, 10)) == ["a"]
+
+
+async def test_several_queues(broker: Broker, readers: list[Journal]) -> None:
+    """One read brings rows of all queues, also of one that has no journal yet."""
+    queues = ["default", "other", "empty"]
+    for queue in queues[:2]:
+        broker.queue = queue
+        await end(broker, f"a-{queue}")
+    await readers[0].new(queues, 10)
+    entries = await readers[0].new(queues, 10)
+    assert sorted((e.queue, *jobs([e])) for e in entries) == [
+        ("default", "a-default"),
+        ("other", "a-other"),
+    ]
+    broker.queue = "default"
+    await record(broker, entries)
+    broker.queue = "other"
+    await record(broker, entries)
+    await readers[0].leave(queues)
+
+
+async def test_two_recorders_share(broker: Broker, readers: list[Journal]) -> None:
+    """Two recorders never read the same new row; each finds its own again."""
+    queues, (one, two) = [broker.queue], readers
+    await one.new(queues, 1)
+    await end(broker, "a", "b", "c")
+    assert jobs(await one.new(queues, 1)) == ["a"]
+    assert jobs(await two.new(queues, 10)) == ["b", "c"]
+    assert jobs(await one.mine(queues, 10)) == ["a"]
+    assert jobs(await two.mine(queues, 1)) == ["b"]
+
+
+async def test_dead_recorder(
+    broker: Broker, readers: list[Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What a recorder held for too long is taken over, and only that."""
+    queues, (dead, alive) = [broker.queue], readers
+    await dead.new(queues, 1)
+    await end(broker, "a", "b")
+    await dead.new(queues, 10)
+    assert not await alive.adopt(broker.queue, 10), "it may still be writing"
+    monkeypatch.setattr(journal, "DEAD_AFTER_MS", 0)
+    assert await alive.adopt(broker.queue, 1)
+    assert jobs(await alive.mine(queues, 10)) == ["a"]
+    assert await alive.adopt(broker.queue, 10)
+    entries = await alive.mine(queues, 10)
+    assert jobs(entries) == ["a", "b"]
+    await record(broker, entries)
+    assert not await alive.adopt(broker.queue, 10)
+    assert await dead.mine(queues, 10) == []
+
+
+async def test_adopt_before_anybody_read(broker: Broker, readers: list[Journal]) -> None:
+    """A queue whose journal nobody has read yet has nothing to take over."""
+    assert not await readers[0].adopt(broker.queue, 10)
+    await end(broker, "a")
+    assert not await readers[0].adopt(broker.queue, 10)
+
+
+async def test_deleted_and_not_acknowledged(
+    broker: Broker, readers: list[Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """An entry that a stopped script deleted and did not acknowledge is forgotten."""
+    queues, stream = [broker.queue], broker.keys.journal(broker.queue)
+    await readers[0].new(queues, 1)
+    await end(broker, "a")
+    [entry] = await readers[0].new(queues, 10)
+    await broker.redis("XDEL", stream, entry.id)
+    assert await readers[0].mine(queues, 10) == []
+    monkeypatch.setattr(journal, "DEAD_AFTER_MS", 0)
+    await readers[1].adopt(broker.queue, 10)
+    assert await broker.redis("XPENDING", stream, journal.GROUP) == [0, None, None, None]
+    await broker.redis("DEL", broker.keys.job(broker.queue, "a"))
+    await broker.redis("DEL", broker.keys.state(broker.queue, "a"))
+
+
+async def test_leave(broker: Broker, readers: list[Journal]) -> None:
+    """A recorder that stops deletes its consumer, unless it holds rows."""
+    queues, (one, two) = [broker.queue, "never-used"], readers
+    await one.new(queues[:1], 1)
+    await end(broker, "a")
+    held = await one.new(queues[:1], 1)
+    await two.new(queues[:1], 1)
+    await one.leave(queues)
+    await two.leave(queues)
+    assert await consumers(broker) == ["r0"]
+    await record(broker, held)
+    await one.leave(queues[::-1])
+    assert await consumers(broker) == []
+
+
+async def test_forgotten_consumers(
+    broker: Broker, readers: list[Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The consumer of a recorder that died long ago is deleted when it holds nothing."""
+    queues, (dead, alive) = [broker.queue], readers
+    await dead.new(queues, 1)
+    await end(broker, "a")
+    held = await dead.new(queues, 1)
+    monkeypatch.setattr(journal, "FORGET_AFTER_MS", -1)
+    await alive.adopt(broker.queue, 1)
+    assert await consumers(broker) == ["r0"], "it holds a row"
+    await record(broker, held)
+    await alive.adopt(broker.queue, 1)
+    assert await consumers(broker) == []
+
+
+async def test_forgotten_and_back(
+    broker: Broker, readers: list[Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A recorder that wakes up just when its consumer is deleted: what it read is read again."""
+    queues, (dead, alive) = [broker.queue], readers
+    await dead.new(queues, 1)
+    await dead.new(queues, 1)
+    await end(broker, "a")
+    command = alive._lane.command
+
+    async def interrupted(*args: object) -> object:
+        if "DELCONSUMER" in args and "r0" in args:
+            assert jobs(await dead.new(queues, 1)) == ["a"]
+        return await command(*args)
+
+    monkeypatch.setattr(journal, "FORGET_AFTER_MS", -1)
+    monkeypatch.setattr(alive._lane, "command", interrupted)
+    await alive.adopt(broker.queue, 1)
+    monkeypatch.undo()
+    assert jobs(await alive.new(queues, 1)) == ["a"]
+
+
+async def consumers(broker: Broker) -> list[str]:
+    """Return the consumers of the journal."""
+    stream = broker.keys.journal(broker.queue)
+    found = await broker.redis("XINFO", "CONSUMERS", stream, journal.GROUP)
+    return sorted(consumer[b"name"].decode() for consumer in found)

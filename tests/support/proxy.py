@@ -1,0 +1,142 @@
+"""Stands between a service and Redis on a Unix socket, and loses what a test tells it to.
+
+A script is known by its SHA-1, so a connection's requests pass unread but for that. The
+first use of a script (``EVAL``) is its own request; run each script once before, or
+use a server that knows them.
+"""
+
+import asyncio
+import contextlib
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from jobqueue.broker.scripts import script
+
+NAMES = (
+    "enqueue", "fetch", "finish", "fire", "promote", "reclaim", "recorded", "recover",
+    "redrive", "release", "renew", "watch",
+)  # fmt: skip
+CHUNK = 1 << 16
+
+
+class Proxy:
+    """One way to a server that a test can break.
+
+    Attributes:
+        seen: How often each script was asked for.
+    """
+
+    def __init__(self, server: str, path: Path) -> None:
+        self.url = f"unix://{quote(str(path))}"
+        self.seen: Counter[str] = Counter()
+        self._server = unquote(server.removeprefix("unix://"))
+        self._shas = {script(name).sha.encode(): name for name in NAMES}
+        self._lose: Counter[str] = Counter()
+        self._open = asyncio.Event()
+        self._open.set()
+        self._held: set[str] = set()
+        self._freed = asyncio.Event()
+        self._ways: set[asyncio.Task[None]] = set()
+
+    def lose_reply(self, name: str, times: int = 1) -> None:
+        """Let Redis carry out the next calls of a script, and cut the line before their answers."""
+        self._lose[name] += times
+
+    def lost(self) -> bool:
+        """Say whether everything that was to be lost is lost."""
+        return not +self._lose
+
+    def hold(self, name: str) -> None:
+        """Let answers of a script wait until they are freed."""
+        self._held.add(name)
+        self._freed.clear()
+
+    def free(self) -> None:
+        """Let answers that were held go on their way."""
+        self._held.clear()
+        self._freed.set()
+
+    def close(self) -> None:
+        """Cut every line and refuse new ones."""
+        self._open.clear()
+        self.cut()
+
+    def open(self) -> None:
+        """Let lines be made again."""
+        self._open.set()
+
+    def cut(self) -> None:
+        """Cut every line; new ones may be made."""
+        for way in self._ways:
+            way.cancel()
+
+    async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Carry one connection until either side or the test ends it."""
+        task = asyncio.create_task(self._carry(reader, writer))
+        self._ways.add(task)
+        task.add_done_callback(self._ways.discard)
+        await asyncio.wait({task})
+        writer.close()
+        if not task.cancelled():
+            task.exception()
+
+    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        if not self._open.is_set():
+            return
+        back, forth = await asyncio.open_unix_connection(self._server)
+        pending: list[str] = []
+        ways = [
+            asyncio.create_task(self._requests(reader, forth, pending)),
+            asyncio.create_task(self._answers(back, writer, pending)),
+        ]
+        try:
+            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            for way in ways:
+                way.cancel()
+            await asyncio.wait(ways)
+            forth.close()
+
+    async def _requests(
+        self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, pending: list[str]
+    ) -> None:
+        while chunk := await reader.read(CHUNK):
+            for sha, name in self._shas.items():
+                for _ in range(chunk.count(sha)):
+                    self.seen[name] += 1
+                    pending.append(name)
+            forth.write(chunk)
+            await forth.drain()
+
+    async def _answers(
+        self, back: asyncio.StreamReader, writer: asyncio.StreamWriter, pending: list[str]
+    ) -> None:
+        while chunk := await back.read(CHUNK):
+            names, pending[:] = list(pending), []
+            if not chunk.startswith(b"-NOSCRIPT"):
+                for name in names:
+                    if self._lose[name] > 0:
+                        self._lose[name] -= 1
+                        return
+                    if name in self._held:
+                        await self._freed.wait()
+            writer.write(chunk)
+            await writer.drain()
+
+
+@asynccontextmanager
+async def proxy_to(server: str, folder: Path) -> AsyncIterator[Proxy]:
+    """Give a way to the server behind a ``unix://`` URL; ``folder`` gets the socket."""
+    path = folder / "proxy.sock"
+    proxy = Proxy(server, path)
+    listener = await asyncio.start_unix_server(proxy.serve, path)
+    try:
+        yield proxy
+    finally:
+        listener.close()
+        proxy.close()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(listener.wait_closed(), 1)

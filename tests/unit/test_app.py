@@ -1,0 +1,319 @@
+"""The app: declaring jobs, preparing their calls, and whose settings count."""
+
+import inspect
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from jobqueue import ConfigurationError, InvalidJob, JobQueue, Priority, Retry
+from jobqueue.domain.handlers import Kind
+from jobqueue.settings import Settings, load
+
+URL = "redis://localhost:1"
+
+
+@pytest.fixture
+def app() -> JobQueue:
+    """Return an app that connects to nothing."""
+    return JobQueue(settings=Settings(redis_url=URL))
+
+
+def greet(name: str, *, loud: bool = False) -> str:
+    """Say hello."""
+    return f"HELLO {name}" if loud else f"hello {name}"
+
+
+async def greet_later(name: str) -> str:
+    """Say hello from a loop."""
+    return f"hello {name}"
+
+
+async def test_a_plain_call_just_runs_it(app: JobQueue) -> None:
+    """A declared job is still the function."""
+    assert app.job()(greet)("you", loud=True) == "HELLO you"
+    assert await app.job()(greet_later)("you") == "hello you"
+
+
+def test_a_job_looks_like_its_function(app: JobQueue) -> None:
+    """Documentation tools and people see the function."""
+    job = app.job(name="hello")(greet)
+    assert (job.__name__, job.__doc__, job.name) == ("greet", "Say hello.", "hello")  # type: ignore[attr-defined]
+    assert inspect.signature(job) == inspect.signature(greet)
+    assert repr(job) == "<job 'hello': greet>"
+
+
+def test_attributes_of_the_function_do_no_harm(app: JobQueue) -> None:
+    """Other decorators leave attributes on functions; ours are kept apart."""
+
+    def marked() -> str:
+        """Be marked."""
+        return "marked"
+
+    vars(marked).update(handler="theirs", _app=None, _options=None, note="theirs")
+    job = app.job()(marked)
+    assert job.handler.function is marked
+    assert job.prepare().queue == "default"
+    assert job.note == "theirs"  # type: ignore[attr-defined]
+
+
+def test_declared_options(app: JobQueue) -> None:
+    """What the decorator says stands in the handler."""
+    declare = app.job(
+        name="n",
+        queue="q",
+        priority="high",
+        retry=5,
+        timeout=timedelta(minutes=1),
+        result_ttl=7,
+        process=True,
+    )
+    handler = declare(greet).handler
+    assert app.jobs["n"] is handler
+    assert (handler.queue, handler.priority, handler.retry) == ("q", Priority.HIGH, Retry(5))
+    assert (handler.timeout, handler.result_ttl, handler.kind) == (60, 7, Kind.PROCESS)
+
+
+def test_undeclared_options(app: JobQueue) -> None:
+    """What it does not say is left to the settings."""
+    handler = app.job()(greet_later).handler
+    assert (handler.name, handler.kind) == ("greet_later", Kind.ASYNC)
+    options = (handler.queue, handler.priority, handler.retry, handler.timeout, handler.result_ttl)
+    assert options == (None, None, None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"name": ""}, "greet: name: '' can't name a job"),
+        ({"name": "a b"}, "greet: name: 'a b' can't name a job"),
+        ({"queue": ""}, "greet: queue: '' can't name a queue"),
+        ({"queue": "a:b"}, "greet: queue: 'a:b' can't name a queue"),
+        ({"priority": "urgent"}, "greet: priority: 'urgent' is none"),
+        ({"priority": "hgih"}, "did you mean 'high'?"),
+        ({"timeout": 0}, "greet: timeout: 0 leaves no time to run"),
+        ({"timeout": -1}, "greet: timeout: -1 is out of range"),
+        ({"timeout": "5s"}, "greet: timeout: '5s' is no duration"),
+        ({"result_ttl": -1}, "greet: result_ttl: -1 is out of range"),
+        ({"retry": -1}, "greet: retry: -1 retries"),
+        ({"retry": "3"}, "greet: retry: '3' retries"),
+    ],
+)
+def test_wrong_declaration(app: JobQueue, options: dict[str, Any], words: str) -> None:
+    """The error names the function and the option; nothing is declared."""
+    with pytest.raises(ConfigurationError) as caught:
+        app.job(**options)(greet)
+    assert words in str(caught.value)
+    assert str(caught.value).startswith("@app.job on ")
+    assert not app.jobs
+
+
+def test_unknown_declaration(app: JobQueue) -> None:
+    """An option that does not exist is Python's own error."""
+    with pytest.raises(TypeError, match="retires"):
+        app.job(retires=3)  # type: ignore[call-arg]
+
+
+def test_lambda_needs_a_name(app: JobQueue) -> None:
+    """A function without a name of its own gets one, or is refused."""
+    with pytest.raises(ConfigurationError, match="'<lambda>' can't name a job"):
+        app.job()(lambda: None)
+    assert app.job(name="nothing")(lambda: None).name == "nothing"
+
+
+def test_declared_twice(app: JobQueue) -> None:
+    """A name stands for one function."""
+    app.job()(greet)
+    with pytest.raises(ConfigurationError, match="declared twice"):
+        app.job(name="greet")(greet_later)
+
+
+def test_prepare_uses_the_declaration(app: JobQueue) -> None:
+    """Handler's options, then those of the call."""
+    job = app.job(queue="q", priority="low")(greet)
+    first, second = job.prepare("you"), job.options(queue="r", priority="high").prepare("you")
+    assert (first.queue, first.job.priority) == ("q", Priority.LOW)
+    assert (second.queue, second.job.priority) == ("r", Priority.HIGH)
+
+
+@pytest.mark.parametrize("name", ["greet", "elsewhere"])
+def test_ref(app: JobQueue, name: str) -> None:
+    """A job by name has the options of its handler where the code is here."""
+    app.job(queue="q")(greet)
+    prepared = app.ref(name).prepare("you")
+    assert prepared.queue == ("q" if name == "greet" else "default")
+    assert b"you" in prepared.spec
+
+
+def test_ref_checks_what_it_can(app: JobQueue) -> None:
+    """Names always, arguments where the code is here."""
+    app.job()(greet)
+    with pytest.raises(InvalidJob, match="can't name a job"):
+        app.ref("a b")
+    with pytest.raises(InvalidJob, match="did you mean 'loud'"):
+        app.ref("greet").prepare("you", lou=True)
+
+
+def test_wrong_call(app: JobQueue) -> None:
+    """A call that the handler can't take is refused before there is a job."""
+    job: Any = app.job()(greet)
+    with pytest.raises(InvalidJob, match="name: missing; greet needs it"):
+        job.prepare()
+
+
+@pytest.mark.parametrize("schedule", ["cron", "every"])
+def test_schedules(app: JobQueue, schedule: str) -> None:
+    """A schedule is written above a job that can run without arguments."""
+
+    def tick(times: int = 1) -> int:
+        """Tick."""
+        return times
+
+    declare: Callable[[Any], Any] = app.cron("@daily") if schedule == "cron" else app.every(5)
+    job = app.job()(tick)
+    assert declare(job) is job
+    with pytest.raises(ConfigurationError, match="schedule 'tick' exists twice"):
+        declare(job)
+
+
+def test_schedule_without_a_job(app: JobQueue) -> None:
+    """The order of decorators matters; the error says which one is right."""
+    with pytest.raises(ConfigurationError, match="write it above @app"):
+        app.every(5)(greet)  # type: ignore[type-var]
+
+
+def test_schedule_of_a_job_with_arguments(app: JobQueue) -> None:
+    """Nobody is there to give them; the error comes when the schedule is made."""
+    job: Any = app.job()(greet)
+    with pytest.raises(ConfigurationError, match=r"schedule 'greet': name: missing"):
+        app.every(5)(job)
+
+
+# Settings
+
+
+@pytest.fixture
+def _alone(monkeypatch: pytest.MonkeyPatch, tmp_path: Any) -> None:
+    """Have no settings around."""
+    monkeypatch.chdir(tmp_path)
+    for name in ("REDIS_URL", "DATABASE_URL", "JOBQUEUE_REDIS_URL", "JOBQUEUE_DATABASE_URL"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.mark.usefixtures("_alone")
+def test_settings_are_read_late(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Apps may be made, jobs declared and options given before the environment is set."""
+    monkeypatch.setenv("JOBQUEUE_DEFAULT_PRIORITY", "nonsense")
+    app = JobQueue()
+    job = app.job()(greet)
+    low = job.options(delay=5)
+    monkeypatch.setenv("JOBQUEUE_DEFAULT_PRIORITY", "low")
+    assert low.prepare("you").job.priority == Priority.LOW
+    monkeypatch.setenv("JOBQUEUE_DEFAULT_PRIORITY", "high")
+    assert job.prepare("you").job.priority == Priority.LOW
+
+
+@pytest.mark.usefixtures("_alone")
+def test_no_url() -> None:
+    """The error says every way to give one."""
+    app = JobQueue()
+    with pytest.raises(ConfigurationError, match=r"redis_url is not set: .*JOBQUEUE_REDIS_URL"):
+        app.ref("job").enqueue_sync()
+
+
+@pytest.mark.usefixtures("_alone")
+def test_urls_from_the_code(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An argument wins over the environment."""
+    monkeypatch.setenv("JOBQUEUE_REDIS_URL", "redis://environment")
+    monkeypatch.setenv("DATABASE_URL", "postgresql://environment/db")
+    settings = JobQueue("redis://code").settings
+    assert settings.redis_url == "redis://code"
+    assert settings.database_url == "postgresql://environment/db"
+
+
+def test_urls_beside_settings() -> None:
+    """A URL beside ready settings counts: it is the more particular one."""
+    given = Settings(redis_url="redis://settings", database_url="postgresql://h/db", prefix="p")
+    settings = JobQueue("redis://code", settings=given).settings
+    assert (settings.redis_url, settings.prefix) == ("redis://code", "p")
+    assert settings.database_url == "postgresql://h/db"
+    assert JobQueue(settings=given).settings == given
+
+
+@pytest.mark.usefixtures("_alone")
+@pytest.mark.parametrize("settings", [None, Settings()])
+@pytest.mark.parametrize(
+    ("urls", "words"),
+    [
+        ({"redis_url": "http://x"}, "redis_url (argument): "),
+        ({"redis_url": ""}, "redis_url (argument): "),
+        ({"redis_url": 5}, "redis_url (argument): "),
+        ({"database_url": "mysql://x/y"}, "database_url (argument): "),
+    ],
+)
+def test_wrong_url(settings: Settings | None, urls: dict[str, Any], words: str) -> None:
+    """The error names the argument."""
+    with pytest.raises(ConfigurationError) as caught:
+        _ = JobQueue(settings=settings, **urls).settings
+    assert str(caught.value).startswith(words)
+
+
+def test_configure_reaches_what_was_made_before(app: JobQueue) -> None:
+    """The command line's settings count for jobs that were declared when the app was imported."""
+    job = app.job()(greet)
+    low = job.options(priority="low")
+    assert {job.prepare("a").queue, low.prepare("a").queue} == {"default"}
+    app.configure(load({"default_queue": "other", "max_arguments": 30}, environ={}))
+    assert {job.prepare("a").queue, low.prepare("a").queue} == {"other"}
+    with pytest.raises(InvalidJob, match="limit of 30"):
+        low.prepare("x" * 30)
+
+
+@pytest.mark.parametrize(
+    ("origin", "url"), [("command line", "redis://flag"), ("JOBQUEUE_REDIS_URL", "redis://code")]
+)
+def test_configure_and_urls_of_the_code(origin: str, url: str) -> None:
+    """A URL in the code wins over everything but a flag."""
+    app = JobQueue("redis://code")
+    app.configure(load({"redis_url": "redis://flag"}, overrides_from=origin, environ={}))
+    assert app.settings.redis_url == url
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        (Settings(default_queue="a b"), "default_queue: 'a b' can't name a queue"),
+        (Settings(default_priority="hihg"), "default_priority: 'hihg' is none; did you mean"),
+    ],
+)
+def test_wrong_defaults(settings: Settings, words: str) -> None:
+    """A wrong default is the fault of the settings, not of the job."""
+    with pytest.raises(ConfigurationError) as caught:
+        JobQueue(settings=settings).ref("job").prepare()
+    assert words in str(caught.value)
+
+
+def test_everybody_gets_one_client(app: JobQueue) -> None:
+    """However many threads ask for it first, there is one to close."""
+    start = threading.Barrier(20)
+
+    def client() -> object:
+        start.wait()
+        return app.client
+
+    with ThreadPoolExecutor(20) as threads:
+        clients = {each.result() for each in [threads.submit(client) for _ in range(20)]}
+    assert clients == {app.client}
+
+
+async def test_close_without_a_connection(app: JobQueue) -> None:
+    """An app that never connected closes in silence, and as often as one likes."""
+    async with app:
+        pass
+    with app:
+        pass
+    await app.close()
+    app.close_sync()
