@@ -244,13 +244,18 @@ class JobQueue:
         return self._only("client", self.services.client())
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
-        """Enqueue prepared jobs, a thousand in a round trip.
+        """Enqueue prepared jobs, a thousand of one queue in a round trip.
+
+        All are prepared before any is sent: where one is refused, none is stored. When
+        Redis goes away in the middle, some batches are stored and others are not; sending
+        the same prepared jobs again makes no job twice, since each has its id already.
 
         Returns:
             A handle for each, in their order; ``status`` says created or exists.
 
         Raises:
-            EnqueueUncertain: Redis took a batch and never answered.
+            InvalidJob: An iterator that prepares them refused one.
+            EnqueueUncertain: Redis took a batch and never answered; names its first job.
             BrokerUnavailable: Redis can't be reached; this batch was not stored.
         """
         return await self.client.enqueue_many(jobs)

@@ -24,7 +24,7 @@ from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.promoter import Promoter
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.scheduler.service import Component, Service
-from jobqueue.settings import Settings
+from jobqueue.settings import SETTINGS, Settings
 from jobqueue.worker.children import ChildPool
 from jobqueue.worker.executor import Limits
 from jobqueue.worker.worker import Worker, WorkerOptions
@@ -124,9 +124,14 @@ class Services:
 
         Raises:
             BrokerUnavailable: Redis did not answer for ten seconds.
-            ConfigurationError: The server is too old, or a handler can't run here.
+            ConfigurationError: An argument is wrong, the server is too old, or a handler
+                can't run here.
         """
         settings = self._settings
+        if queues is not None:
+            queues = SETTINGS["queues"].check(queues, "argument")
+        if concurrency is not None:
+            concurrency = SETTINGS["concurrency"].check(concurrency, "argument")
         facts = await self.facts()
         self._warn(facts)
         options = WorkerOptions(

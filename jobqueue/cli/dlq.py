@@ -63,7 +63,7 @@ def retry(
         list[str] | None,
         typer.Argument(metavar="ID...", show_default=False, help="Ids of jobs or of letters."),
     ] = None,
-    everything: Annotated[bool, typer.Option("--all", help="Retry all, oldest last.")] = False,
+    everything: Annotated[bool, typer.Option("--all", help="Retry all that are listed.")] = False,
     queue: Queue = None,
     name: Name = None,
 ) -> None:

@@ -34,8 +34,9 @@ def show(
 ) -> None:
     """Show a job in any state: what to run, where it stands, how its attempts went.
 
-    Asks Redis and, with a database URL, the history. Exits 3 if there is no such job, 2 if
-    several queues have one, 5 if a server can't be reached.
+    Asks Redis and, with a database URL, the history. Prints the job, its attempts as a table
+    and the last traceback. Exits 3 if there is no such job, 2 if several queues have one,
+    5 if a server can't be reached.
     """
     from jobqueue.app import JobQueue
 

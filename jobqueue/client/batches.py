@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jobqueue.broker.calls import STALE, Call, Calls
@@ -17,18 +17,23 @@ MOST_BYTES = 4 * 1024 * 1024
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
 
 
-def batches(jobs: Iterable[Prepared]) -> Iterator[list[Prepared]]:
-    """Cut jobs of one queue into batches that Redis takes without a stall."""
-    batch: list[Prepared] = []
-    size = 0
-    for job in jobs:
-        batch.append(job)
-        size += len(job.spec)
-        if len(batch) >= MOST_JOBS or size >= MOST_BYTES:
-            yield batch
-            batch, size = [], 0
-    if batch:
-        yield batch
+def batches(jobs: Sequence[Prepared]) -> Iterator[tuple[str, list[int]]]:
+    """Cut jobs into batches of one queue each that Redis takes without a stall.
+
+    Returns:
+        The queue and the places in ``jobs`` of each batch; each queue's jobs stay in order.
+    """
+    open_: defaultdict[str, list[int]] = defaultdict(list)
+    sizes: defaultdict[str, int] = defaultdict(int)
+    for place, job in enumerate(jobs):
+        queue = job.queue
+        batch = open_[queue]
+        batch.append(place)
+        sizes[queue] += len(job.spec)
+        if len(batch) >= MOST_JOBS or sizes[queue] >= MOST_BYTES:
+            yield queue, batch
+            del open_[queue], sizes[queue]
+    yield from open_.items()
 
 
 class Numbers:
@@ -60,12 +65,17 @@ class Attempt:
 
     @classmethod
     def of(
-        cls, calls: Calls, queue: str, numbers: Numbers, batch: Sequence[Prepared], patience: float
+        cls, calls: Calls, queue: str, numbers: Numbers, batch: Sequence[Prepared], deadline: float
     ) -> "Attempt":
-        """Return the attempt to send ``batch``; ``patience`` is in seconds."""
+        """Return the attempt to send ``batch`` until ``deadline``."""
         jobs, specs = [p.job for p in batch], [p.spec for p in batch]
         call = calls.enqueue(queue, numbers.caller, numbers.next(queue), jobs, specs)
-        return cls(call, time.monotonic() + patience)
+        return cls(call, deadline)
+
+    @property
+    def late(self) -> bool:
+        """Whether the time is over."""
+        return time.monotonic() > self.deadline
 
     def failed(self, error: JobQueueError) -> float:
         """Return the seconds to wait before the next try.
@@ -94,8 +104,12 @@ def statuses(answer: str, batch: Sequence[Prepared]) -> list[Status]:
 
 def refusal(attempt: Attempt, error: JobQueueError, job: Prepared) -> JobQueueError:
     """Return what the producer of ``job`` is told after its batch was given up."""
-    if attempt.uncertain:
-        return EnqueueUncertain(job.job.id)
-    if isinstance(error, BrokerUnavailable):
-        return BrokerUnavailable(f"{error}; nothing was stored")
-    return error
+    refused: JobQueueError
+    if attempt.uncertain or isinstance(error, EnqueueUncertain):
+        refused = EnqueueUncertain(job.job.id)
+    elif isinstance(error, BrokerUnavailable):
+        refused = BrokerUnavailable(f"{error}; nothing was stored")
+    else:
+        refused = type(error)(*error.args)  # each producer raises one of its own
+    refused.__cause__ = error
+    return refused

@@ -2,20 +2,18 @@
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
-from itertools import groupby
 from typing import Any
-from weakref import WeakKeyDictionary
 
 from jobqueue.broker.calls import Calls, Watched
-from jobqueue.broker.lanes import Server
-from jobqueue.client.batches import batches
+from jobqueue.broker.lanes import TIMEOUT, Server
+from jobqueue.client.batches import MOST_JOBS, batches
 from jobqueue.client.handle import JobHandle, Status
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
 from jobqueue.client.prepared import Prepared
 from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
-from jobqueue.domain.errors import JobExists, ResultGone, ResultTimeout
+from jobqueue.domain.errors import JobExists, ResultGone
 
 # Looks a finished job up in the history, by queue and id; None when it is not there either.
 Archive = Callable[[str, str], Awaitable[Watched | None]]
@@ -25,7 +23,8 @@ class _OnLoop:
     """What belongs to one event loop: connections can't be shared between loops."""
 
     def __init__(self, server: Server, calls: Calls, patience: float) -> None:
-        self.submitter = Submitter(server.lane(), calls, patience)
+        lane = server.lane(min(TIMEOUT, patience))
+        self.submitter = Submitter(lane, calls, patience)
         self.inboxes: dict[str, Inbox] = {}
 
     async def close(self) -> None:
@@ -50,14 +49,17 @@ class Client:
         self._calls = calls
         self._patience = patience
         self._archive = archive
-        self._loops: WeakKeyDictionary[asyncio.AbstractEventLoop, _OnLoop] = WeakKeyDictionary()
+        self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
         self._sync = SyncClient(server, calls, patience)
 
     def _here(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
-        if loop not in self._loops:
-            self._loops[loop] = _OnLoop(self._server, self._calls, self._patience)
-        return self._loops[loop]
+        here = self._loops.get(loop)
+        if here is None:
+            for ended in [each for each in list(self._loops) if each.is_closed()]:
+                self._loops.pop(ended, None)  # its connections end with it
+            here = self._loops[loop] = _OnLoop(self._server, self._calls, self._patience)
+        return here
 
     async def enqueue(self, prepared: Prepared) -> JobHandle[Any]:
         """Send one job.
@@ -72,13 +74,18 @@ class Client:
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Send many jobs; the handles come in their order, each with its status."""
+        prepared: list[Prepared] = []
+        for job in jobs:
+            # All are checked before any is sent; others may run in between.
+            prepared.append(job)
+            if len(prepared) % MOST_JOBS == 0:
+                await asyncio.sleep(0)
         submitter = self._here().submitter
-        handles: list[JobHandle[Any]] = []
-        for queue, group in groupby(jobs, key=lambda prepared: prepared.queue):
-            for batch in batches(group):
-                statuses = await submitter.submit(queue, batch)
-                handles += [self._handle(*pair) for pair in zip(batch, statuses, strict=True)]
-        return handles
+        found: dict[int, Status] = {}
+        for queue, places in batches(prepared):
+            statuses = await submitter.submit(queue, [prepared[i] for i in places])
+            found.update(zip(places, statuses, strict=True))
+        return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
 
     def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
         """Send one job from a program without an event loop."""
@@ -89,12 +96,12 @@ class Client:
     def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Send many jobs from a program without an event loop."""
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
-        handles: list[JobHandle[Any]] = []
-        for queue, group in groupby(jobs, key=lambda prepared: prepared.queue):
-            for batch in batches(group):
-                statuses = self._sync.enqueue(queue, batch)
-                handles += [self._handle(*pair) for pair in zip(batch, statuses, strict=True)]
-        return handles
+        prepared = list(jobs)
+        found: dict[int, Status] = {}
+        for queue, places in batches(prepared):
+            statuses = self._sync.enqueue(queue, [prepared[i] for i in places])
+            found.update(zip(places, statuses, strict=True))
+        return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
 
     def _handle(
         self, prepared: Prepared, status: Status, *, strict: bool = False
@@ -114,11 +121,7 @@ class Client:
         here = self._here()
         if queue not in here.inboxes:
             here.inboxes[queue] = Inbox(self._server, self._calls, queue, self._patience)
-        try:
-            async with asyncio.timeout(timeout):
-                found = await here.inboxes[queue].wait(job_id)
-        except TimeoutError:
-            raise ResultTimeout(job_id) from None
+        found = await here.inboxes[queue].wait(job_id, timeout)
         return value(await self._archived(queue, job_id) if found.state == GONE else found, returns)
 
     def result_sync(

@@ -1,5 +1,6 @@
 """What a producer holds after enqueueing."""
 
+from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, Protocol, TypeVar
 
@@ -50,22 +51,30 @@ class JobHandle(Generic[T_co]):
     def __repr__(self) -> str:
         return f"<job {self.id} {self.status} in {self.queue}>"
 
-    async def result(self, timeout: float | None = None) -> T_co:
+    async def result(self, timeout: float | timedelta | None = None) -> T_co:
         """Wait until the job ends and return what its handler returned.
 
         Args:
-            timeout: Most seconds to wait; None waits for ever.
+            timeout: Longest wait, in seconds or as a ``timedelta``; 0 only asks, None
+                waits for ever.
 
         Raises:
             ResultTimeout: It has not ended in time.
             JobFailed: It is a dead letter.
             JobCancelled: It was cancelled.
             JobExpired: It expired before it could start.
-            ResultGone: Its record has left Redis, and no history was asked.
+            ResultGone: Its record has left Redis, and no history that was asked knows it.
             BrokerUnavailable: Redis can't be reached.
+            HistoryUnavailable: PostgreSQL can't be reached, and Redis has no record.
         """
-        return await self._results.result(self.queue, self.id, timeout, self._returns)  # type: ignore[return-value]
+        seconds = _seconds(timeout)
+        return await self._results.result(self.queue, self.id, seconds, self._returns)  # type: ignore[return-value]
 
-    def result_sync(self, timeout: float | None = None) -> T_co:
+    def result_sync(self, timeout: float | timedelta | None = None) -> T_co:
         """The form of :meth:`result` for programs without an event loop."""
-        return self._results.result_sync(self.queue, self.id, timeout, self._returns)  # type: ignore[return-value]
+        seconds = _seconds(timeout)
+        return self._results.result_sync(self.queue, self.id, seconds, self._returns)  # type: ignore[return-value]
+
+
+def _seconds(timeout: float | timedelta | None) -> float | None:
+    return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout

@@ -9,14 +9,16 @@ import asyncio
 import secrets
 import time
 from collections import defaultdict
+from copy import copy
 
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import Lane, Server
 from jobqueue.client.outcomes import WAITING
-from jobqueue.domain.errors import BrokerUnavailable
+from jobqueue.domain.errors import BrokerUnavailable, ResultTimeout
 
 BLOCK = 2  # seconds of one blocking read
 ASK_AGAIN = 10.0  # seconds
+ASK = 1.0  # seconds for the first question, however short a waiter's timeout is
 
 
 class Inbox:
@@ -36,64 +38,93 @@ class Inbox:
         self._calls = calls
         self._queue = queue
         self._patience = patience
+        self._pause = min(1.0, patience / 10)
+        self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._name = secrets.token_hex(8)
         self._waiters: defaultdict[str, set[asyncio.Future[Watched]]] = defaultdict(set)
         self._task: asyncio.Task[None] | None = None
 
-    async def wait(self, job_id: str) -> Watched:
+    async def wait(self, job_id: str, timeout: float | None) -> Watched:
         """Return what the job came to, as soon as it has ended, or that it is gone.
 
         Raises:
-            BrokerUnavailable: Redis can't be reached.
+            ResultTimeout: It has not ended within ``timeout`` seconds.
+            BrokerUnavailable: Redis can't be reached, or the app was closed.
         """
-        future: asyncio.Future[Watched] = asyncio.get_running_loop().create_future()
+        loop = asyncio.get_running_loop()
+        began = loop.time()
+        future: asyncio.Future[Watched] = loop.create_future()
         self._waiters[job_id].add(future)
         try:
-            first = await self._ask(job_id)
-            if first.state != WAITING:
-                return first
-            if self._task is None:
-                self._task = asyncio.create_task(self._read())
-            return await future
+            # Who has no time to wait may still ask once.
+            async with asyncio.timeout(None if timeout is None else max(timeout, ASK)) as limit:
+                found = await self._ask(job_id)
+                if found.state != WAITING:
+                    return found
+                if timeout is not None:
+                    limit.reschedule(began + timeout)
+                if self._task is None:
+                    self._task = asyncio.create_task(self._read())
+                return await future
+        except TimeoutError:
+            if self._problem is not None:
+                raise copy(self._problem) from None
+            raise ResultTimeout(job_id) from None
         finally:
             self._waiters[job_id].discard(future)
             if not self._waiters[job_id]:
                 del self._waiters[job_id]
 
     async def close(self) -> None:
-        """Stop reading and close the connections."""
+        """Stop reading and close the connections; who still waits is told so."""
         if self._task is not None:
             self._task.cancel()
             await asyncio.wait({self._task})
+        self._fail(BrokerUnavailable("the app was closed before the job had ended"))
         await self._asking.close()
         await self._reading.close()
 
     async def _ask(self, job_id: str) -> Watched:
-        async with self._asks:
-            return await self._asking.call(self._calls.watch(self._queue, job_id, self._name))
+        """Ask for a job, and go on asking while Redis can't be reached."""
+        deadline = time.monotonic() + self._patience
+        while True:
+            try:
+                async with self._asks:
+                    call = self._calls.watch(self._queue, job_id, self._name)
+                    found = await self._asking.call(call)
+                    self._problem = None
+                    return found
+            except BrokerUnavailable as error:
+                self._problem = error
+                if time.monotonic() > deadline:
+                    raise
+                await asyncio.sleep(self._pause)
 
     async def _read(self) -> None:
-        key = self._calls.keys.inbox(self._queue, self._name)
-        asked = answered = time.monotonic()
         try:
             while self._waiters:
-                try:
-                    if time.monotonic() - asked > ASK_AGAIN:
-                        asked = time.monotonic()
-                        await self._ask_all()
-                    message = await self._reading.command("BLPOP", key, BLOCK, wait=BLOCK)
-                    answered = time.monotonic()
-                except BrokerUnavailable as error:
-                    asked = 0.0
-                    if time.monotonic() - answered > self._patience:
-                        self._fail(error)
-                        return
-                    await asyncio.sleep(min(1.0, self._patience / 10))
-                    continue
-                if message is not None:
-                    self._deliver(watched.decode(message[1]))
+                await self._read_until_lost()
+        except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
+            self._fail(error)
         finally:
             self._task = None
+
+    async def _read_until_lost(self) -> None:
+        """Deliver answers while there are waiters and Redis can be reached."""
+        key = self._calls.keys.inbox(self._queue, self._name)
+        asked = time.monotonic()
+        try:
+            while self._waiters:
+                message = await self._reading.command("BLPOP", key, BLOCK, wait=BLOCK)
+                if message is not None:
+                    self._deliver(watched.decode(message[1]))
+                if time.monotonic() - asked > ASK_AGAIN:
+                    asked = time.monotonic()
+                    await self._ask_all()
+        except BrokerUnavailable:
+            # An answer may have been lost on the way. Redis stays away: so does this.
+            await asyncio.sleep(self._pause)
+            await self._ask_all()
 
     async def _ask_all(self) -> None:
         for job_id in list(self._waiters):
@@ -106,8 +137,8 @@ class Inbox:
             if not future.done():
                 future.set_result(found)
 
-    def _fail(self, error: BrokerUnavailable) -> None:
+    def _fail(self, error: Exception) -> None:
         for waiters in self._waiters.values():
             for future in waiters:
                 if not future.done():
-                    future.set_exception(error)
+                    future.set_exception(copy(error))  # each raises one of its own

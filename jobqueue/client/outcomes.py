@@ -1,12 +1,16 @@
 """Turns what a job came to into its result or the error that its waiter gets."""
 
+import logging
 from typing import Any
 
 import msgspec
 
 from jobqueue.broker.calls import Watched
+from jobqueue.domain import codec
 from jobqueue.domain.errors import JobCancelled, JobExpired, JobFailed
 from jobqueue.domain.outcomes import Failure
+
+log = logging.getLogger("jobqueue.client")
 
 WAITING, GONE = "waiting", "gone"
 
@@ -38,10 +42,10 @@ def value(watched: Watched, returns: Any) -> Any:
 
 def decode(raw: bytes, returns: Any) -> Any:
     """Return a result as its annotation says, or as plain JSON where that can't be."""
-    if returns is None or returns is Any:
-        return msgspec.json.decode(raw)
-    try:
-        return msgspec.json.decode(raw, type=returns)
-    except (msgspec.ValidationError, TypeError, NotImplementedError):
-        # A result written by other code than the waiter's is still a result.
-        return msgspec.json.decode(raw)
+    if returns is not None and returns is not Any:
+        try:
+            return msgspec.json.decode(raw, type=returns, dec_hook=codec.make)
+        except Exception as error:  # noqa: BLE001 - models are the caller's code
+            # A result written by other code than the waiter's is still a result.
+            log.debug("result is not what its annotation says", extra={"problem": str(error)})
+    return msgspec.json.decode(raw)

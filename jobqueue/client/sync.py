@@ -1,14 +1,15 @@
 """The blocking edge: the same calls from programs without an event loop."""
 
+import math
 import os
 import secrets
-import threading
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 from jobqueue.broker.calls import Calls, Watched, watched
-from jobqueue.broker.lanes import Server, SyncLane
+from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
 from jobqueue.client.batches import Attempt, Numbers, refusal, statuses
 from jobqueue.client.handle import Status
 from jobqueue.client.outcomes import WAITING
@@ -16,14 +17,17 @@ from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
 
 BLOCK = 2.0  # seconds of one blocking read; longer waits ask again
+SHORTEST = 0.01  # seconds; 0 would block for ever
 
 
 class _Sender:
-    """One connection with its call numbers; one thread uses it at a time."""
+    """Connections with their call numbers; one thread uses them at a time."""
 
-    def __init__(self, server: Server) -> None:
-        self.lane: SyncLane = server.sync_lane()
+    def __init__(self, server: Server, patience: float) -> None:
+        self.lane: SyncLane = server.sync_lane(min(TIMEOUT, patience))
+        self.reading: SyncLane = server.sync_lane()  # blocks longer than a short patience
         self.numbers = Numbers()
+        self.inbox = secrets.token_hex(8)
         self.known: set[str] = set()
 
 
@@ -40,29 +44,32 @@ class SyncClient:
         self._server = server
         self._calls = calls
         self._patience = patience
-        self._lock = threading.Lock()
-        self._idle: list[_Sender] = []
+        # No lock: a fork while another thread holds it would leave it locked in the child.
+        self._idle: deque[_Sender] = deque()
         self._pid = os.getpid()
 
     def close(self) -> None:
         """Close idle connections; a later call opens new ones."""
-        with self._lock:
-            for sender in self._idle:
-                sender.lane.close()
-            self._idle.clear()
+        while sender := self._take():
+            sender.lane.close()
+            sender.reading.close()
 
     @contextmanager
     def _sender(self) -> Iterator[_Sender]:
-        with self._lock:
-            if self._pid != os.getpid():
-                # After a fork the parent goes on using its connections.
-                self._idle, self._pid = [], os.getpid()
-            sender = self._idle.pop() if self._idle else _Sender(self._server)
+        sender = self._take() or _Sender(self._server, self._patience)
         try:
             yield sender
         finally:
-            with self._lock:
-                self._idle.append(sender)
+            self._idle.append(sender)
+
+    def _take(self) -> _Sender | None:
+        if self._pid != os.getpid():
+            # After a fork the parent goes on using its connections.
+            self._idle, self._pid = deque(), os.getpid()
+        try:
+            return self._idle.pop()
+        except IndexError:
+            return None
 
     def enqueue(self, queue: str, batch: Sequence[Prepared]) -> list[Status]:
         """Send jobs of one queue and return the status of each.
@@ -72,7 +79,8 @@ class SyncClient:
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
         with self._sender() as sender:
-            attempt = Attempt.of(self._calls, queue, sender.numbers, batch, self._patience)
+            deadline = time.monotonic() + self._patience
+            attempt = Attempt.of(self._calls, queue, sender.numbers, batch, deadline)
             try:
                 return statuses(self._repeat(sender, queue, attempt), batch)
             except JobQueueError as error:
@@ -86,6 +94,8 @@ class SyncClient:
                     sender.known.add(queue)
                 return sender.lane.call(attempt.call)
             except JobQueueError as error:
+                # A server that comes back may have lost its last second, or all.
+                sender.known.clear()
                 time.sleep(attempt.failed(error))
 
     def wait(self, queue: str, job_id: str, timeout: float | None) -> Watched:
@@ -95,24 +105,26 @@ class SyncClient:
             ResultTimeout: It has not ended within ``timeout`` seconds.
             BrokerUnavailable: Redis can't be reached.
         """
-        deadline = None if timeout is None else time.monotonic() + timeout
-        name = secrets.token_hex(8)
-        key = self._calls.keys.inbox(queue, name)
+        deadline = math.inf if timeout is None else time.monotonic() + timeout
         answered = time.monotonic()
         with self._sender() as sender:
+            watch = self._calls.watch(queue, job_id, sender.inbox)
+            key = self._calls.keys.inbox(queue, sender.inbox)
             while True:
-                left = BLOCK if deadline is None else min(BLOCK, deadline - time.monotonic())
                 try:
-                    found = sender.lane.call(self._calls.watch(queue, job_id, name))
-                    if found.state != WAITING:
-                        return found
-                    if left <= 0:
-                        raise ResultTimeout(job_id)
-                    message = sender.lane.command("BLPOP", key, left)
-                    if message is not None:
-                        return watched.decode(message[1])
-                    answered = time.monotonic()
+                    found = sender.lane.call(watch)
+                    answered, left = time.monotonic(), deadline - time.monotonic()
+                    if found.state == WAITING and left > 0:
+                        block = min(BLOCK, max(left, SHORTEST))
+                        message = sender.reading.command("BLPOP", key, block)
+                        # Another answer is for somebody who was here before and gave up.
+                        found = watched.decode(message[1]) if message else found
                 except BrokerUnavailable:
-                    if time.monotonic() - answered > self._patience:
+                    if time.monotonic() > min(deadline, answered + self._patience):
                         raise
                     time.sleep(min(1.0, self._patience / 10))
+                    continue
+                if found.id == job_id and found.state != WAITING:
+                    return found
+                if time.monotonic() > deadline:
+                    raise ResultTimeout(job_id)

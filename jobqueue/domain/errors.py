@@ -96,12 +96,12 @@ class RedriveConflict(_JobError):
 
 
 class ResultGone(_JobError):
-    """The job's record has left Redis and no history was asked.
+    """The job's record has left Redis, and no history that was asked knows its end.
 
     Set a database URL to read results of older jobs, or raise ``result_ttl``.
     """
 
-    summary = "job {} is no longer in Redis, and no history was asked for its result"
+    summary = "job {} is no longer in Redis, and no history that was asked knows its result"
 
 
 class ResultTimeout(_JobError, TimeoutError):

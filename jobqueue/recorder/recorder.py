@@ -80,6 +80,7 @@ class Recorder:
                     log.warning("recording failed", extra={"error": str(error)})
                     await pause.wait()
         finally:
+            await self._writer.close()
             await self._leave()
 
     async def _round(self) -> None:

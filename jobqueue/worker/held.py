@@ -61,7 +61,7 @@ class Pool:
     def __init__(self, slots: int) -> None:
         self.free = slots
         self.owned: dict[str, Held] = {}
-        self.working: set[Held] = set()
+        self.working: dict[str, Held] = {}  # by token, in the order of their coming
         self.counts: Counter[str] = Counter()  # owned by queue; the heartbeat thread reads it
         self.last_lives = 0
         self.changed = asyncio.Event()  # a slot was freed
@@ -70,14 +70,14 @@ class Pool:
     def take(self, held: Held) -> None:
         """Own a delivery and give it a slot."""
         self.owned[held.delivery.token] = held
-        self.working.add(held)
+        self.working[held.delivery.token] = held
         self.counts[held.queue] += 1
         self.last_lives += held.last_life
         self.free -= 1
 
     def ended(self, held: Held) -> None:
         """Free the slot of a delivery whose handler has ended."""
-        self.working.discard(held)
+        self.working.pop(held.delivery.token, None)
         self.free += 1
         self.last_lives -= held.last_life
         self.changed.set()

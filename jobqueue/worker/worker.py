@@ -139,7 +139,7 @@ class Worker:
             task.result()
 
     async def _close(self, *duties: "asyncio.Task[None]") -> None:
-        left = [held.task for held in self._pool.working if held.task]
+        left = [held.task for held in self._pool.working.values() if held.task]
         for task in (*duties, *left):
             task.cancel()
         await asyncio.gather(*duties, return_exceptions=True)
@@ -169,7 +169,7 @@ class Worker:
         await asyncio.wait(waits, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
-        working = [(held, held.task) for held in self._pool.working if held.task]
+        working = [(held, held.task) for held in self._pool.working.values() if held.task]
         for held, task in working:
             held.released = True
             task.cancel()

@@ -145,7 +145,9 @@ def main() -> int:
     try:
         with (
             _interruptible(),
-            tempfile.TemporaryDirectory(prefix="jobqueue-demo-") as name,
+            tempfile.TemporaryDirectory(
+                prefix="jobqueue-demo-", ignore_cleanup_errors=True
+            ) as name,
             stage.opened(Path(name)) as opened,
         ):
             return 0 if Demo(screen, opened, Path(name)).run() else 1

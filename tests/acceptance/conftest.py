@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.acceptance.stage import Stage, staged
+from tests.acceptance.system import System, running
 
 
 @pytest.fixture
-def stage(redis_url: str, history_url: str, tmp_path: Path) -> Iterator[Stage]:
+def system(redis_url: str, history_url: str, tmp_path: Path) -> Iterator[System]:
     """Real servers, and programs that end with the test."""
-    with staged(redis_url, history_url, tmp_path) as made:
+    with running(redis_url, history_url, tmp_path) as made:
         yield made

@@ -5,25 +5,25 @@ import json
 import pytest
 
 from jobqueue import JobNotFound
-from tests.acceptance.stage import Stage
+from tests.acceptance.system import System
 from tests.support import wait_until_sync
 
 
-def test_a_job_from_end_to_end(stage: Stage) -> None:
+def test_a_job_from_end_to_end(system: System) -> None:
     """Enqueue, a worker runs it: succeeded, with its result and exactly one row."""
-    stage.scheduler()
-    stage.worker("basics")
-    ended = stage.run("enqueue", "echo", "--args", '{"value": "hello"}')
+    system.scheduler()
+    system.worker("basics")
+    ended = system.run("enqueue", "echo", "--args", '{"value": "hello"}')
     assert (ended.code, ended.err) == (0, "")
     job_id = ended.out.strip()
 
-    [row] = stage.finals(1)
+    [row] = system.finals(1)
     assert (row["job_id"], row["outcome"], row["attempt"]) == (job_id, "succeeded", 1)
-    shown = stage.ask("jobs", "show", job_id)
+    shown = system.ask("jobs", "show", job_id)
     assert (shown["state"], shown["result"], shown["attempts"]) == ("succeeded", "hello", 1)
     assert [each["outcome"] for each in shown["executions"]] == ["succeeded"]
 
-    people = stage.run("jobs", "show", job_id).out
+    people = system.run("jobs", "show", job_id).out
     assert "state       succeeded" in people
     assert 'result      "hello"' in people
 
@@ -38,32 +38,32 @@ def test_a_job_from_end_to_end(stage: Stage) -> None:
     ],
     ids=["args", "delay", "priority", "queue"],
 )
-def test_bad_input(stage: Stage, call: list[str], named: str) -> None:
+def test_bad_input(system: System, call: list[str], named: str) -> None:
     """A wrong job is one line that names what is wrong, exit code 2, and nothing stored."""
-    ended = stage.run("enqueue", "echo", *call)
+    ended = system.run("enqueue", "echo", *call)
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"jobqueue: {named}")
     assert ended.err.count("\n") == 1
-    assert stage.redis.keys() == []
+    assert system.redis.keys() == []
 
 
-def test_an_unknown_id_is_not_found(stage: Stage) -> None:
+def test_an_unknown_id_is_not_found(system: System) -> None:
     """No command and no call takes an id that it does not know for anything else."""
     for call in (["jobs", "show", "nobody"], ["dlq", "retry", "nobody"]):
-        ended = stage.run(*call)
+        ended = system.run(*call)
         assert (ended.code, ended.out) == (3, "")
         assert "nobody" in ended.err
         assert ended.err.count("\n") == 1
     with pytest.raises(JobNotFound):
-        stage.queue.find_sync("nobody")
+        system.queue.find_sync("nobody")
 
 
-def test_a_taken_id_leaves_the_first_job_alone(stage: Stage) -> None:
+def test_a_taken_id_leaves_the_first_job_alone(system: System) -> None:
     """A second job with the same id is a conflict; the first one stays as it was."""
-    stage.run("enqueue", "echo", "--job-id", "mine", "--args", "[1]", "--delay", "1h")
-    ended = stage.run("enqueue", "echo", "--job-id", "mine", "--args", "[2]")
+    system.run("enqueue", "echo", "--job-id", "mine", "--args", "[1]", "--delay", "1h")
+    ended = system.run("enqueue", "echo", "--job-id", "mine", "--args", "[2]")
     assert (ended.code, ended.out) == (4, "")
-    shown = stage.ask("jobs", "show", "mine")
+    shown = system.ask("jobs", "show", "mine")
     assert (shown["state"], shown["arguments"]) == ("scheduled", {"*": [1]})
 
 
@@ -75,10 +75,10 @@ PAYLOADS = {
 }
 
 
-def test_payloads_survive(stage: Stage) -> None:
+def test_payloads_survive(system: System) -> None:
     """What goes in comes out: to the handler, into the result and into the row."""
-    stage.scheduler()
-    stage.worker("basics")
+    system.scheduler()
+    system.worker("basics")
     deep: object = "bottom"
     for _ in range(200):
         deep = [deep]
@@ -86,44 +86,45 @@ def test_payloads_survive(stage: Stage) -> None:
     for name, value in payloads.items():
         stdin = json.dumps({"value": value})
         assert (
-            stage.run("enqueue", "echo", "--args", "-", "--job-id", name[:4], stdin=stdin).code == 0
+            system.run("enqueue", "echo", "--args", "-", "--job-id", name[:4], stdin=stdin).code
+            == 0
         )
-    rows = {row["job_id"]: row for row in stage.finals(len(payloads))}
+    rows = {row["job_id"]: row for row in system.finals(len(payloads))}
     for name, value in payloads.items():
         assert rows[name[:4]]["arguments"] == {"value": value}
         assert rows[name[:4]]["result"] == value
-        assert stage.ask("jobs", "show", name[:4])["result"] == value
+        assert system.ask("jobs", "show", name[:4])["result"] == value
 
 
-def test_large_payload(stage: Stage) -> None:
+def test_large_payload(system: System) -> None:
     """Arguments up to the limit survive; larger ones are refused and leave nothing."""
     text = "é" * 500_000
-    too_large = stage.run("enqueue", "digest", "--args", "-", stdin=json.dumps([text * 2]))
+    too_large = system.run("enqueue", "digest", "--args", "-", stdin=json.dumps([text * 2]))
     assert too_large.code == 2
     assert "1048576" in too_large.err
-    assert stage.redis.keys() == []
+    assert system.redis.keys() == []
 
-    stage.scheduler()
-    stage.worker("basics")
-    stage.run("enqueue", "digest", "--args", "-", stdin=json.dumps({"value": text}))
-    [row] = stage.finals(1)
+    system.scheduler()
+    system.worker("basics")
+    system.run("enqueue", "digest", "--args", "-", stdin=json.dumps({"value": text}))
+    [row] = system.finals(1)
     assert row["outcome"] == "succeeded"
     assert row["arguments"] == {"value": text}
 
 
-def test_queues_tell_what_nobody_can_run(stage: Stage) -> None:
+def test_queues_tell_what_nobody_can_run(system: System) -> None:
     """The counts say what waits where, and which names no living worker declares."""
-    stage.worker("basics")
-    stage.run("enqueue", "ehco", "--args", "[1]", "--priority", "high")
-    stage.run("enqueue", "nothing", "--queue", "elsewhere")
+    system.worker("basics")
+    system.run("enqueue", "ehco", "--args", "[1]", "--priority", "high")
+    system.run("enqueue", "nothing", "--queue", "elsewhere")
 
     def bounced() -> bool:
-        return any(each["scheduled"] for each in stage.ask("queues"))
+        return any(each["scheduled"] for each in system.ask("queues"))
 
     wait_until_sync(bounced, description="the worker has handed the unknown job back")
-    counted = {each["name"]: each for each in stage.ask("queues")}
+    counted = {each["name"]: each for each in system.ask("queues")}
     assert counted["default"]["unknown_names"] == ["ehco"]
     assert counted["elsewhere"]["unknown_names"] == ["nothing"]
     assert counted["elsewhere"]["ready"]["normal"] == 1
-    people = stage.run("queues").out
+    people = system.run("queues").out
     assert "no live worker knows: ehco (1 job waits in queue default)" in people

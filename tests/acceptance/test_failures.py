@@ -6,20 +6,20 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.stage import Stage
+from tests.acceptance.system import System
 from tests.support import wait_until_sync
 
 
 @pytest.fixture
-def served(stage: Stage) -> Stage:
-    """A stage with a scheduler and a worker that knows the failing jobs."""
-    stage.scheduler()
-    stage.worker("failing")
-    return stage
+def served(system: System) -> System:
+    """A system with a scheduler and a worker that knows the failing jobs."""
+    system.scheduler()
+    system.worker("failing")
+    return system
 
 
 @pytest.mark.parametrize("failures", [0, 1, 3, 5])
-def test_fails_then_succeeds(served: Stage, failures: int) -> None:
+def test_fails_then_succeeds(served: System, failures: int) -> None:
     """So many failures and a success are one attempt more, all in the history."""
     job_id = served.enqueue("flaky", failures)
     [final] = served.finals(1)
@@ -40,7 +40,7 @@ WAITS = {
 }
 
 
-def test_waits_between_attempts(served: Stage) -> None:
+def test_waits_between_attempts(served: System) -> None:
     """Each strategy keeps its bounds, and no attempt begins before its time."""
     ids = {served.enqueue(name): name for name in WAITS}
     served.finals(len(ids))
@@ -56,22 +56,22 @@ def test_waits_between_attempts(served: Stage) -> None:
             assert following["started_at"] - row["retry_at"] >= timedelta(milliseconds=-1), name
 
 
-def letters(stage: Stage, count: int, *filters: str) -> list[dict[str, Any]]:
+def letters(system: System, count: int, *filters: str) -> list[dict[str, Any]]:
     """Wait until so many letters are open in all; return those that the list shows."""
     opened = "SELECT 1 FROM jobqueue.dead_letters WHERE redriven_at IS NULL"
     wait_until_sync(
-        lambda: len(stage.sql(opened)) == count, description=f"{count} open letters", deadline=30
+        lambda: len(system.sql(opened)) == count, description=f"{count} open letters", deadline=30
     )
-    listed: list[dict[str, Any]] = stage.ask("dlq", "list", *filters)
+    listed: list[dict[str, Any]] = system.ask("dlq", "list", *filters)
     return listed
 
 
-def test_a_dead_letter_has_everything(served: Stage) -> None:
+def test_a_dead_letter_has_everything(served: System) -> None:
     """A job that failed for good is one letter, with arguments, error and traceback."""
-    job_id = served.enqueue("hopeless", "broken", stage="first")
+    job_id = served.enqueue("hopeless", "broken", part="first")
     [letter] = letters(served, 1)
     assert letter["job_id"] == job_id
-    assert letter["arguments"] == {"*": ["broken"], "stage": "first"}
+    assert letter["arguments"] == {"*": ["broken"], "part": "first"}
     assert (letter["error_type"], letter["error_message"]) == ("ValueError", "broken")
     assert "raise ValueError(why)" in letter["traceback"]
     assert (letter["queue"], letter["priority"], letter["attempts"]) == ("default", "normal", 1)
@@ -80,7 +80,7 @@ def test_a_dead_letter_has_everything(served: Stage) -> None:
     assert "ValueError: broken" in people
 
 
-def test_retry_one_many_and_all(served: Stage) -> None:
+def test_retry_one_many_and_all(served: System) -> None:
     """Put back: a new run of the same job; one that dies again is a letter again."""
     first, *others = [served.enqueue("hopeless", f"job {n}") for n in range(5)]
     letters(served, 5)
@@ -102,7 +102,7 @@ def test_retry_one_many_and_all(served: Stage) -> None:
     assert {row["attempt"] for row in rows} == {1}
 
 
-def test_a_letter_keeps_what_the_job_was(served: Stage) -> None:
+def test_a_letter_keeps_what_the_job_was(served: System) -> None:
     """Queue, priority and options come back with the job."""
     served.start("worker", "tests.acceptance.apps.failing:app", "--queues", "aside")
     job = served.queue.ref("hopeless").options(queue="aside", priority="high", timeout=7)
@@ -116,7 +116,7 @@ def test_a_letter_keeps_what_the_job_was(served: Stage) -> None:
     ]
 
 
-def test_filters_and_pages(served: Stage) -> None:
+def test_filters_and_pages(served: System) -> None:
     """The list can be narrowed and read page by page; ``--all`` can be narrowed too."""
     ids = [served.enqueue("hopeless", f"job {n}") for n in range(3)]
     served.enqueue("linear")
@@ -130,7 +130,7 @@ def test_filters_and_pages(served: Stage) -> None:
     assert sorted(retried.out.split()) == sorted(ids)
 
 
-def test_unknown_letters_and_conflicts(served: Stage) -> None:
+def test_unknown_letters_and_conflicts(served: System) -> None:
     """Unknown: 3. The id is in use again: 4. The others go back all the same."""
     mine = served.queue.ref("hopeless").options(job_id="mine", result_ttl=0).enqueue_sync("x")
     good = served.enqueue("hopeless", "y")
@@ -149,7 +149,7 @@ def test_unknown_letters_and_conflicts(served: Stage) -> None:
     assert [bool(each["error"]) for each in answers] == [True, True]
 
 
-def test_a_letter_is_put_back_once(served: Stage) -> None:
+def test_a_letter_is_put_back_once(served: System) -> None:
     """Several people retry one letter at the same moment: as many new runs as were told of one."""
     job_id = served.enqueue("hopeless", "x")
     letters(served, 1)

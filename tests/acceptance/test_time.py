@@ -5,63 +5,65 @@ from itertools import pairwise
 from random import Random
 from typing import Any
 
-from tests.acceptance.stage import Stage, app_path
+from tests.acceptance.system import System, app_path
 from tests.support import wait_until_sync
 
 SOON = timedelta(seconds=1)
 
 
-def test_a_delayed_job_is_never_early(stage: Stage) -> None:
+def test_a_delayed_job_is_never_early(system: System) -> None:
     """No job starts before its time by Redis' clock, and each starts soon after."""
-    stage.scheduler()
-    stage.worker("basics")
+    system.scheduler()
+    system.worker("basics")
     random = Random(5)
     delays = {}
     for _ in range(50):
         delay = timedelta(milliseconds=random.randrange(1, 2500))
-        job = stage.queue.ref("nothing").options(delay=delay).enqueue_sync()
+        job = system.queue.ref("nothing").options(delay=delay).enqueue_sync()
         delays[job.id] = delay
-    for row in stage.finals(len(delays)):
+    for row in system.finals(len(delays)):
         late = row["started_at"] - (row["enqueued_at"] + delays[row["job_id"]])
         assert timedelta() <= late < SOON
 
 
-def test_an_absolute_time_from_the_shell(stage: Stage) -> None:
+def test_an_absolute_time_from_the_shell(system: System) -> None:
     """``--run-at`` holds to the millisecond; a time that is past runs at once."""
-    stage.scheduler()
-    stage.worker("basics")
+    system.scheduler()
+    system.worker("basics")
     due = datetime.now(UTC) + timedelta(seconds=3)
-    past = stage.run("enqueue", "nothing", "--run-at", "2001-01-01T00:00:00Z").out.strip()
-    stage.run("enqueue", "nothing", "--run-at", due.isoformat())
-    first, second = stage.finals(2)
+    past = system.run("enqueue", "nothing", "--run-at", "2001-01-01T00:00:00Z").out.strip()
+    system.run("enqueue", "nothing", "--run-at", due.isoformat())
+    first, second = system.finals(2)
     assert first["job_id"] == past
     assert second["started_at"] >= due
     assert second["started_at"] - due < SOON
 
 
-def test_ten_thousand_due_at_once(stage: Stage) -> None:
+def test_ten_thousand_due_at_once(system: System) -> None:
     """Two schedulers promote the same jobs: each runs once, and no tick has a ceiling."""
     due = datetime.now(UTC) + timedelta(seconds=2)
-    job = stage.queue.ref("nothing").options(run_at=due)
-    sent = {each.id for each in stage.queue.enqueue_many_sync(job.prepare() for _ in range(10_000))}
-    stage.scheduler()
-    stage.scheduler()
-    stage.worker("basics")
-    rows = stage.finals(len(sent), deadline=60)
+    job = system.queue.ref("nothing").options(run_at=due)
+    sent = {
+        each.id for each in system.queue.enqueue_many_sync(job.prepare() for _ in range(10_000))
+    }
+    system.scheduler()
+    system.scheduler()
+    system.worker("basics")
+    rows = system.finals(len(sent), deadline=60)
     assert sorted(row["job_id"] for row in rows) == sorted(sent)
-    assert len(stage.rows()) == len(sent)
+    assert len(system.rows()) == len(sent)
     assert min(row["started_at"] for row in rows) >= due
 
 
-def test_three_schedulers_fire_each_occurrence_once(stage: Stage) -> None:
+def test_three_schedulers_fire_each_occurrence_once(system: System) -> None:
     """No occurrence is fired twice, and none is missing, also when a scheduler is killed."""
-    schedulers = [stage.scheduler(app_path("ticking")) for _ in range(3)]
-    stage.worker("ticking")
-    stage.finals(5)
+    schedulers = [system.scheduler(app_path("ticking")) for _ in range(3)]
+    system.worker("ticking")
+    system.finals(5)
     busiest = max(schedulers, key=lambda each: each.log.count("schedule fired"))
     busiest.kill()
-    before = len(stage.rows())
-    rows = stage.finals(before + 6)
+    before = len(system.rows())
+    rows = system.finals(before + 6)
 
     fired = occurrences(rows)
     assert len(set(fired)) == len(fired)
@@ -74,23 +76,23 @@ def occurrences(rows: list[dict[str, Any]]) -> list[datetime]:
     return [datetime.fromisoformat(row["job_id"].removeprefix("tick@")) for row in rows]
 
 
-def test_a_schedule_goes_on_where_it_was(stage: Stage) -> None:
+def test_a_schedule_goes_on_where_it_was(system: System) -> None:
     """A scheduler that starts again neither repeats an occurrence nor begins anew."""
-    scheduler = stage.scheduler(app_path("ticking"))
-    stage.worker("ticking")
-    stage.finals(3)
+    scheduler = system.scheduler(app_path("ticking"))
+    system.worker("ticking")
+    system.finals(3)
     assert scheduler.stop() == 0
-    stage.scheduler(app_path("ticking"))
-    fired = occurrences(stage.finals(6))
+    system.scheduler(app_path("ticking"))
+    fired = occurrences(system.finals(6))
     assert len(set(fired)) == len(fired)
 
 
-def test_a_scheduler_without_an_app(stage: Stage) -> None:
+def test_a_scheduler_without_an_app(system: System) -> None:
     """It promotes and records, and fires nothing."""
-    scheduler = stage.scheduler()
-    stage.worker("ticking")
-    stage.run("enqueue", "tick", "--delay", "0.5s")
-    stage.finals(1)
-    wait_until_sync(lambda: not stage.ask("queues")[0]["journal"], description="all is recorded")
+    scheduler = system.scheduler()
+    system.worker("ticking")
+    system.run("enqueue", "tick", "--delay", "0.5s")
+    system.finals(1)
+    wait_until_sync(lambda: not system.ask("queues")[0]["journal"], description="all is recorded")
     assert "schedule fired" not in scheduler.log
-    assert len(stage.rows()) == 1
+    assert len(system.rows()) == 1

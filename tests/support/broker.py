@@ -230,9 +230,10 @@ class Broker:
 
     async def mature(self, *ids: str) -> None:
         """Let time pass until scheduled jobs are due."""
-        key, now = self.keys.scheduled(self.queue), await self.now_ms()
-        for id_ in ids:
-            await self.redis("ZADD", key, "XX", now, id_)
+        now = await self.now_ms()
+        due = [value for id_ in ids for value in (now, id_)]
+        if due:
+            await self.redis("ZADD", self.keys.scheduled(self.queue), "XX", *due)
 
     def redriving(
         self, letter: str, id_: str, run: int = 1, *, priority: int = 2, spec: bytes = SPEC

@@ -7,8 +7,9 @@ counters against the jobs that are there.
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -19,46 +20,44 @@ from jobqueue.broker.lanes import Server, SyncLane
 from jobqueue.domain import executions
 
 LIFETIMES = {"1 hour": 3_600_000, "1 minute": 60_000}
-SHARED = {"queues": "set", "services": "set"}
+EACH = """local found = {}
+for i, key in ipairs(KEYS) do found[i] = redis.call(ARGV[1], key, unpack(ARGV, 2)) end
+return found"""
+FOR_EVER = -1  # what PTTL answers; -2 is a key that has just gone
 DELAYED = {"scheduled", "retrying"}
+COUNTED = {"ready", "running", "scheduled", "retrying"}
 
 
 def check(url: str, prefix: str = "jobqueue") -> None:
     """Assert that every key has a lifetime or an owner, and that no stream grows."""
-    lane = Server(url).sync_lane()
-    try:
+    with closing(Server(url).sync_lane()) as lane:
         problems = list(_problems(lane, prefix))
-    finally:
-        lane.close()
     assert not problems, "left behind:\n" + "\n".join(problems)
 
 
 def miscounted(url: str, prefix: str = "jobqueue") -> list[str]:
     """Return what is wrong with the counters of jobs that have not ended."""
-    lane = Server(url).sync_lane()
-    try:
+    with closing(Server(url).sync_lane()) as lane:
         return [text for space in _queues(lane, prefix) for text in space.miscounted()]
-    finally:
-        lane.close()
 
 
 def _problems(lane: SyncLane, prefix: str) -> Iterator[str]:
     for key in _keys(lane):
         if not re.fullmatch(rf"{prefix}:(\{{[^}}]+\}}:.+|service:.+|queues|services)", key):
             yield f"{key}: no such key in keys.py"
-        elif key.startswith(f"{prefix}:service:") and lane.command("PTTL", key) < 0:
+        elif key.startswith(f"{prefix}:service:") and lane.command("PTTL", key) == FOR_EVER:
             yield f"{key}: lives for ever"
     for space in _queues(lane, prefix):
         yield from space.problems()
 
 
 def _keys(lane: SyncLane) -> list[str]:
-    found, cursor = [], "0"
+    found, cursor = set(), "0"
     while True:
         cursor, keys = lane.command("SCAN", cursor, "COUNT", 1000)
-        found += [key.decode() for key in keys]
+        found |= {key.decode() for key in keys}
         if int(cursor) == 0:
-            return sorted(set(found))
+            return sorted(found)
 
 
 def _queues(lane: SyncLane, prefix: str) -> list["QueueSpace"]:
@@ -82,7 +81,6 @@ class QueueSpace:
     lane: SyncLane
     base: str
     parts: list[str]
-    _types: dict[str, str] = field(default_factory=dict)
 
     def problems(self) -> Iterator[str]:
         """Yield what nobody owns, in words."""
@@ -94,9 +92,9 @@ class QueueSpace:
     def miscounted(self) -> list[str]:
         """Return counters that do not say how many jobs there are."""
         fields = self._map("counts")
-        found = Counter({k: int(v) for k, v in fields.items() if k.split(":")[0] in _COUNTED})
+        found = Counter({k: int(v) for k, v in fields.items() if k.split(":")[0] in COUNTED})
         truth = Counter(f"{self._state(i)}:{self._records[i][3]}" for i in self._records)
-        truth = Counter({k: n for k, n in truth.items() if k.split(":")[0] in _COUNTED})
+        truth = Counter({k: n for k, n in truth.items() if k.split(":")[0] in COUNTED})
         differ = {k: (found[k], truth[k]) for k in found | truth if found[k] != truth[k]}
         return [f"{self.base}counts {k}: {n} instead of {m}" for k, (n, m) in differ.items()]
 
@@ -106,9 +104,9 @@ class QueueSpace:
             yield "no such key in keys.py"
             return
         kind, owner = QUEUE_KEYS[name]
-        if not kind.startswith(self._type(part)):
-            yield f"is a {self._type(part)}, not a {kind}"
-        if owner in LIFETIMES and not 0 < self._ttl(part) <= LIFETIMES[owner]:
+        if not kind.startswith(self._types[part]):
+            yield f"is a {self._types[part]}, not a {kind}"
+        if owner in LIFETIMES and not FOR_EVER < self._lifetime(part) <= LIFETIMES[owner]:
             yield f"has no lifetime of {owner}"
         if name in {"wake", "wake:due"} and self._do("LLEN", part) > 1:
             yield "holds more than one token"
@@ -124,7 +122,7 @@ class QueueSpace:
             yield f"nothing will ever run or remove it ({self._records[id_][:2]})"
 
     def _judge_state(self, part: str, id_: str) -> Iterator[str]:
-        if id_ not in self._records and self._ttl(part) < 0:
+        if id_ not in self._records and self._lifetime(part) == FOR_EVER:
             yield "its job is gone and it lives for ever"
 
     def _judge_stream(self, stream: str) -> Iterator[str]:
@@ -158,18 +156,40 @@ class QueueSpace:
         )
 
     def _state(self, id_: str) -> str:
-        state = self._do("HGET", f"state:{id_}", "state") if f"state:{id_}" in self.parts else None
         place = self._records[id_][0]
-        return (
-            state.decode() if state else "scheduled" if place.startswith("scheduled") else "ready"
-        )
+        return self._states.get(id_) or ("scheduled" if place.startswith("scheduled") else "ready")
+
+    def _ids(self, kind: str) -> list[str]:
+        return [part.removeprefix(kind) for part in self.parts if part.startswith(kind)]
 
     @cached_property
     def _records(self) -> dict[str, list[Any]]:
-        jobs = [part.removeprefix("job:") for part in self.parts if part.startswith("job:")]
-        raws = {id_: self._do("GET", f"job:{id_}") for id_ in jobs}
+        jobs = self._ids("job:")
+        raws = zip(jobs, self._each([f"job:{id_}" for id_ in jobs], "GET"), strict=True)
         # A record is msgpack without a frame; b"\x96" in front makes it an array of six.
-        return {id_: msgspec.msgpack.decode(b"\x96" + raw) for id_, raw in raws.items()}
+        return {id_: msgspec.msgpack.decode(b"\x96" + raw) for id_, raw in raws}
+
+    @cached_property
+    def _states(self) -> dict[str, str]:
+        jobs = self._ids("state:")
+        states = self._each([f"state:{id_}" for id_ in jobs], "HGET", "state")
+        return {id_: _text(state) for id_, state in zip(jobs, states, strict=True) if state}
+
+    @cached_property
+    def _types(self) -> dict[str, str]:
+        kinds = map(_text, self._each(self.parts, "TYPE"))
+        named = {"zset": "sorted set"}
+        return {p: named.get(kind, kind) for p, kind in zip(self.parts, kinds, strict=True)}
+
+    @cached_property
+    def _lifetimes(self) -> dict[str, int]:
+        found = self._each(self.parts, "PTTL")
+        return dict(zip(self.parts, found, strict=True))
+
+    def _lifetime(self, part: str) -> int:
+        """Return what is left of a key's life in ms; 0 when it has just ended."""
+        left = self._lifetimes[part]
+        return left if left >= FOR_EVER else 0
 
     @cached_property
     def _streams(self) -> dict[str, dict[str, str]]:
@@ -199,24 +219,22 @@ class QueueSpace:
         rows = self._do("XPENDING", stream, group, "-", "+", 1_000_000)
         return {entry.decode(): owner.decode() for entry, owner, *_ in rows}
 
-    def _type(self, part: str) -> str:
-        kind = str(_text(self._do("TYPE", part)))
-        return "sorted set" if kind == "zset" else kind
-
-    def _ttl(self, part: str) -> int:
-        return int(self._do("PTTL", part))
-
     def _map(self, part: str) -> dict[str, str]:
         return {k.decode(): v.decode() for k, v in self._do("HGETALL", part).items()}
 
     def _do(self, command: str, *args: Any) -> Any:
-        """Run a command on a key of this queue; a key comes first, or after a subcommand."""
+        """Run a command on a key of this queue; it comes first, or after a subcommand."""
         words = [command, args[0]] if command == "XINFO" else [command]
         part, *rest = args[len(words) - 1 :]
         return self.lane.command(*words, f"{self.base}{part}", *rest)
 
-
-_COUNTED = {"ready", "running", "scheduled", "retrying"}
+    def _each(self, parts: Sequence[str], command: str, *args: str) -> list[Any]:
+        """Run one command on many keys, a thousand in a round trip."""
+        found: list[Any] = []
+        for first in range(0, len(parts), 1000):
+            keys = [f"{self.base}{part}" for part in parts[first : first + 1000]]
+            found += self.lane.command("EVAL", EACH, len(keys), *keys, command, *args)
+        return found
 
 
 def _stamp(entry: str) -> tuple[int, ...]:

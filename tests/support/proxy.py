@@ -27,11 +27,13 @@ class Proxy:
 
     Attributes:
         seen: How often each script was asked for.
+        refused: How many connections came while it was closed.
     """
 
     def __init__(self, server: str, path: Path) -> None:
         self.url = f"unix://{quote(str(path))}"
         self.seen: Counter[str] = Counter()
+        self.refused = 0
         self._server = unquote(server.removeprefix("unix://"))
         self._shas = {script(name).sha.encode(): name for name in NAMES}
         self._lose: Counter[str] = Counter()
@@ -40,6 +42,7 @@ class Proxy:
         self._held: set[str] = set()
         self._freed = asyncio.Event()
         self._ways: set[asyncio.Task[None]] = set()
+        self._served: set[asyncio.Task[None] | None] = set()
 
     def lose_reply(self, name: str, times: int = 1) -> None:
         """Let Redis carry out the next calls of a script, and cut the line before their answers."""
@@ -75,16 +78,27 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either side or the test ends it."""
+        served = asyncio.current_task()
+        self._served.add(served)
         task = asyncio.create_task(self._carry(reader, writer))
         self._ways.add(task)
         task.add_done_callback(self._ways.discard)
         await asyncio.wait({task})
         writer.close()
+        with contextlib.suppress(ConnectionError):
+            await writer.wait_closed()
         if not task.cancelled():
             task.exception()
+        self._served.discard(served)
+
+    async def closed(self) -> None:
+        """Wait until every line is cut at this end."""
+        while served := [each for each in self._served if each]:
+            await asyncio.wait(served)
 
     async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         if not self._open.is_set():
+            self.refused += 1
             return
         back, forth = await asyncio.open_unix_connection(self._server)
         pending: list[str] = []
@@ -138,5 +152,5 @@ async def proxy_to(server: str, folder: Path) -> AsyncIterator[Proxy]:
     finally:
         listener.close()
         proxy.close()
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(listener.wait_closed(), 1)
+        await listener.wait_closed()
+        await asyncio.wait_for(proxy.closed(), 5)

@@ -10,7 +10,8 @@ from typing import Any
 import pytest
 
 import jobqueue.logs
-from jobqueue.logs import configure
+from jobqueue.domain.context import CurrentJob, running
+from jobqueue.logs import configure, identify
 
 log = logging.getLogger("jobqueue.test")
 
@@ -200,3 +201,22 @@ def test_configuring_again_replaces() -> None:
     log.info("once")
     assert (first.getvalue(), second.getvalue().count("once")) == ("", 1)
     assert other in logging.getLogger().handlers
+
+
+def test_lines_of_a_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whatever is logged while a handler runs carries the job, and what is said wins."""
+    monkeypatch.setattr(jobqueue.logs, "_process", {})
+    identify(worker="w1")
+    stream = io.StringIO()
+    configure("info", "json", stream)
+    token = running.set(CurrentJob("j1", "mail", "default", 2, 3, 0, 1_700_000_000_000, 99))
+    try:
+        logging.getLogger("someone.else").warning("slow", extra={"attempt": "own"})
+    finally:
+        running.reset(token)
+    log.info("later")
+    first, second = map(json.loads, stream.getvalue().splitlines())
+    assert (first["job_id"], first["job"], first["worker"]) == ("j1", "mail", "w1")
+    assert first["attempt"] == "own"
+    assert second["worker"] == "w1"
+    assert "job_id" not in second

@@ -1,8 +1,11 @@
 """Handlers that fail, some of them only for a time."""
 
+import logging
+
 from jobqueue import JobQueue, Retry, current_job
 
 app = JobQueue()
+log = logging.getLogger("failing")
 
 
 @app.job(retry=Retry(5, base=0.05, jitter="none", backoff="constant"))
@@ -15,9 +18,10 @@ async def flaky(failures: int) -> int:
 
 
 @app.job(retry=0)
-async def hopeless(why: str, stage: str = "first") -> None:
-    """Fail for good."""
-    if stage != "mended":
+async def hopeless(why: str, part: str = "first") -> None:
+    """Fail for good, after a line in the log."""
+    log.info("about to fail", extra={"why": why})
+    if part != "mended":
         raise ValueError(why)
 
 

@@ -81,9 +81,11 @@ async def test_a_timeout_frees_no_slot_before_the_handler_ends(
 
     jobs = [await deaf.enqueue() for _ in range(2)] + [await thread.enqueue() for _ in range(2)]
     async with stage.app.worker(concurrency=2) as worker:
-        await stage.logged(2)
-        assert (gauge.now, free(worker)) == (2, 0)
-        hold.set()
+        try:
+            await stage.logged(2)
+            assert (gauge.now, free(worker)) == (2, 0)
+        finally:
+            hold.set()
         await wait_until(
             lambda: caplog.messages.count("thread runs past its timeout") == 2,
             description="both threads past their timeouts",

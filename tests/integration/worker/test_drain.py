@@ -59,8 +59,8 @@ async def test_unfinished_jobs_go_back_in_front(redis_url: str) -> None:
             assert "crashes" not in await stage.broker.state(job.id)
         async with stage.app.worker(concurrency=1):
             rows = await stage.ended(*(job.id for job in jobs))
+        each_once(await stage.rows())
     assert stage.log[2:] == [(0, 1, 2), (1, 1, 2), (2, 1, 1), (3, 1, 1)]
-    each_once(await stage.rows())
     assert {(row.outcome, row.attempt) for row in rows} == {("succeeded", 1)}
     assert miscounted(redis_url) == []
 
@@ -115,8 +115,8 @@ async def test_a_thread_that_never_returns(redis_url: str) -> None:
             [row] = await stage.ended(job.id)
             release.set()
             await wait_until(lambda: len(serving()) <= 1, description="the end of the thread")
-    assert row.result == b"2"
-    assert await stage.outcomes(job.id) == ["released", "succeeded"]
+        assert row.result == b"2"
+        assert await stage.outcomes(job.id) == ["released", "succeeded"]
 
 
 async def test_failing_when_told_to_stop_is_no_failure(redis_url: str) -> None:
@@ -184,8 +184,10 @@ async def test_a_handler_that_ignores_its_end(redis_url: str) -> None:
             worker.stop(now=True)
             await stage.logged(3)
             settler = worker._settler
-            await wait_until(lambda: settler._waiting["default"], description="handed back")
-            ended.set()
+            try:
+                await wait_until(lambda: settler._waiting["default"], description="handed back")
+            finally:
+                ended.set()
             await worker.wait()
         rows = await stage.rows()
         assert {job.id: await stage.outcomes(job.id) for job in jobs} == {

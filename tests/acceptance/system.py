@@ -1,6 +1,6 @@
 """Real processes of the command line, and what a test may ask about them.
 
-A :class:`Stage` starts programs and ends every one of them, also those that its programs
+A :class:`System` starts programs and ends every one of them, also those that its programs
 have started: all carry a mark in their environment, and none may be left.
 """
 
@@ -25,7 +25,7 @@ from jobqueue.settings import load
 from tests.support import wait_until_sync
 
 ROOT = Path(__file__).parents[2]
-MARK = "STAGE_MARK"
+MARK = "SYSTEM_MARK"
 PATIENCE = 30.0  # seconds for a program to start or to end, on a busy machine
 
 
@@ -111,7 +111,7 @@ class Program:
         self.process.wait()
 
 
-class Stage:
+class System:
     """Servers, a folder for notes, and programs that use both.
 
     Args:
@@ -190,7 +190,7 @@ class Stage:
         for number in (signal.SIGCONT, signal.SIGTERM):
             self._send_all(number)
         for program in self._programs:
-            if not program.ends(within=1.0):
+            if not program.ends(within=2.0):
                 self._send_all(signal.SIGTERM)  # the second one does not wait for the grace
             if not program.ends(within=10.0):
                 program.kill()
@@ -253,10 +253,10 @@ class Stage:
 
 
 @contextmanager
-def staged(redis_url: str, history_url: str, folder: Path) -> Iterator[Stage]:
-    """Give a stage, and end whatever was started on it."""
-    stage = Stage(redis_url, history_url, folder)
+def running(redis_url: str, history_url: str, folder: Path) -> Iterator[System]:
+    """Give a system, and end whatever was started in it."""
+    system = System(redis_url, history_url, folder)
     try:
-        yield stage
+        yield system
     finally:
-        stage.end()
+        system.end()

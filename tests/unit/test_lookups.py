@@ -1,0 +1,35 @@
+"""Names that nobody can run, as the counts and the living workers tell."""
+
+from jobqueue.broker.lookup import QueueView
+from jobqueue.client.lookups import unknown_names
+
+
+def queue(name: str, **names: dict[str, int]) -> QueueView:
+    """Return a queue with these counts by name and state."""
+    return QueueView(name, {}, 0, 0, 0, 0, None, names)
+
+
+def worker(queues: str, names: str) -> dict[str, object]:
+    """Return what a worker says of itself."""
+    return {"queues": queues, "names": names}
+
+
+def test_every_name_is_known() -> None:
+    """A name that a worker of the queue declares is no problem, however many wait."""
+    counts = [queue("a", send={"ready": 5, "retrying": 1})]
+    assert unknown_names(counts, [worker("a,b", "send,fetch")]) == []
+
+
+def test_waiting_jobs_are_counted() -> None:
+    """Ready, scheduled and retrying jobs wait; running and ended ones don't."""
+    counts = [
+        queue("a", send={"ready": 2, "scheduled": 3, "retrying": 1, "running": 9, "dead": 7}),
+        queue("b", done={"running": 1, "succeeded": 4}),
+    ]
+    assert unknown_names(counts, []) == [("a", "send", 6)]
+
+
+def test_a_worker_of_another_queue_is_no_help() -> None:
+    """The worker must serve the queue and have the code."""
+    counts = [queue("a", send={"ready": 1})]
+    assert unknown_names(counts, [worker("b", "send"), worker("a", "")]) == [("a", "send", 1)]
