@@ -23,7 +23,7 @@ from jobqueue.domain.handlers import Handler, Registry, kind_of
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry
-from jobqueue.settings import SETTINGS, Settings, load
+from jobqueue.settings import Settings, load
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -90,8 +90,8 @@ class JobQueue:
             self.__dict__.pop(made, None)
 
     def _with_urls(self, settings: Settings) -> Settings:
-        own = {
-            name: SETTINGS[name].check(url, "argument")
+        own: dict[str, Any] = {
+            name: url
             for name, url in self._urls.items()
             if url is not None and settings.origin(name) != "command line"
         }
@@ -99,18 +99,10 @@ class JobQueue:
 
     @cached_property
     def defaults(self) -> Defaults:
-        """What jobs get when neither they nor their handler say otherwise.
-
-        Raises:
-            ConfigurationError: A default is wrong.
-        """
+        """What jobs get when neither they nor their handler say otherwise."""
         settings = self.settings
-        try:
-            queue = check_queue(settings.default_queue)
-            priority = parse_priority(settings.default_priority)
-        except InvalidJob as error:
-            raise ConfigurationError(f"default_{error}") from error
-        return Defaults(queue, priority, settings.max_arguments)
+        priority = parse_priority(settings.default_priority)
+        return Defaults(settings.default_queue, priority, settings.max_arguments)
 
     # Declaring
 
@@ -214,7 +206,10 @@ class JobQueue:
                 raise ConfigurationError(
                     "a schedule needs a declared job: write it above @app.job()"
                 )
-            label = name or job.name
+            try:
+                label = check_name(job.name if name is None else name)
+            except InvalidJob as error:
+                raise ConfigurationError(f"schedule: {error}") from error
             if label in self._schedules:
                 raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
             try:
@@ -397,8 +392,8 @@ class JobQueue:
         """Run a worker beside your code, in this event loop; it drains at the end.
 
         Args:
-            queues: Queues to serve, in this order; else every queue that a handler
-                names, and the default one.
+            queues: Queues to serve, each before the next; else every queue that a handler
+                names, and the default one, which take turns.
             concurrency: Jobs at once.
 
         Raises:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import os
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
+from functools import cached_property
 from typing import Any, Protocol, TypeVar
 
 from jobqueue.broker.beats import service_id
@@ -27,6 +29,7 @@ from jobqueue.scheduler.service import Component, Service
 from jobqueue.settings import SETTINGS, Settings
 from jobqueue.worker.children import ChildPool
 from jobqueue.worker.executor import Limits
+from jobqueue.worker.queues import QueueOrder
 from jobqueue.worker.worker import Worker, WorkerOptions
 
 log = logging.getLogger("jobqueue")
@@ -76,8 +79,16 @@ class Services:
         self._settings = settings
         self._registry = registry
         self._schedules = schedules
-        self.server = Server(settings.required("redis_url"))
         self.calls = Calls(Keys(settings.prefix))
+
+    @cached_property
+    def server(self) -> Server:
+        """Where Redis is.
+
+        Raises:
+            ConfigurationError: No Redis URL is set.
+        """
+        return Server(self._settings.required("redis_url"))
 
     def client(self) -> Client:
         """Return a client."""
@@ -101,7 +112,7 @@ class Services:
             ConfigurationError: No database URL is set.
         """
         settings, url = self._settings, self._settings.required("database_url")
-        return Letters(self.server, self.calls, url, settings.enqueue_timeout)
+        return Letters(lambda: self.server, self.calls, url, settings.enqueue_timeout)
 
     async def facts(self) -> Facts:
         """Return what the server is; wait up to ten seconds for it.
@@ -135,7 +146,7 @@ class Services:
         facts = await self.facts()
         self._warn(facts)
         options = WorkerOptions(
-            queues=queues or settings.queues or self._own_queues(),
+            queues=self._order(queues or settings.queues),
             concurrency=concurrency or settings.concurrency,
             threads=settings.threads,
             grace=settings.grace,
@@ -146,13 +157,15 @@ class Services:
             limits=Limits(settings.default_timeout, settings.max_result, settings.max_traceback),
             code_version=settings.code_version or "",
         )
-        children = ChildPool(options.concurrency, options.limits)
+        children = ChildPool(os.cpu_count() or 1, options.limits)
         children.check(self._registry.values())
         return Worker(self.server, self.calls, self._registry, children, options)
 
-    def _own_queues(self) -> list[str]:
+    def _order(self, chosen: Sequence[str] | None) -> QueueOrder:
+        if chosen:
+            return QueueOrder(chosen, strict=True)
         named = {handler.queue for handler in self._registry.values() if handler.queue}
-        return sorted(named | {self._settings.default_queue})
+        return QueueOrder(sorted(named | {self._settings.default_queue}), strict=False)
 
     def _warn(self, facts: Facts) -> None:
         for warning in facts.warnings():

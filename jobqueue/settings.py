@@ -214,6 +214,18 @@ class Settings:
     )
     origins: Mapping[str, str] = field(default_factory=dict, repr=False, compare=False)
 
+    def __post_init__(self) -> None:
+        """Check every value, wherever it came from.
+
+        Raises:
+            ConfigurationError: One is wrong; the message names it and its origin.
+        """
+        for name, row in SETTINGS.items():
+            value = getattr(self, name)
+            if value is not None:
+                checked = row.check(value, self.origins.get(name, "argument"))
+                object.__setattr__(self, name, checked)
+
     def origin(self, name: str) -> str:
         """Return where the value of a setting came from; ``default`` when nobody gave one."""
         return self.origins.get(name, "default")
@@ -276,7 +288,7 @@ def load(
         _from_config(config_file) if config_file else {},
         _from_project(project_dir or Path.cwd()),
     )
-    values = {name: SETTINGS[name].check(*found) for name, found in given.items()}
+    values = {name: found.value for name, found in given.items()}
     return Settings(**values, origins={name: found.origin for name, found in given.items()})
 
 

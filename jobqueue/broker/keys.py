@@ -1,7 +1,7 @@
 """Names of every Redis key.
 
-No other Python module builds a key, and no script uses a name that is not here.
-Each function gives the key's type and who removes it. The queue's name is in
+No other Python module builds a key, and no script uses a name that is not in
+``QUEUE_KEYS``, which gives each key's type and who removes it. The queue's name is in
 braces, so one script may touch all keys of a queue, also on a cluster; scripts
 get the common prefix of a queue (:func:`base`) and add the part after it.
 """

@@ -21,6 +21,8 @@ import typer
 from jobqueue.cli import apps
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
+from jobqueue.cli.startup import refuse_windows
+from jobqueue.cli.worker import AppPath
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.settings import SETTINGS
 
@@ -31,23 +33,20 @@ FOLDER = ".jobqueue"
 GRACE = 3.0  # seconds; production's default is too long for who waits at a terminal
 
 
-@takes("prefix", "queues", "concurrency", "grace")
+@takes("prefix", "app", "queues", "concurrency", "grace")
 def dev(
     cli: Cli,
-    path: Annotated[
-        str | None, typer.Argument(metavar="MODULE:APP", help="The app; else the setting app.")
-    ] = None,
+    path: AppPath = None,
     fresh: Annotated[bool, typer.Option("--fresh", help="Begin with empty servers.")] = False,
 ) -> None:
     """Run an app on servers of its own: Valkey, PostgreSQL, scheduler and worker.
 
     Needs jobqueue[embedded]. Keeps its data in .jobqueue/ and starts scheduler and worker
-    again when a *.py file below the working folder changes. Prints where things are; Ctrl-C
-    ends everything. Exits 2 if the app can't be loaded or the extra is missing, 5 if
-    a server does not start.
+    again when a *.py file below the working folder changes. Prints where things are, then
+    logs; Ctrl-C ends everything. Running jobs have 3 s to end, unless --grace says otherwise.
+    Exits 2 if the app can't be loaded or the extra is missing, 5 if a server does not start.
     """
-    if sys.platform == "win32":
-        raise ConfigurationError("jobqueue dev needs Linux or macOS; on Windows, use WSL")
+    refuse_windows("dev")
     from jobqueue.cli import reload
 
     cli = cli.plus({"app": path})

@@ -22,7 +22,6 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-_NEEDED = ("redis_url", "database_url", "prefix")
 _PAGE = 500
 _LONGEST = 80  # characters of an error in the table
 
@@ -31,7 +30,7 @@ Name = Annotated[str | None, typer.Option(help="Only jobs of this name.")]
 
 
 @app.command("list")
-@takes(*_NEEDED, json=True)
+@takes("database_url", json=True)
 def show(
     cli: Cli,
     queue: Queue = None,
@@ -56,7 +55,7 @@ def show(
 
 
 @app.command()
-@takes(*_NEEDED, "enqueue_timeout", json=True)
+@takes("redis_url", "database_url", "prefix", "enqueue_timeout", json=True)
 def retry(
     cli: Cli,
     ids: Annotated[

@@ -50,7 +50,8 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
 
     The handler's own queue, priority and options are not known here: give --queue if it names
     one. Prints the job's id. Exits 2 if something is wrong with the job, 4 if --job-id is
-    taken, 5 if Redis can't be reached; nothing is stored then.
+    taken, 5 if Redis can't be reached: nothing is stored then, unless the message says that
+    it is not known.
     """
     from jobqueue.app import JobQueue
 

@@ -69,10 +69,10 @@ def watching(root: Path) -> Iterator[Changes]:
         return is_source(Path(name).relative_to(root))
 
     def run() -> None:
+        found = watch(root, watch_filter=wanted, stop_event=stop, ignore_permission_denied=True)
         try:
-            options = {"watch_filter": wanted, "stop_event": stop, "ignore_permission_denied": True}
-            for found in watch(root, **options):
-                changes.put({Path(name) for _, name in found})
+            for changed in found:
+                changes.put({Path(name) for _, name in changed})
         except OSError as error:  # the system's limit of watches, for example
             say(f"changes are not noticed, start again to see them: {error}")
 

@@ -102,13 +102,15 @@ def statuses(answer: str, batch: Sequence[Prepared]) -> list[Status]:
     return [names[letter] for letter in answer]
 
 
-def refusal(attempt: Attempt, error: JobQueueError, job: Prepared) -> JobQueueError:
-    """Return what the producer of ``job`` is told after its batch was given up."""
+def refusal(attempt: Attempt, error: JobQueueError, jobs: Sequence[Prepared]) -> JobQueueError:
+    """Return what the producer of these jobs is told after their batch was given up."""
     refused: JobQueueError
     if attempt.uncertain or isinstance(error, EnqueueUncertain):
-        refused = EnqueueUncertain(job.job.id)
+        refused = EnqueueUncertain(jobs[0].job.id)
     elif isinstance(error, BrokerUnavailable):
-        refused = BrokerUnavailable(f"{error}; nothing was stored")
+        # Earlier batches of the same enqueue_many are stored by now.
+        what = "nothing" if len(jobs) == 1 else "nothing of this batch"
+        refused = BrokerUnavailable(f"{error}; {what} was stored")
     else:
         refused = type(error)(*error.args)  # each producer raises one of its own
     refused.__cause__ = error

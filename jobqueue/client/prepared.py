@@ -106,7 +106,10 @@ class Template:
         job_id, retry = options.get("job_id"), options.get("retry")
         self._job_id = None if job_id is None else check_job_id(job_id)
         self._timeout_ms = timeout_ms(options.get("timeout"))
-        self._ttl_ms = _ms("result_ttl", options.get("result_ttl"))
+        result_ttl = options.get("result_ttl")
+        if result_ttl is None and handler:
+            result_ttl = handler.result_ttl
+        self._ttl_ms = _ms("result_ttl", result_ttl)
         self._retry = None if retry is None else retry_spec(retry)
         self._returns = handler.returns if handler else Any
 

@@ -7,7 +7,7 @@ repeating the redrive of such a letter makes no second job.
 
 import asyncio
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,10 +20,9 @@ from jobqueue.domain.errors import (
 from jobqueue.domain.ids import check_job_id
 
 if TYPE_CHECKING:
-    from sqlalchemy.ext.asyncio import AsyncEngine
-
     from jobqueue.broker.calls import Call, Calls
     from jobqueue.broker.lanes import Lane, Server
+    from jobqueue.history.engine import Database
     from jobqueue.history.letters import DeadLetter
 
 MOST = 500  # letters that one transaction holds: about 10 ms of Redis
@@ -52,14 +51,18 @@ class Letters:
     """The dead letters of one installation.
 
     Args:
-        server: Where Redis is.
+        server: Says where Redis is; asked only when a letter is put back.
         calls: Makes the calls.
         database_url: Where the history is.
         patience: Seconds to go on trying when Redis does not answer.
     """
 
     def __init__(
-        self, server: "Server", calls: "Calls", database_url: str, patience: float
+        self,
+        server: "Callable[[], Server]",
+        calls: "Calls",
+        database_url: str,
+        patience: float,
     ) -> None:
         self._server = server
         self._calls = calls
@@ -87,7 +90,7 @@ class Letters:
         ids = [check_job_id(each) for each in dict.fromkeys(ids)]
         database = engine.create(self._database_url, "client")
         try:
-            async with self._server.lane() as lane:
+            async with self._server().lane() as lane:
                 found: list[Retried] = []
                 for first in range(0, len(ids), MOST):
                     found += await self._retry(database, lane, ids[first : first + MOST])
@@ -95,15 +98,13 @@ class Letters:
         finally:
             await database.dispose()
 
-    async def _retry(
-        self, database: "AsyncEngine", lane: "Lane", ids: Sequence[str]
-    ) -> list[Retried]:
+    async def _retry(self, database: "Database", lane: "Lane", ids: Sequence[str]) -> list[Retried]:
         chosen = await _chosen(database, ids)
         answers = await self._put_back(database, lane, chosen)
         return [each for given in ids for each in _retried(given, chosen[given], answers)]
 
     async def _put_back(
-        self, database: "AsyncEngine", lane: "Lane", chosen: "dict[str, list[DeadLetter]]"
+        self, database: "Database", lane: "Lane", chosen: "dict[str, list[DeadLetter]]"
     ) -> dict[str, str]:
         """Redrive the chosen letters, the oldest first; return the answer for each."""
         from jobqueue.history import letters
@@ -144,7 +145,7 @@ class Letters:
         )
 
 
-async def _chosen(database: "AsyncEngine", ids: Sequence[str]) -> "dict[str, list[DeadLetter]]":
+async def _chosen(database: "Database", ids: Sequence[str]) -> "dict[str, list[DeadLetter]]":
     """Return the open letters that each id means: its own, else the newest of the job's."""
     from jobqueue.history import letters
 

@@ -87,7 +87,7 @@ class Submitter:
         except JobQueueError as error:
             for group, future, _ in waiting:
                 if not future.done():
-                    future.set_exception(refusal(attempt, error, group[0]))
+                    future.set_exception(refusal(attempt, error, group))
             return
         for group, future, _ in waiting:
             mine = list(islice(answers, len(group)))

@@ -84,7 +84,7 @@ class SyncClient:
             try:
                 return statuses(self._repeat(sender, queue, attempt), batch)
             except JobQueueError as error:
-                raise refusal(attempt, error, batch[0]) from error
+                raise refusal(attempt, error, batch) from error
 
     def _repeat(self, sender: _Sender, queue: str, attempt: Attempt) -> str:
         while True:

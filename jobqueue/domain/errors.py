@@ -83,7 +83,8 @@ class EnqueueUncertain(_JobError):
 class LeaseLost(_JobError):
     """Another worker owns this job now; our outcome was dropped.
 
-    The job is safe. Log it and take the next one; do not retry.
+    The job is safe: the other delivery stands. A worker logs it as ``lease lost`` and
+    takes the next job; do not retry.
     """
 
     summary = "job {} belongs to another worker now; this outcome was dropped"

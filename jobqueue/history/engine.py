@@ -35,6 +35,8 @@ DEFAULTS: dict[str, Any] = {
     "tcp_user_timeout": 30_000,
 }
 
+Database = AsyncEngine  # for callers, who must not import SQLAlchemy
+
 # A table, column, type, function or schema that this version expects is not there.
 WRONG_SCHEMA = ("42P01", "42703", "42704", "42883", "3F000")
 
@@ -126,7 +128,7 @@ async def connect(url: str, role: str, *, autocommit: bool = True) -> psycopg.As
     return connection
 
 
-def create(url: str, role: str) -> AsyncEngine:
+def create(url: str, role: str) -> Database:
     """Return the engine for ``history.queries``; it connects when it is first used.
 
     Dispose of it with ``await engine.dispose()`` on the event loop that used it.

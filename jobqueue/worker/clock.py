@@ -1,4 +1,4 @@
-"""Monotonic time in µs, and how it maps to the Redis clock."""
+"""Monotonic time in µs."""
 
 import time
 

@@ -17,6 +17,7 @@ from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
+from jobqueue.worker.queues import QueueOrder
 from jobqueue.worker.settlements import fields_of
 
 log = logging.getLogger("jobqueue.worker")
@@ -36,7 +37,7 @@ class Fetcher:
         server: Where Redis is; the fetcher has two connections of its own.
         calls: Makes the calls.
         worker: Id of the worker.
-        queues: In the order in which they are served.
+        queues: The queues, and whose turn it is.
         limits: What every fetch carries.
         pool: Slots, and what is owned.
         start: Starts a delivery; gets queue, delivery and the clock's offset in µs.
@@ -47,7 +48,7 @@ class Fetcher:
         server: Server,
         calls: Calls,
         worker: str,
-        queues: Sequence[str],
+        queues: QueueOrder,
         limits: FetchLimits,
         pool: Pool,
         start: Start,
@@ -56,7 +57,8 @@ class Fetcher:
         self._waiting: Lane = server.lane()  # for the blocking read
         self._calls = calls
         self._worker = worker
-        self._queues = queues
+        self._order = queues
+        self._queues = queues.names
         self._limits = limits
         self._pool = pool
         self._start = start
@@ -82,6 +84,10 @@ class Fetcher:
         """End the loop; a token that was just taken is given back."""
         self._stopping.set()
 
+    async def told(self) -> None:
+        """Wait until :meth:`stop` is called."""
+        await self._stopping.wait()
+
     @property
     def stopping(self) -> bool:
         """Whether :meth:`stop` was called."""
@@ -101,7 +107,7 @@ class Fetcher:
 
     async def run(self) -> None:
         """Fetch until stopped."""
-        stopping = asyncio.create_task(self._stopping.wait())
+        stopping = asyncio.create_task(self.told())
         pause = Pause()
         try:
             while not self._stopping.is_set():
@@ -178,7 +184,7 @@ class Fetcher:
 
     async def _fetch(self) -> bool:
         """Fill free slots from the queues in their order; say whether to go on at once."""
-        for queue in self._queues:
+        for queue in self._order.round():
             if (slots := min(self._pool.free, self._most)) <= 0:
                 return True
             alone = self._pool.last_lives > 0

@@ -6,7 +6,6 @@ import logging
 import os
 import socket
 import threading
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +19,7 @@ from jobqueue.worker.executor import Children, Executor, Limits
 from jobqueue.worker.fetcher import Fetcher
 from jobqueue.worker.heartbeat import Heartbeat
 from jobqueue.worker.held import Held, Pool
+from jobqueue.worker.queues import QueueOrder
 from jobqueue.worker.reclaimer import Reclaimer
 from jobqueue.worker.settlements import Scribe, fields_of
 from jobqueue.worker.settler import Settler
@@ -36,7 +36,7 @@ UNKNOWN_EVERY = 60.0  # seconds between two log lines about one unknown name
 class WorkerOptions:
     """What a worker is told; seconds and bytes."""
 
-    queues: Sequence[str]
+    queues: QueueOrder
     concurrency: int
     threads: int
     grace: float
@@ -85,7 +85,7 @@ class Worker:
             server, calls, self.id, options.queues, limits, self._pool, self._start
         )
         self._reclaimer = Reclaimer(
-            sweeping, calls, options.queues, options.lease, options.crash_budget
+            sweeping, calls, options.queues.names, options.lease, options.crash_budget
         )
         self._heartbeat = Heartbeat(
             server,
@@ -109,36 +109,37 @@ class Worker:
         Cancelling this is like ``stop(now=True)``. A component that fails ends the worker:
         half a worker would keep jobs that it can't run or settle.
         """
-        log.info("worker started", extra={"worker": self.id, "queues": list(self._options.queues)})
+        log.info(
+            "worker started", extra={"worker": self.id, "queues": list(self._options.queues.names)}
+        )
         self._heartbeat.start()
-        fetching = asyncio.create_task(self._fetcher.run())
         duties = [
+            asyncio.create_task(self._fetcher.run()),
             asyncio.create_task(self._settler.run()),
             asyncio.create_task(self._reclaimer.run()),
         ]
         try:
-            await self._until_stopped(fetching, *duties)
+            await self._until_stopped(duties)
         finally:
-            await self._close(*duties)
+            await self._close(duties)
             self._stopped.set()
             log.info("worker stopped", extra={"worker": self.id, "jobs": self._done})
 
-    async def _until_stopped(
-        self, fetching: "asyncio.Task[None]", *duties: "asyncio.Task[None]"
-    ) -> None:
+    async def _until_stopped(self, duties: "list[asyncio.Task[None]]") -> None:
+        told = asyncio.create_task(self._fetcher.told())
         try:
-            ended, _ = await asyncio.wait({fetching, *duties}, return_when=asyncio.FIRST_COMPLETED)
+            await asyncio.wait({told, *duties}, return_when=asyncio.FIRST_COMPLETED)
         except asyncio.CancelledError:
             self._hurry.set()
             raise
         finally:
             self._fetcher.stop()
-            await asyncio.wait({fetching})
-            await self._drain()
-        for task in ended:
-            task.result()
+            await self._drain(fetching=duties[0])
+        for task in duties:
+            if task.done():
+                task.result()
 
-    async def _close(self, *duties: "asyncio.Task[None]") -> None:
+    async def _close(self, duties: "list[asyncio.Task[None]]") -> None:
         left = [held.task for held in self._pool.working.values() if held.task]
         for task in (*duties, *left):
             task.cancel()
@@ -164,11 +165,18 @@ class Worker:
             self._hurry.set()
         self._fetcher.stop()
 
-    async def _drain(self) -> None:
+    async def _drain(self, fetching: "asyncio.Task[None]") -> None:
         waits = {asyncio.create_task(self._pool.idle()), asyncio.create_task(self._hurry.wait())}
         await asyncio.wait(waits, timeout=self._grace, return_when=asyncio.FIRST_COMPLETED)
         for task in waits:
             task.cancel()
+        await self._hand_back()
+        # What a last fetch brings is handed back too: release is the last write.
+        await asyncio.wait({fetching}, timeout=FLUSH)
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(self._settler.flush(), FLUSH)
+
+    async def _hand_back(self) -> None:
         working = [(held, held.task) for held in self._pool.working.values() if held.task]
         for held, task in working:
             held.released = True
@@ -180,8 +188,6 @@ class Worker:
                 # It ignores its cancellation: what it comes to is worthless from here on.
                 held.dropped = True
                 self._settler.add(self._scribe.write(held, Released()))
-        with contextlib.suppress(TimeoutError):
-            await asyncio.wait_for(self._settler.flush(), FLUSH)
 
     def _start(self, queue: str, delivery: Delivery, clock_us: int) -> None:
         handler = self._registry.get(delivery.name)
@@ -228,7 +234,7 @@ class Worker:
         return {
             "host": socket.gethostname(),
             "pid": os.getpid(),
-            "queues": ",".join(self._options.queues),
+            "queues": ",".join(self._options.queues.names),
             "concurrency": self._options.concurrency,
             "running": len(self._pool.working),
             "done": self._done,

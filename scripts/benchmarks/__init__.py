@@ -11,8 +11,8 @@ Rules of a fair figure:
 - Rounds are interleaved: each round measures every family once, the bare loop included, so
   that a slow minute of the machine falls on both sides of a ratio. Ratios are made in a
   round, then their median is taken.
-- A figure counts only if its accounting is right: as many handlers ran, journal records lie
-  in Redis and rows in PostgreSQL as jobs were enqueued. Else it is reported as failed.
+- A figure counts only if its accounting is right: as many jobs were stored, handlers run,
+  outcomes settled and rows written as were sent. Else it is reported as failed.
 - The library runs on its defaults, and on no setting of the user's environment.
 - A goal that is missed fails nothing: speed belongs to the machine, and is read by people.
 """

@@ -1,8 +1,8 @@
 """Runs in a process of its own: a worker or a scheduler under measurement.
 
-Standard input leads it: it says ``ready``, starts with the first line, stops when its input
-ends, whoever closed it, and then says in one line of JSON what it did. So it ends with its
-parent, however that one dies.
+Standard input leads it: it says ``ready``, starts with the first line, counts its CPU time anew
+with every further one, stops when its input ends, whoever closed it, and then says in one line
+of JSON what it did. So it ends with its parent, however that one dies.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from scripts.benchmarks.workload import Workload
 
 
 class Report(msgspec.Struct):
-    """What a process did between start and stop; ``cpu`` in seconds, ``waits`` in ns."""
+    """What a process did until it was told to stop; ``cpu`` in seconds, ``waits`` in ns."""
 
     ran: int
     cpu: float
@@ -41,7 +41,8 @@ async def main(role: str, redis_url: str, database_url: str) -> None:
     before = own_cpu()
     service = workload.app.worker() if role == "worker" else workload.app.scheduler()
     async with service:
-        await orders.read()
+        while await orders.readline():
+            before = own_cpu()
         spent = own_cpu() - before
     report = Report(workload.ran, spent, workload.waits)
     print(msgspec.json.encode(report).decode(), flush=True)

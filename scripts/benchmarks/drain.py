@@ -66,14 +66,16 @@ async def _drain(stage: Stage, jobs: int, *, workers: int, recording: bool) -> D
         before, clock, start = await stage.usage(), await stage.now(), time.perf_counter()
         for worker in pool:
             worker.go()
-        polls = await (_recorded if recording else _journaled)(stage, jobs, pool)
+        polls = await _settled(stage, jobs, pool, recording=recording)
         seconds = time.perf_counter() - start
         spent = await stage.usage() - before
         if not recording:
             seconds = await stage.last_record() - clock
         reports = [await worker.stop() for worker in pool]
         recorder = (await scheduler.stop()).cpu if scheduler else 0.0
-    _check("handlers", sum(report.ran for report in reports), jobs)
+    _check("handlers ran", sum(report.ran for report in reports), jobs)
+    if recording:
+        _check("rows arrived", await stage.rows(), jobs)
     # What we asked ourselves meanwhile is not the library's: the clock once, and the polls.
     redis = Usage(spent.cpu, spent.calls, spent.commands - polls - 1)
     return Drained(seconds, redis, sum(report.cpu for report in reports), recorder)
@@ -86,45 +88,34 @@ async def _scheduler(stage: Stage, stack: AsyncExitStack) -> Child:
     while not await stage.redis.exists(KEYS.services):
         scheduler.check()
         await asyncio.sleep(POLL)
+    scheduler.restart_count()  # it has just imported what talks to PostgreSQL
     return scheduler
 
 
-async def _journaled(stage: Stage, jobs: int, workers: list[Child]) -> int:
-    """Wait until the journal has a record for each job; return the commands that it took."""
-    deadline, polls = time.monotonic() + DEADLINE, 1
-    while (found := await stage.journal()) < jobs:
-        _check_progress(found, jobs, deadline, workers)
-        await asyncio.sleep(POLL)
-        polls += 1
-    _check("journal records", found, jobs)
-    return polls
+async def _settled(stage: Stage, jobs: int, workers: list[Child], *, recording: bool) -> int:
+    """Wait until every job has succeeded, with ``recording`` until no record is on its way.
 
-
-async def _recorded(stage: Stage, jobs: int, workers: list[Child]) -> int:
-    """Wait until the history has a row for each job; return the commands that it took."""
+    Returns:
+        The number of commands that it took.
+    """
     deadline, polls = time.monotonic() + DEADLINE, 0
     while True:
-        # Counting rows is dear: it is done when Redis says that no record is on its way.
-        done = await stage.redis.hget(KEYS.counts(QUEUE), "succeeded:noop")
-        polls += 2
-        if int(done or 0) >= jobs and not await stage.journal():
-            break
-        _check_progress(int(done or 0), jobs, deadline, workers)
+        done = await stage.succeeded("noop")
+        left = await stage.journal() if recording else 0
+        polls += 1 + recording
+        if done >= jobs and not left:
+            _check("jobs succeeded", done, jobs)
+            return polls
+        for worker in workers:
+            worker.check()
+        if time.monotonic() > deadline:
+            raise Broken(f"{done} of {jobs} jobs were drained in {DEADLINE:g} s")
         await asyncio.sleep(POLL)
-    _check("rows", await stage.rows(), jobs)
-    return polls
-
-
-def _check_progress(found: int, jobs: int, deadline: float, workers: list[Child]) -> None:
-    for worker in workers:
-        worker.check()
-    if time.monotonic() > deadline:
-        raise Broken(f"{found} of {jobs} jobs were drained in {DEADLINE:g} s")
 
 
 def _check(what: str, found: int, jobs: int) -> None:
     if found != jobs:
-        raise Broken(f"{found} {what} for {jobs} jobs")
+        raise Broken(f"{found} {what}, of {jobs} enqueued")
 
 
 FAMILY = Family(

@@ -48,7 +48,7 @@ async def _send(workload: Workload, jobs: int) -> None:
 
 async def _wait(stage: Stage, jobs: int, worker: Child) -> None:
     deadline = time.monotonic() + PATIENCE
-    while await stage.journal() < jobs and time.monotonic() < deadline:
+    while await stage.succeeded("stamped") < jobs and time.monotonic() < deadline:
         worker.check()
         await asyncio.sleep(POLL)
 

@@ -58,8 +58,12 @@ class Stage:
         """Return what Redis has spent so far."""
         return Usage.of(await self.redis.info("cpu", "commandstats"))
 
+    async def succeeded(self, name: str) -> int:
+        """Return how many jobs of this name have succeeded since the last reset."""
+        return int(await self.redis.hget(KEYS.counts(QUEUE), f"succeeded:{name}") or 0)
+
     async def journal(self) -> int:
-        """Return the number of records in the journal."""
+        """Return the length of the journal; 0 when all records are in the history."""
         return int(await self.redis.xlen(KEYS.journal(QUEUE)))
 
     async def last_record(self) -> float:

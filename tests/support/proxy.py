@@ -8,9 +8,10 @@ use a server that knows them.
 import asyncio
 import contextlib
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
+from typing import Any
 from urllib.parse import quote, unquote
 
 from jobqueue.broker.scripts import script
@@ -37,12 +38,11 @@ class Proxy:
         self._server = unquote(server.removeprefix("unix://"))
         self._shas = {script(name).sha.encode(): name for name in NAMES}
         self._lose: Counter[str] = Counter()
-        self._open = asyncio.Event()
-        self._open.set()
+        self._open = True
         self._held: set[str] = set()
         self._freed = asyncio.Event()
-        self._ways: set[asyncio.Task[None]] = set()
-        self._served: set[asyncio.Task[None] | None] = set()
+        self._ends: set[asyncio.StreamWriter] = set()
+        self._served: set[asyncio.Task[Any]] = set()
 
     def lose_reply(self, name: str, times: int = 1) -> None:
         """Let Redis carry out the next calls of a script, and cut the line before their answers."""
@@ -64,55 +64,55 @@ class Proxy:
 
     def close(self) -> None:
         """Cut every line and refuse new ones."""
-        self._open.clear()
+        self._open = False
         self.cut()
 
     def open(self) -> None:
         """Let lines be made again."""
-        self._open.set()
+        self._open = True
 
     def cut(self) -> None:
         """Cut every line; new ones may be made."""
-        for way in self._ways:
-            way.cancel()
+        for end in self._ends:
+            end.transport.abort()
+
+    async def finish(self) -> None:
+        """Cut every line for good and wait until nothing is left of them."""
+        self.free()
+        self.close()
+        while self._served:
+            await asyncio.wait(self._served)
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either side or the test ends it."""
-        served = asyncio.current_task()
-        self._served.add(served)
-        task = asyncio.create_task(self._carry(reader, writer))
-        self._ways.add(task)
-        task.add_done_callback(self._ways.discard)
-        await asyncio.wait({task})
-        writer.close()
-        with contextlib.suppress(ConnectionError):
-            await writer.wait_closed()
-        if not task.cancelled():
-            task.exception()
-        self._served.discard(served)
-
-    async def closed(self) -> None:
-        """Wait until every line is cut at this end."""
-        while served := [each for each in self._served if each]:
-            await asyncio.wait(served)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._open.is_set():
+        task = asyncio.current_task()
+        assert task
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
+        ends, pending = {writer}, list[str]()
+        if self._open:
+            back, forth = await asyncio.open_unix_connection(self._server)
+            ends.add(forth)
+            self._ends |= ends
+            await asyncio.gather(
+                self._until_cut(self._requests(reader, forth, pending), ends),
+                self._until_cut(self._answers(back, writer, pending), ends),
+            )
+            self._ends -= ends
+        else:
             self.refused += 1
-            return
-        back, forth = await asyncio.open_unix_connection(self._server)
-        pending: list[str] = []
-        ways = [
-            asyncio.create_task(self._requests(reader, forth, pending)),
-            asyncio.create_task(self._answers(back, writer, pending)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            await asyncio.wait(ways)
-            forth.close()
+        for end in ends:
+            end.close()
+            with contextlib.suppress(ConnectionError):
+                await end.wait_closed()
+
+    @staticmethod
+    async def _until_cut(way: Coroutine[Any, Any, None], ends: set[asyncio.StreamWriter]) -> None:
+        """Carry one direction; when it ends, so does the other."""
+        with contextlib.suppress(ConnectionError):
+            await way
+        for end in ends:
+            end.close()
 
     async def _requests(
         self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, pending: list[str]
@@ -151,6 +151,5 @@ async def proxy_to(server: str, folder: Path) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         listener.close()
-        proxy.close()
         await listener.wait_closed()
-        await asyncio.wait_for(proxy.closed(), 5)
+        await asyncio.wait_for(proxy.finish(), 5)

@@ -283,16 +283,18 @@ def test_configure_and_urls_of_the_code(origin: str, url: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("settings", "words"),
+    ("values", "words"),
     [
-        (Settings(default_queue="a b"), "default_queue: 'a b' can't name a queue"),
-        (Settings(default_priority="hihg"), "default_priority: 'hihg' is none; did you mean"),
+        ({"default_queue": "a b"}, "default_queue (argument): 'a b' can't name a queue"),
+        ({"default_priority": "hihg"}, "default_priority (argument): 'hihg' is unknown; did you"),
+        ({"lease": "1s"}, "lease (argument): must be at least 2s"),
+        ({"redis_url": "nonsense"}, "redis_url (argument)"),
     ],
 )
-def test_wrong_defaults(settings: Settings, words: str) -> None:
-    """A wrong default is the fault of the settings, not of the job."""
+def test_wrong_settings(values: dict[str, Any], words: str) -> None:
+    """Settings that are made by hand are checked like those that are loaded."""
     with pytest.raises(ConfigurationError) as caught:
-        JobQueue(settings=settings).ref("job").prepare()
+        Settings(**values)
     assert words in str(caught.value)
 
 
