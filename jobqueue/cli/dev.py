@@ -54,7 +54,7 @@ def dev(
     _refuse_missing(app)
     for chatty in ("alembic", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
-    grace = GRACE if cli.settings.origin("grace") == "default" else cli.settings.grace
+    grace = cli.settings.grace if "grace" in cli.overrides else GRACE
     try:
         with _interruptible(), reload.watching(Path.cwd()) as changes, _servers(fresh) as servers:
             environment = _environment(cli, servers, grace)

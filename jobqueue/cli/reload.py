@@ -6,7 +6,6 @@ first imported in a process of its own; if that fails, the old processes go on.
 Each child lives behind a guard (``jobqueue.embedded``): however we die, it ends.
 """
 
-import subprocess
 import sys
 import threading
 import time
@@ -73,7 +72,7 @@ def watching(root: Path) -> Iterator[Changes]:
         try:
             for changed in found:
                 changes.put({Path(name) for _, name in changed})
-        except OSError as error:  # the system's limit of watches, for example
+        except (OSError, RuntimeError) as error:  # the system's limit of watches, for example
             say(f"changes are not noticed, start again to see them: {error}")
 
     thread = threading.Thread(target=run, daemon=True)
@@ -165,7 +164,12 @@ class Services:
     def check(self) -> int:
         """Import the app in a process of its own; return the exit code of that."""
         command = [sys.executable, "-P", "-c", _CHECK, self._app]
-        return subprocess.run(command, env=self._environment, check=False).returncode  # noqa: S603
+        plan = Plan(command, str(Path.cwd()), patience=CLEANUP)
+        process = GuardedProcess(plan, self._environment)
+        try:
+            return process.wait()
+        finally:
+            process.stop()
 
     def run(self, changes: Changes, servers: Sequence[Server]) -> None:
         """Run both, reload them on changes and revive what died, until ``KeyboardInterrupt``.

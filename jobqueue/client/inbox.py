@@ -14,6 +14,7 @@ from copy import copy
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import Lane, Server
 from jobqueue.client.outcomes import WAITING
+from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, ResultTimeout
 
 BLOCK = 2  # seconds of one blocking read
@@ -38,7 +39,6 @@ class Inbox:
         self._calls = calls
         self._queue = queue
         self._patience = patience
-        self._pause = min(1.0, patience / 10)
         self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._name = secrets.token_hex(8)
         self._waiters: defaultdict[str, set[asyncio.Future[Watched]]] = defaultdict(set)
@@ -86,7 +86,7 @@ class Inbox:
 
     async def _ask(self, job_id: str) -> Watched:
         """Ask for a job, and go on asking while Redis can't be reached."""
-        deadline = time.monotonic() + self._patience
+        deadline, pause = time.monotonic() + self._patience, Pause()
         while True:
             try:
                 async with self._asks:
@@ -98,33 +98,34 @@ class Inbox:
                 self._problem = error
                 if time.monotonic() > deadline:
                     raise
-                await asyncio.sleep(self._pause)
+                await pause.wait()
 
     async def _read(self) -> None:
+        pause = Pause()
         try:
             while self._waiters:
-                await self._read_until_lost()
+                await self._read_until_lost(pause)
         except Exception as error:  # noqa: BLE001 - whatever it is, nobody may wait for ever
             self._fail(error)
         finally:
             self._task = None
 
-    async def _read_until_lost(self) -> None:
+    async def _read_until_lost(self, pause: Pause) -> None:
         """Deliver answers while there are waiters and Redis can be reached."""
         key = self._calls.keys.inbox(self._queue, self._name)
         asked = time.monotonic()
         try:
             while self._waiters:
                 message = await self._reading.command("BLPOP", key, BLOCK, wait=BLOCK)
+                pause.reset()
                 if message is not None:
                     self._deliver(watched.decode(message[1]))
                 if time.monotonic() - asked > ASK_AGAIN:
                     asked = time.monotonic()
                     await self._ask_all()
         except BrokerUnavailable:
-            # An answer may have been lost on the way. Redis stays away: so does this.
-            await asyncio.sleep(self._pause)
-            await self._ask_all()
+            await pause.wait()
+            await self._ask_all()  # an answer may have been lost on the way
 
     async def _ask_all(self) -> None:
         for job_id in list(self._waiters):

@@ -14,6 +14,7 @@ from jobqueue.client.batches import Attempt, Numbers, refusal, statuses
 from jobqueue.client.handle import Status
 from jobqueue.client.outcomes import WAITING
 from jobqueue.client.prepared import Prepared
+from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
 
 BLOCK = 2.0  # seconds of one blocking read; longer waits ask again
@@ -105,15 +106,16 @@ class SyncClient:
             ResultTimeout: It has not ended within ``timeout`` seconds.
             BrokerUnavailable: Redis can't be reached.
         """
-        deadline = math.inf if timeout is None else time.monotonic() + timeout
-        answered = time.monotonic()
+        answered, pause = time.monotonic(), Pause()
+        deadline = math.inf if timeout is None else answered + timeout
         with self._sender() as sender:
             watch = self._calls.watch(queue, job_id, sender.inbox)
             key = self._calls.keys.inbox(queue, sender.inbox)
             while True:
                 try:
                     found = sender.lane.call(watch)
-                    answered, left = time.monotonic(), deadline - time.monotonic()
+                    answered = time.monotonic()
+                    left = deadline - answered
                     if found.state == WAITING and left > 0:
                         block = min(BLOCK, max(left, SHORTEST))
                         message = sender.reading.command("BLPOP", key, block)
@@ -122,8 +124,9 @@ class SyncClient:
                 except BrokerUnavailable:
                     if time.monotonic() > min(deadline, answered + self._patience):
                         raise
-                    time.sleep(min(1.0, self._patience / 10))
+                    time.sleep(pause.take())
                     continue
+                pause.reset()
                 if found.id == job_id and found.state != WAITING:
                     return found
                 if time.monotonic() > deadline:

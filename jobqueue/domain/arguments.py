@@ -111,6 +111,8 @@ class Parameters:
         self._required = [p.name for p in only + either + named if p.default is p.empty]
         self._star = inspect.Parameter.VAR_POSITIONAL in by_kind
         self._open = inspect.Parameter.VAR_KEYWORD in by_kind
+        # Most handlers: every parameter has a name and no default, so nothing is ever unset.
+        self._plain = len(parameters) == len(either + named) == len(self._required)
         # The decoder's attributes have names of their own: a parameter may have any.
         self._attributes = {p.name: f"a{i}" for i, p in enumerate(only + either + named)}
         try:
@@ -206,6 +208,8 @@ class Parameters:
         except Exception as error:
             # Models are the handler's code: they may raise anything.
             raise Mismatch(f"{self._label}: {str(error) or type(error).__name__}") from error
+        if self._plain:
+            return [], dict(zip(self._attributes, msgspec.structs.astuple(model), strict=True))
         values = {
             name: value
             for name, attribute in self._attributes.items()

@@ -79,6 +79,10 @@ class GuardedProcess:
         """Whether the process is alive."""
         return self.code is None
 
+    def wait(self) -> int:
+        """Wait until the process has ended by itself; return its exit code."""
+        return self._guard.wait()
+
     def ask_to_stop(self) -> None:
         """Let the process end in order, and kill it when it is too slow; don't wait for that."""
         if not self._words.closed:

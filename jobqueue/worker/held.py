@@ -2,7 +2,8 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass
+
+import msgspec
 
 from jobqueue.broker.calls import Delivery
 from jobqueue.domain.context import CurrentJob
@@ -12,8 +13,7 @@ from jobqueue.domain.jobs import SPEC_VERSION, Spec
 EMPTY = Spec(SPEC_VERSION, b"{}")
 
 
-@dataclass(slots=True, eq=False)
-class Held:
+class Held(msgspec.Struct, eq=False):
     """One delivery on its way through the worker.
 
     Args:

@@ -13,6 +13,7 @@ from jobqueue.domain.outcomes import SUCCEEDED, Decision, Failure, Outcome, Succ
 from jobqueue.domain.retry import Retry
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held
+from jobqueue.worker.verdicts import NOTHING
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -98,27 +99,32 @@ class Scribe:
         failure: Failure | None = getattr(outcome, "failure", None)
         started = held.started_us + held.clock_us if held.started_us else 0
         ended = (held.ended_us or monotonic_us()) + held.clock_us
+        head = (
+            executions.VERSION,
+            d.token,
+            d.id,
+            d.run,
+            d.attempts + 1 if started else 0,
+            d.delivery,
+            decision.final,
+            decision.outcome,
+            held.queue,
+            d.name,
+            d.priority,
+            self._worker,
+            self._code_version,
+            d.enqueued_ms,
+            d.ready_ms,
+            started,
+            ended,
+            d.spec,
+        )
+        if outcome is NOTHING and not d.crashes:
+            return executions.pack(head)  # what follows has its defaults
         delay_ms = _ms(decision.delay)
         return executions.pack(
             Execution(
-                executions.VERSION,
-                d.token,
-                d.id,
-                d.run,
-                d.attempts + 1 if started else 0,
-                d.delivery,
-                decision.final,
-                decision.outcome,
-                held.queue,
-                d.name,
-                d.priority,
-                self._worker,
-                self._code_version,
-                d.enqueued_ms,
-                d.ready_ms,
-                started,
-                ended,
-                d.spec,
+                *head,
                 decision.reason,
                 outcome.result if isinstance(outcome, Succeeded) else None,
                 failure.type if failure else None,

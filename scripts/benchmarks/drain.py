@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from scripts.benchmarks import bare
 from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
 from scripts.benchmarks.processes import Child, started
-from scripts.benchmarks.stage import KEYS, POLL, QUEUE, Stage
+from scripts.benchmarks.stage import KEYS, POLL, Stage
 from scripts.benchmarks.usage import MICRO, Usage
 from scripts.benchmarks.workload import Workload
 

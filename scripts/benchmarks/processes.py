@@ -78,7 +78,7 @@ async def started(role: str, stage: Stage) -> AsyncIterator[Child]:
     """Start a process that is a ``worker`` or ``scheduler``; it waits for ``go``."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
-        *("-m", "scripts.benchmarks.child"),
+        *("-P", "-m", "scripts.benchmarks.child"),
         *(role, stage.redis_url, stage.database_url or ""),
         stdin=PIPE,
         stdout=PIPE,

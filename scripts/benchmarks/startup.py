@@ -24,7 +24,7 @@ async def measure(_stage: Stage, _size: Size) -> Values:
 
 
 async def _import() -> float:
-    process = await asyncio.create_subprocess_exec(sys.executable, "-c", CODE, stdout=PIPE)
+    process = await asyncio.create_subprocess_exec(sys.executable, "-P", "-c", CODE, stdout=PIPE)
     printed, _ = await process.communicate()
     return float(printed)
 

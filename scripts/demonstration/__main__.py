@@ -1,5 +1,6 @@
 """Runs the demo: ``scripts/demo``."""
 
+import os
 import platform
 import signal
 import sys
@@ -158,6 +159,9 @@ def main() -> int:
     except (JobQueueError, ServiceEnded, TooSlow) as error:
         screen.end_progress()
         screen.last(f"demo: failed: {error}", good=False)
+        return 1
+    except BrokenPipeError:  # nobody reads any more; the interpreter would flush once again
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return 1
 
 

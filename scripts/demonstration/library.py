@@ -86,7 +86,7 @@ def lines(paths: Iterable[Path]) -> int:
 
 def shown(path: str) -> str:
     """Return a short name of a file: its own and its folder's."""
-    return "/".join(Path(path).parts[-2:])
+    return "/".join(Path(path.removeprefix(f"{ROOT}/")).parts[-2:])
 
 
 def _library() -> Iterator[Path]:

@@ -56,8 +56,8 @@ def test_whole(project: Project) -> None:
     # Two retries of each dead letter and of the flaky job, and what the killed worker held.
     assert rows > jobs + 2 * (dead + 1)
     assert "✗" not in project.out
-    assert project.out.isprintable() or "\x1b" not in project.out
-    assert max(map(len, lines)) <= 100
+    assert "\x1b" not in project.out
+    assert max(map(len, lines[:-1])) <= 80
     assert project.err == ""
     assert (project.left(), list((project.folder / "tmp").iterdir())) == ([], [])
 
@@ -84,7 +84,7 @@ def test_killed(project: Project) -> None:
 
 def test_arguments_are_refused() -> None:
     """It has no options; one that is meant for another script is not swallowed."""
-    command = [ROOT / "scripts" / "demo", "--unit"]
+    command = [str(ROOT / "scripts" / "demo"), "--unit"]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "")
 

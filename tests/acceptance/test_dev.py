@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from jobqueue import JobNotFound, JobQueue
+from jobqueue.cli.reload import is_source
 from jobqueue.settings import load
 from tests.acceptance.projects import Project
 from tests.support import wait_until_sync
@@ -150,6 +151,23 @@ def test_wrong_call(project: Project, arguments: tuple[str, ...], problem: str) 
     assert problem in project.err
     assert project.err.count("\n") == 1
     assert not (project.folder / ".jobqueue").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "own"),
+    [
+        ("shop.py", True),
+        ("shop/email/send.py", True),
+        ("shop.pyc", False),
+        ("shop.py~", False),
+        (".jobqueue/anything.py", False),
+        (".venv/lib/other.py", False),
+        ("venv/lib/python3.11/site-packages/other.py", False),
+    ],
+)
+def test_which_files_count(path: str, own: bool) -> None:
+    """The project's Python files do; those of its environment, its tools and our data do not."""
+    assert is_source(Path(path)) is own
 
 
 def test_without_the_extra(project: Project) -> None:

@@ -1,6 +1,7 @@
 """A lane never repeats by itself, never mixes answers up, and says what an error means."""
 
 import asyncio
+import gc
 
 import pytest
 
@@ -163,6 +164,19 @@ async def test_cancelled(broker: Broker, lane: Lane) -> None:
         await broker.redis("LPUSH", "list", "late")
         assert await lane.command("ECHO", "mine") == b"mine"
     await broker.redis("DEL", "list")
+
+
+async def test_cancelled_anywhere(broker: Broker) -> None:
+    """A request may be given up at any moment, also while connecting: nothing stays open."""
+    for steps in range(40):
+        async with Server(broker.url).lane() as lane:
+            asking = asyncio.create_task(lane.command("ECHO", "late"))
+            for _ in range(steps):
+                await asyncio.sleep(0)  # one turn of the loop, not a time
+            asking.cancel()
+            await asyncio.wait({asking})
+            assert await lane.command("ECHO", "mine") == b"mine"
+    gc.collect()  # an open connection without an owner warns, and a warning is an error
 
 
 async def test_script_flush(broker: Broker) -> None:

@@ -58,7 +58,7 @@ async def test_nobody_there(tmp_path: Path, send: Send) -> None:
     """The error comes when the time is over, says why, and that nothing was stored."""
     async with app_on(f"unix://{tmp_path}/nobody.sock") as app:
         began = time.monotonic()
-        with pytest.raises(BrokerUnavailable, match=r"can't be reached: .*; nothing was stored"):
+        with pytest.raises(BrokerUnavailable, match=r"can't be reached: .*; nothing .*was stored"):
             await send(app)
         assert PATIENCE / 2 < time.monotonic() - began < GENEROUS
 
@@ -67,7 +67,7 @@ async def test_nobody_there(tmp_path: Path, send: Send) -> None:
 async def test_refused_port(send: Send) -> None:
     """A port where nobody listens is the same."""
     async with app_on("redis://127.0.0.1:1") as app:
-        with pytest.raises(BrokerUnavailable, match="nothing was stored"):
+        with pytest.raises(BrokerUnavailable, match=r"nothing .*was stored"):
             await send(app)
 
 
@@ -80,7 +80,7 @@ async def test_silent_server(tmp_path: Path, send: Send) -> None:
         silent.listen()
         app = app_on(f"unix://{path}")
         began = time.monotonic()
-        with pytest.raises(BrokerUnavailable, match="nothing was stored"):
+        with pytest.raises(BrokerUnavailable, match=r"nothing .*was stored"):
             await send(app)
         assert time.monotonic() - began < GENEROUS
         await app.close()
@@ -127,7 +127,7 @@ async def test_nothing_was_stored(redis_url: str, tmp_path: Path, send: Send) ->
     """After the error the jobs are not there, and never come."""
     async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url) as app:
         proxy.close()
-        with pytest.raises(BrokerUnavailable, match="nothing was stored"):
+        with pytest.raises(BrokerUnavailable, match=r"nothing .*was stored"):
             await send(app)
         proxy.open()
         await one(app)
@@ -141,7 +141,7 @@ async def test_out_of_memory(redis_url: str, send: Send) -> None:
     async with app_on(redis_url) as app:
         with Redis.from_url(redis_url) as server:
             server.config_set("maxmemory", 1)
-            with pytest.raises(BrokerUnavailable, match=r"OutOfMemory.*nothing was stored"):
+            with pytest.raises(BrokerUnavailable, match=r"OutOfMemory.*nothing .*was stored"):
                 await send(app)
             server.config_set("maxmemory", 0)
             assert server.keys("*job:*") == []
@@ -199,9 +199,7 @@ async def test_answer_lost_on_the_way(redis_url: str, tmp_path: Path) -> None:
         task = asyncio.create_task(job.result(30))
         await wait_until(lambda: proxy.seen["watch"], description="the waiter asks")
         proxy.cut()
-        await stage.broker.finish(
-            await stage.broker.take(), fields=["result", "1"], payload="1"
-        )
+        await stage.broker.finish(await stage.broker.take(), fields=["result", "1"], payload="1")
         assert await task == 1
 
 
@@ -232,5 +230,5 @@ async def test_waiting_without_permission(breakable_redis: ValkeyServer) -> None
         with Redis.from_url(breakable_redis.url) as server:
             server.execute_command("ACL", "SETUSER", "default", "-blpop")
         for sync in (False, True):
-            with pytest.raises(BrokerError, match="BLPOP|blpop"):
+            with pytest.raises(BrokerError, match=r"(?i)blpop"):
                 await result(job, None, sync=sync)

@@ -9,6 +9,7 @@ import pytest
 
 from jobqueue import EnqueueUncertain, JobExists, JobHandle, JobQueue, Status
 from jobqueue.settings import Settings
+from tests.support import wait_until
 from tests.support.broker import Broker, connect, ids
 from tests.support.proxy import Proxy, proxy_to
 
@@ -75,9 +76,7 @@ async def test_job_that_ended_in_between(proxy: Proxy, broker: Broker, *, sync: 
     async with app_on(proxy) as app:
         proxy.hold("enqueue")
         task = asyncio.ensure_future(send(app, sync=sync))
-        delivery = None
-        while delivery is None:
-            delivery = next(iter(await broker.fetch("w1", 1)), None)
+        [delivery] = await wait_until(broker.fetch, description="the job is there")
         await broker.finish(delivery)
         await broker.recorded()
         proxy.cut()
@@ -149,8 +148,7 @@ async def test_cancelled_producer(proxy: Proxy, broker: Broker) -> None:
         proxy.hold("enqueue")
         first = asyncio.create_task(send(app, sync=False))
         second = asyncio.create_task(send(app, sync=False))
-        while not proxy.seen["enqueue"]:
-            await asyncio.sleep(0)
+        await wait_until(lambda: proxy.seen["enqueue"], description="the call is on its way")
         first.cancel()
         await asyncio.wait({first})
         proxy.free()
@@ -164,8 +162,7 @@ async def test_forgotten_number(proxy: Proxy, broker: Broker) -> None:
     async with app_on(proxy) as app:
         proxy.hold("enqueue")
         task = asyncio.create_task(send(app, sync=False))
-        while not proxy.seen["enqueue"]:
-            await asyncio.sleep(0)
+        await wait_until(lambda: proxy.seen["enqueue"], description="the call is on its way")
         proxy.cut()
         await broker.redis("FLUSHALL")
         proxy.free()

@@ -48,7 +48,8 @@ async def end(stage: Stage, state: str = "succeeded", payload: str = "") -> None
     """Take the next job and end it."""
     field = "result" if state == "succeeded" else "error"
     fields = [field, payload] if payload else []
-    await stage.broker.finish(await stage.broker.take(), state=state, fields=fields, payload=payload)
+    delivery = await stage.broker.take()
+    await stage.broker.finish(delivery, state=state, fields=fields, payload=payload)
 
 
 async def watched(stage: Stage, job: JobHandle[Any]) -> None:
@@ -183,9 +184,7 @@ async def test_cancelled_waiter(stage: Stage) -> None:
 
 
 @both
-@pytest.mark.parametrize(
-    ("state", "error"), [("cancelled", JobCancelled), ("expired", JobExpired)]
-)
+@pytest.mark.parametrize(("state", "error"), [("cancelled", JobCancelled), ("expired", JobExpired)])
 async def test_ended_without_a_result(
     stage: Stage, wait: Wait, state: str, error: type[Exception]
 ) -> None:

@@ -5,6 +5,7 @@ import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -34,7 +35,7 @@ async def broken(redis_url: str, tmp_path: Path) -> AsyncIterator[tuple[Stage, P
         yield stage, proxy
 
 
-def noting(stage: Stage) -> Job[[int], object, None]:
+def noting(stage: Stage) -> Job[[int], Any, None]:
     """Declare a job that notes its number and delivery."""
 
     @stage.app.job()
