@@ -167,14 +167,11 @@ class Lane:
 
     async def command(self, *args: Any, wait: float = 0) -> Any:
         """Run one plain command; ``wait`` is how long it may block, in seconds."""
-        [answer] = await self._exchange([args], wait)
-        if isinstance(answer, RedisError):
-            raise translate(answer, sent=True) from answer
-        return answer
+        return (await self.commands([args], wait))[0]
 
-    async def commands(self, commands: Sequence[Sequence[Any]]) -> list[Any]:
+    async def commands(self, commands: Sequence[Sequence[Any]], wait: float = 0) -> list[Any]:
         """Run plain commands in one round trip; the first error answer is raised."""
-        answers = await self._exchange(commands)
+        answers = await self._exchange(commands, wait)
         for answer in answers:
             if isinstance(answer, RedisError):
                 raise translate(answer, sent=True) from answer
@@ -189,11 +186,10 @@ class Lane:
                 sent = True
                 await connection.send_packed_command(connection.pack_commands(commands))
                 return [await self._read() for _ in commands]
-        except _FAILURES as error:
+        except BaseException as error:
             await connection.disconnect(nowait=True)
-            raise translate(error, sent=sent) from error
-        except BaseException:
-            await connection.disconnect(nowait=True)
+            if isinstance(error, _FAILURES):
+                raise translate(error, sent=sent) from error
             raise
 
     async def _read(self) -> Any:

@@ -118,14 +118,8 @@ def _cells(row: "ExecutionRow") -> tuple[Any, ...]:
 def _for_programs(job: FoundJob) -> dict[str, Any]:
     import msgspec
 
-    shown: dict[str, Any] = msgspec.to_builtins(job, enc_hook=_policy)
+    shown: dict[str, Any] = msgspec.to_builtins(job)
     for each in (shown, *shown["executions"]):
         # Words last longer than numbers.
         each["priority"] = None if each["priority"] is None else Priority(each["priority"]).label
     return shown
-
-
-def _policy(value: Any) -> Any:
-    import msgspec
-
-    return msgspec.structs.asdict(value.to_spec())

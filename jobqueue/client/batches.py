@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
-from jobqueue.broker.calls import STALE, Call, Calls
+from jobqueue.broker.calls import CREATED, EXISTS, STALE, Call, Calls
 from jobqueue.broker.lanes import AnswerLost
 from jobqueue.client.handle import Status
 from jobqueue.client.prepared import Prepared
@@ -98,7 +98,7 @@ def statuses(answer: str, batch: Sequence[Prepared]) -> list[Status]:
     """
     if answer == STALE or len(answer) != len(batch):
         raise EnqueueUncertain(batch[0].job.id)
-    names = {"c": Status.CREATED, "x": Status.EXISTS}
+    names = {CREATED: Status.CREATED, EXISTS: Status.EXISTS}
     return [names[letter] for letter in answer]
 
 

@@ -59,7 +59,6 @@ class Recorder:
         self._queues: list[str] = []
         self._mine = True  # whether records that were read before may wait
         self.problem: str | None = None
-        self.recorded = 0
 
     async def run(self) -> None:
         """Record until cancelled.
@@ -114,7 +113,6 @@ class Recorder:
         if bad := sum(record.bad for records in done.values() for record in records):
             log.error("records kept in journal:bad", extra={"count": bad})
         await self._lane.calls([self._calls.recorded(q, r, self._bound) for q, r in done.items()])
-        self.recorded += len(rows)
 
     def _recorded(self, entry: Entry, row: Execution, *, bad: bool) -> Recorded:
         keep, size = self._keep(row), len(entry.record)

@@ -5,7 +5,6 @@ import contextlib
 import logging
 import os
 import socket
-import threading
 from dataclasses import dataclass
 from typing import Any
 
@@ -240,5 +239,4 @@ class Worker:
             "done": self._done,
             "names": ",".join(self._registry),
             "problem": self._fetcher.problem or "",
-            "threads": threading.active_count(),
         }
