@@ -56,10 +56,15 @@ class Client:
         loop = asyncio.get_running_loop()
         here = self._loops.get(loop)
         if here is None:
-            for ended in [each for each in list(self._loops) if each.is_closed()]:
-                self._loops.pop(ended, None)  # its connections end with it
+            self._forget_ended()
             here = self._loops[loop] = _OnLoop(self._server, self._calls, self._patience)
         return here
+
+    def _forget_ended(self) -> None:
+        """Forget loops that ended without a close: their connections end with them."""
+        for loop in list(self._loops):
+            if loop.is_closed():
+                self._loops.pop(loop, None)
 
     async def enqueue(self, prepared: Prepared) -> JobHandle[Any]:
         """Send one job.
@@ -142,6 +147,7 @@ class Client:
 
     async def close(self) -> None:
         """Close the connections of this event loop and the blocking ones."""
+        self._forget_ended()
         here = self._loops.pop(asyncio.get_running_loop(), None)
         if here is not None:
             await here.close()

@@ -44,13 +44,14 @@ def raised(error: BaseException, max_traceback: int, *, skip: int = 1) -> Failed
         max_traceback: Most bytes of traceback.
         skip: Outermost frames to leave out: those of the worker.
     """
-    if isinstance(error, Snooze):
-        return Snoozed(error.delay.total_seconds())
+    # A subclass that does not call our __init__ has no delay: then it is an error like others.
+    asked = getattr(error, "delay", None) if isinstance(error, Snooze | RetryAfter) else None
+    if isinstance(error, Snooze) and asked is not None:
+        return Snoozed(asked.total_seconds())
     text = failure(error, max_traceback, skip=skip)
     if isinstance(error, Permanent):
         return Failed(text, error, permanent="permanent")
-    delay = error.delay.total_seconds() if isinstance(error, RetryAfter) else None
-    return Failed(text, error, delay)
+    return Failed(text, error, None if asked is None else asked.total_seconds())
 
 
 def mismatched(error: Exception) -> Mismatch:

@@ -185,6 +185,14 @@ class System:
         program.event("service started")
         return program
 
+    def lives(self, role: str, count: int = 1) -> None:
+        """Wait until so many services of a role have said that they live."""
+        wait_until_sync(
+            lambda: len(self.queue.living_sync(role)) == count,
+            description=f"{count} of role {role} live",
+            deadline=PATIENCE,
+        )
+
     def end(self) -> None:
         """End every program in order, or by force, and see that nothing is left."""
         for number in (signal.SIGCONT, signal.SIGTERM):
@@ -234,13 +242,17 @@ class System:
         return self._database.execute(query.encode(), values).fetchall()
 
     def finals(self, count: int, deadline: float = PATIENCE) -> list[dict[str, Any]]:
-        """Wait for so many final rows and return them."""
+        """Wait for so many final rows and return all that are there."""
+        return self.some(count, "final", deadline)
+
+    def some(self, count: int, where: str, deadline: float = PATIENCE) -> list[dict[str, Any]]:
+        """Wait for so many rows of a kind and return all that are there."""
 
         def found() -> list[dict[str, Any]] | None:
-            rows = self.rows("final")
+            rows = self.rows(where)
             return rows if len(rows) >= count else None
 
-        description = f"{count} jobs have ended and are recorded"
+        description = f"{count} rows: {where}"
         return wait_until_sync(found, description=description, deadline=deadline) or []
 
     def noted(self, count: int, what: str = "began", deadline: float = PATIENCE) -> None:

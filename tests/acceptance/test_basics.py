@@ -93,7 +93,7 @@ def test_payloads_survive(system: System) -> None:
     for name, value in payloads.items():
         assert rows[name[:4]]["arguments"] == {"value": value}
         assert rows[name[:4]]["result"] == value
-        assert system.ask("jobs", "show", name[:4])["result"] == value
+        assert system.queue.find_sync(name[:4])[0].result == value
 
 
 def test_large_payload(system: System) -> None:
@@ -119,7 +119,7 @@ def test_queues_tell_what_nobody_can_run(system: System) -> None:
     system.run("enqueue", "nothing", "--queue", "elsewhere")
 
     def bounced() -> bool:
-        return any(each["scheduled"] for each in system.ask("queues"))
+        return any(each.scheduled for each in system.queue.queue_counts_sync())
 
     wait_until_sync(bounced, description="the worker has handed the unknown job back")
     counted = {each["name"]: each for each in system.ask("queues")}

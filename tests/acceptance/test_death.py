@@ -24,7 +24,7 @@ def test_a_killed_worker_loses_nothing(system: System) -> None:
     doomed.kill()
     system.noted(80)
 
-    rows = system.rows("outcome = 'lost'")
+    rows = system.some(40, "outcome = 'lost'")
     assert {row["job_id"] for row in rows} == ids
     assert len(rows) == len(ids)
     assert {(row["attempt"], row["crashes"], row["final"]) for row in rows} == {(1, 1, False)}
@@ -102,7 +102,7 @@ def test_sigterm_under_load(system: System) -> None:
     assert took < timedelta(seconds=grace + 3)
     system.noted(50)
 
-    released = system.rows("outcome = 'released'")
+    released = system.some(len(long), "outcome = 'released'")
     assert {row["job_id"] for row in released} == long
     assert len(released) == len(long)
     done = system.finals(len(short))

@@ -17,9 +17,7 @@ def test_health(system: System, role: str) -> None:
     """Nobody there: 1. There, and well: 0. Told to stop: 1 again."""
     assert system.run("health", role).code == 1
     service = system.start(role, *([app_path("basics")] if role == "worker" else []))
-    wait_until_sync(
-        lambda: system.run("health", role).code == 0, description=f"{role} lives", deadline=30
-    )
+    system.lives(role)
     [one] = system.ask("health", role)
     assert one["problem"] is None
     assert service.stop() == 0
@@ -30,17 +28,20 @@ def test_health_of_a_scheduler_that_records(system: System) -> None:
     """With a database URL a scheduler counts as a recorder; without one it does not."""
     plain = system.start("scheduler", JOBQUEUE_DATABASE_URL="")
     plain.event("service started")
-    wait_until_sync(lambda: system.run("health", "scheduler").code == 0, description="it lives")
+    system.lives("scheduler")
+    assert system.run("health", "scheduler").code == 0
     assert system.run("health", "recorder").code == 1
     assert "no database_url" in plain.log
     system.scheduler()
-    wait_until_sync(lambda: system.run("health", "recorder").code == 0, description="it records")
+    system.lives("scheduler", 2)
+    assert [each["problem"] for each in system.ask("health", "recorder")] == [None]
 
 
 def test_postgresql_is_away(system: System) -> None:
     """A scheduler starts without PostgreSQL, promotes, and reports what it can't do."""
     away = "postgresql://nobody@127.0.0.1:1/nothing"
-    system.start("scheduler", JOBQUEUE_DATABASE_URL=away).event("service started")
+    unable = system.start("scheduler", JOBQUEUE_DATABASE_URL=away)
+    unable.event("service started")
     system.worker("basics")
     job_id = system.run("enqueue", "count", "--args", "[1]", "--delay", "0.2s").out.strip()
     system.noted(1)
@@ -50,14 +51,17 @@ def test_postgresql_is_away(system: System) -> None:
     assert shown.err.startswith("jobqueue: without its history: PostgreSQL: ")
     assert system.run("dlq", "list", JOBQUEUE_DATABASE_URL=away).code == 5
 
-    def unwell() -> str:
-        ended = system.run("health", "recorder", "--json")
-        found = json.loads(ended.out) if ended.code == 1 else []
-        return found[0]["problem"] if found else ""
+    def unwell() -> bool:
+        [one] = system.queue.living_sync("scheduler")
+        return bool(one["duties"]["recorder"])
 
-    assert "PostgreSQL" in wait_until_sync(unwell, description="the recorder reports it")
+    wait_until_sync(unwell, description="the recorder reports its problem")
+    ended = system.run("health", "recorder", "--json")
+    assert ended.code == 1
+    assert "PostgreSQL" in json.loads(ended.out)[0]["problem"]
+    assert unable.stop() == 0
     system.scheduler()
-    [row] = system.finals(1, deadline=60)  # the other recorder is left alone for half a minute
+    [row] = system.finals(1, deadline=60)  # what a recorder held is taken after half a minute
     assert row["job_id"] == job_id
 
 

@@ -93,6 +93,8 @@ def test_a_scheduler_without_an_app(system: System) -> None:
     system.worker("ticking")
     system.run("enqueue", "tick", "--delay", "0.5s")
     system.finals(1)
-    wait_until_sync(lambda: not system.ask("queues")[0]["journal"], description="all is recorded")
+    wait_until_sync(
+        lambda: not system.queue.queue_counts_sync()[0].journal, description="all is recorded"
+    )
     assert "schedule fired" not in scheduler.log
     assert len(system.rows()) == 1

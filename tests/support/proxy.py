@@ -6,6 +6,7 @@ use a server that knows them.
 """
 
 import asyncio
+import contextlib
 from collections import Counter
 from collections.abc import AsyncIterator, Coroutine
 from contextlib import asynccontextmanager
@@ -84,36 +85,34 @@ class Proxy:
 
     async def serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """Carry one connection until either side or the test ends it."""
-        task = asyncio.create_task(self._carry(reader, writer))
-        self._ways.add(task)
-        await asyncio.wait({task})
-        writer.close()
-        self._ways.discard(task)
+        task = asyncio.current_task()
+        assert task
+        self._served.add(task)
+        task.add_done_callback(self._served.discard)
+        ends, pending = {writer}, list[str]()
+        if self._open:
+            back, forth = await asyncio.open_unix_connection(self._server)
+            ends.add(forth)
+            self._ends |= ends
+            await asyncio.gather(
+                self._until_cut(self._requests(reader, forth, pending), ends),
+                self._until_cut(self._answers(back, writer, pending), ends),
+            )
+            self._ends -= ends
+        else:
+            self.refused += 1
+        for end in ends:
+            end.close()
+            with contextlib.suppress(ConnectionError):
+                await end.wait_closed()
 
-    async def end(self) -> None:
-        """Cut every line for good, and wait for their ends."""
-        self.close()
-        while self._ways:
-            await asyncio.wait(self._ways)
-            await asyncio.sleep(0)
-
-    async def _carry(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        if not self._open.is_set():
-            return
-        back, forth = await asyncio.open_unix_connection(self._server)
-        pending: list[str] = []
-        ways = [
-            asyncio.create_task(self._requests(reader, forth, pending)),
-            asyncio.create_task(self._answers(back, writer, pending)),
-        ]
-        try:
-            await asyncio.wait(ways, return_when=asyncio.FIRST_COMPLETED)
-        finally:
-            for way in ways:
-                way.cancel()
-            forth.close()
-            # Either side may have gone already.
-            await asyncio.gather(*ways, return_exceptions=True)
+    @staticmethod
+    async def _until_cut(way: Coroutine[Any, Any, None], ends: set[asyncio.StreamWriter]) -> None:
+        """Carry one direction; when it ends, so does the other."""
+        with contextlib.suppress(ConnectionError):
+            await way
+        for end in ends:
+            end.close()
 
     async def _requests(
         self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, pending: list[str]
@@ -152,4 +151,5 @@ async def proxy_to(server: str, folder: Path) -> AsyncIterator[Proxy]:
         yield proxy
     finally:
         listener.close()
-        await proxy.end()
+        await listener.wait_closed()
+        await asyncio.wait_for(proxy.finish(), 5)

@@ -116,3 +116,15 @@ def test_outcomes_cross(outcome: Succeeded | Snoozed | Failed) -> None:
             found.append(answer)
     assert found[0] == STARTED
     assert outcome_of(found[1]) == outcome
+
+
+class Later(Snooze):
+    """A snooze that forgot to say for how long."""
+
+    def __init__(self) -> None:
+        Exception.__init__(self)
+
+
+def test_snooze_without_a_delay_is_a_failure() -> None:
+    """A subclass without our ``delay`` costs an attempt, and never the worker."""
+    assert isinstance(raised(Later(), 1024), Failed)

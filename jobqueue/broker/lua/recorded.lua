@@ -31,11 +31,15 @@ for _, row in ipairs(ended) do
   if keep > 0 then redis.call('PEXPIRE', state, keep) else redis.call('DEL', state) end
 end
 for _, row in ipairs(bad) do redis.call('XADD', base .. 'journal:bad', '*', 'r', row[2][2], 'entry', row[1]) end
-local dropped = 0
-for _, row in ipairs(records) do
-  -- Deleted, then acknowledged: the other way round an entry could stay for ever. Repeated, it counts once.
+local dropped, entries = 0, {}
+for i, row in ipairs(records) do
+  -- One by one, since the answer says whether it was there: repeated, a record counts once.
   dropped = dropped + redis.call('XDEL', journal, row[1]) * row[6]
-  redis.call('XACK', journal, 'recorder', row[1])
+  entries[i] = row[1]
+end
+-- After the deletion: an entry that is only acknowledged would stay for ever.
+for first = 1, #entries, 1000 do
+  redis.call('XACK', journal, 'recorder', unpack(entries, first, math.min(first + 999, #entries)))
 end
 if redis.call('XLEN', journal) == 0 then
   redis.call('DEL', base .. 'journal:size')

@@ -222,16 +222,18 @@ def test_fork_while_a_thread_is_at_it(redis_url: str, server: Counter) -> None:
 
     app = JobQueue(settings=Settings(redis_url=sys.argv[1]))
     send = app.ref("job").enqueue_sync
-    stop = threading.Event()
+    stop, ready = threading.Event(), threading.Semaphore(0)
 
     def busy():
         while not stop.is_set():
             send("busy")
+            ready.release()
 
     threads = [threading.Thread(target=busy) for _ in range(4)]
     for thread in threads:
         thread.start()
     for n in range(20):
+        ready.acquire()
         pid = os.fork()
         if pid == 0:
             send("child")
