@@ -204,7 +204,7 @@ class Parameters:
             if b'"*"' in raw:
                 raw = self._named(raw)
             model = self._decoder.decode(raw)
-            more = self._more(raw) if self._open else {}
+            more = self._more(raw) if self._open else None
         except Exception as error:
             # Models are the handler's code: they may raise anything.
             raise Mismatch(f"{self._label}: {str(error) or type(error).__name__}") from error
@@ -215,11 +215,15 @@ class Parameters:
             for name, attribute in self._attributes.items()
             if (value := getattr(model, attribute)) is not msgspec.UNSET
         }
-        args = [values.pop(name, default) for name, default in self._only.items()]
+        args: list[Any] = []
+        if self._only:
+            args += [values.pop(name, default) for name, default in self._only.items()]
         if self._star and (rest := getattr(model, _STAR)):
             args += [values.pop(name) for name in self._positional[len(args) :]]
             args += rest
-        return args, values | more
+        if more:
+            values |= more
+        return args, values
 
     def _named(self, raw: bytes) -> bytes:
         """Give positional arguments their names, as far as the handler has some."""

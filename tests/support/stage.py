@@ -16,7 +16,7 @@ from jobqueue.settings import Settings
 from tests.support.broker import Broker, connect
 from tests.support.waiting import wait_until
 
-LEASE = 2.0  # seconds; the shortest that the settings allow
+SHORT = 2.0  # seconds; the shortest lease that the settings allow
 
 
 @dataclass
@@ -92,6 +92,6 @@ async def stage_on(url: str, *, way: str | None = None, **settings: Any) -> Asyn
         way: How the app gets there, such as the URL of a proxy; everybody else goes directly.
         settings: Those of ``Settings``.
     """
-    chosen: dict[str, Any] = {"redis_url": way or url, "lease": LEASE, "grace": 5.0} | settings
+    chosen: dict[str, Any] = {"redis_url": way or url, "grace": 5.0} | settings
     async with connect(url) as broker, JobQueue(settings=Settings(**chosen)) as app:
         yield Stage(app, broker)
