@@ -1,7 +1,7 @@
 """Runs one service as the business of this process: its loop, its signals, its end.
 
 SIGTERM and SIGINT stop the service, which gets its grace; a second one stops it at once;
-SIGTSTP makes a worker quiet. No other module of the package touches signals.
+SIGTSTP makes a worker quiet. Beside this module only ``dev`` touches signals.
 
 At the end nothing may keep the process: neither a handler that ignores its
 cancellation nor a thread that never returns. Their jobs have been handed back by then, so the
@@ -57,23 +57,24 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(make: Callable[[], Awaitable[Service]], quiet: str | None) -> None:
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(make())
+
+    def stop(number: signal.Signals) -> None:
+        # One handler for the whole life: a signal between two would be lost.
+        if starting.cancel() or starting.cancelled() or starting.exception():
+            return
+        log.info("stopping", extra={"signal": number.name})
+        starting.result().stop()
+
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, starting.cancel)
+        loop.add_signal_handler(number, stop, number)
     try:
         service = await starting
     except asyncio.CancelledError:
         log.info("stopped before the start was complete")
         return
-    for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, _stop, service, number)
     if quiet is not None:
         loop.add_signal_handler(signal.SIGTSTP, getattr(service, quiet))
     await service.run()
-
-
-def _stop(service: Service, number: signal.Signals) -> None:
-    log.info("stopping", extra={"signal": number.name})
-    service.stop()
 
 
 def _leave(runner: asyncio.Runner) -> None:

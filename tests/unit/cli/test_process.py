@@ -1,0 +1,44 @@
+"""A signal is heard at every moment of a service's life."""
+
+import asyncio
+import os
+import signal
+
+from jobqueue.cli.process import serve
+
+
+class Waits:
+    """A service that ends only when it is told to."""
+
+    def __init__(self) -> None:
+        self.told = asyncio.Event()
+
+    async def run(self) -> None:
+        """Wait to be told, and fail after three seconds of silence."""
+        await asyncio.wait_for(self.told.wait(), 3)
+
+    def stop(self) -> None:
+        """Be told."""
+        self.told.set()
+
+
+def test_a_signal_at_the_end_of_the_start_is_heard() -> None:
+    """SIGTERM in the last stretch of the start, when there is nothing left to cancel."""
+
+    async def make() -> Waits:
+        await asyncio.sleep(0)
+        os.kill(os.getpid(), signal.SIGTERM)
+        return Waits()
+
+    serve(make)
+
+
+def test_a_signal_during_the_start_ends_it() -> None:
+    """SIGTERM while Redis is still being asked."""
+
+    async def make() -> Waits:
+        os.kill(os.getpid(), signal.SIGTERM)
+        await asyncio.Event().wait()
+        raise AssertionError("it was not stopped")
+
+    serve(make)
