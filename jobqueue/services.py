@@ -2,7 +2,6 @@
 
 import asyncio
 import logging
-import os
 from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
@@ -157,7 +156,7 @@ class Services:
             limits=Limits(settings.default_timeout, settings.max_result, settings.max_traceback),
             code_version=settings.code_version or "",
         )
-        children = ChildPool(os.cpu_count() or 1, options.limits)
+        children = ChildPool(options.concurrency, options.limits)
         children.check(self._registry.values())
         return Worker(self.server, self.calls, self._registry, children, options)
 

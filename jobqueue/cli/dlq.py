@@ -25,8 +25,8 @@ app = typer.Typer(
 _PAGE = 500
 _LONGEST = 80  # characters of an error in the table
 
-Queue = Annotated[str | None, typer.Option(help="Only jobs of this queue.")]
-Name = Annotated[str | None, typer.Option(help="Only jobs of this name.")]
+Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this queue.")]
+Name = Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this name.")]
 
 
 @app.command("list")
@@ -60,7 +60,7 @@ def retry(
     cli: Cli,
     ids: Annotated[
         list[str] | None,
-        typer.Argument(metavar="ID...", show_default=False, help="Ids of jobs or of letters."),
+        typer.Argument(metavar="ID", show_default=False, help="Ids of jobs or of letters."),
     ] = None,
     everything: Annotated[bool, typer.Option("--all", help="Retry all that are listed.")] = False,
     queue: Queue = None,
@@ -72,7 +72,7 @@ def retry(
     after the others went back; 5 if a server can't be reached.
     """
     if bool(ids) == everything:
-        raise typer.BadParameter("give ids or --all", param_hint="ID...")
+        raise typer.BadParameter("give ids or --all", param_hint="ID")
     if ids and (queue or name):
         raise typer.BadParameter("only --all can be narrowed", param_hint="--queue, --name")
     jobs = JobQueue(settings=cli.settings)

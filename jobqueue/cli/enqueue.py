@@ -27,8 +27,12 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
             help="Arguments: an object by name, or a list by position; - reads stdin.",
         ),
     ] = "{}",
-    queue: Annotated[Text, typer.Option(help="Queue; else the default one.")] = None,
-    priority: Annotated[Text, typer.Option(help="critical, high, normal or low.")] = None,
+    queue: Annotated[
+        Text, typer.Option(metavar="NAME", help="Queue; else the default one.")
+    ] = None,
+    priority: Annotated[
+        Text, typer.Option(metavar="LEVEL", help="critical, high, normal or low.")
+    ] = None,
     delay: Annotated[
         Text, typer.Option(metavar="DURATION", help="Run no sooner than this from now.")
     ] = None,

@@ -30,7 +30,9 @@ def jobs() -> None:
 def show(
     cli: Cli,
     job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
-    queue: Annotated[str | None, typer.Option(help="Look in this queue alone.")] = None,
+    queue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Look in this queue alone.")
+    ] = None,
 ) -> None:
     """Show a job in any state: what to run, where it stands, how its attempts went.
 

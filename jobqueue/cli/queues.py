@@ -20,7 +20,7 @@ _STATES = ("ready", "scheduled", "retrying", "running", "succeeded", "dead")
 def queues(
     cli: Cli,
     queue: Annotated[
-        str | None, typer.Argument(metavar="[QUEUE]", show_default=False, help="Only this one.")
+        str | None, typer.Argument(metavar="QUEUE", show_default=False, help="Only this one.")
     ] = None,
 ) -> None:
     """Count the jobs of each queue, by priority and by name.

@@ -17,7 +17,7 @@ log = logging.getLogger("jobqueue")
 
 AppPath = Annotated[
     str | None,
-    typer.Argument(metavar="[MODULE:APP]", show_default=False, help="Your JobQueue object."),
+    typer.Argument(metavar="MODULE:APP", show_default=False, help="Your JobQueue object."),
 ]
 
 

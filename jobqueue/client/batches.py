@@ -15,6 +15,9 @@ from jobqueue.domain.errors import BrokerError, BrokerUnavailable, EnqueueUncert
 MOST_JOBS = 1000  # in one call: about 10 ms of Redis
 MOST_BYTES = 4 * 1024 * 1024
 FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
+# Seconds without a call after which a harmless command goes first: a line that broke in
+# the meantime would leave the fate of a job uncertain that was never sent.
+IDLE = 1.0
 
 
 def batches(jobs: Sequence[Prepared]) -> Iterator[tuple[str, list[int]]]:
@@ -77,13 +80,17 @@ class Attempt:
         """Whether the time is over."""
         return time.monotonic() > self.deadline
 
-    def failed(self, error: JobQueueError) -> float:
+    def failed(self, error: JobQueueError, *, sent: bool) -> float:
         """Return the seconds to wait before the next try.
+
+        Args:
+            error: What happened.
+            sent: Whether it happened to the call itself, not to what goes before it.
 
         Raises:
             JobQueueError: ``error`` itself, when the time is over or trying is useless.
         """
-        self.uncertain = self.uncertain or isinstance(error, AnswerLost)
+        self.uncertain = self.uncertain or (sent and isinstance(error, AnswerLost))
         pause, self._pause = self._pause, min(LONGEST_PAUSE, self._pause * 2)
         if isinstance(error, BrokerError) or time.monotonic() + pause > self.deadline:
             raise error

@@ -23,7 +23,7 @@ class _OnLoop:
     """What belongs to one event loop: connections can't be shared between loops."""
 
     def __init__(self, server: Server, calls: Calls, patience: float) -> None:
-        lane = server.lane(min(TIMEOUT, patience))
+        lane = server.lane(min(TIMEOUT, patience / 2))  # a dead line leaves time for another
         self.submitter = Submitter(lane, calls, patience)
         self.inboxes: dict[str, Inbox] = {}
 

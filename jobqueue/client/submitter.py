@@ -8,7 +8,15 @@ from itertools import islice
 
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
-from jobqueue.client.batches import MOST_BYTES, MOST_JOBS, Attempt, Numbers, refusal, statuses
+from jobqueue.client.batches import (
+    IDLE,
+    MOST_BYTES,
+    MOST_JOBS,
+    Attempt,
+    Numbers,
+    refusal,
+    statuses,
+)
 from jobqueue.client.handle import Status
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
@@ -37,6 +45,7 @@ class Submitter:
         self._known: set[str] = set()  # queues that were put into the set of queues
         self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._task: asyncio.Task[None] | None = None
+        self.used = 0.0  # monotonic time of the last answer
 
     def submit(self, queue: str, jobs: Sequence[Prepared]) -> "asyncio.Future[list[Status]]":
         """Send jobs of one queue soon, at most a batch; the future gets a status for each."""
@@ -97,19 +106,23 @@ class Submitter:
     async def _repeat(self, queue: str, attempt: Attempt) -> str:
         if self._problem is not None and attempt.late:
             raise self._problem  # what gathered while others tried has waited long enough
+        if time.monotonic() - self.used > IDLE:
+            self._known.clear()
         while True:
+            sent = False
             try:
                 if queue not in self._known:
                     await self._lane.command("SADD", self._calls.keys.queues, queue)
                     self._known.add(queue)
+                sent = True
                 answer = await self._lane.call(attempt.call)
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 self._known.clear()
                 self._problem = error if isinstance(error, BrokerUnavailable) else None
-                await asyncio.sleep(attempt.failed(error))
+                await asyncio.sleep(attempt.failed(error, sent=sent))
             else:
-                self._problem = None
+                self._problem, self.used = None, time.monotonic()
                 return answer
 
     def _abandon(self, error: BaseException) -> None:

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
-from jobqueue.client.batches import Attempt, Numbers, refusal, statuses
+from jobqueue.client.batches import IDLE, Attempt, Numbers, refusal, statuses
 from jobqueue.client.handle import Status
 from jobqueue.client.outcomes import WAITING
 from jobqueue.client.prepared import Prepared
@@ -25,11 +25,12 @@ class _Sender:
     """Connections with their call numbers; one thread uses them at a time."""
 
     def __init__(self, server: Server, patience: float) -> None:
-        self.lane: SyncLane = server.sync_lane(min(TIMEOUT, patience))
+        self.lane: SyncLane = server.sync_lane(min(TIMEOUT, patience / 2))  # time to try twice
         self.reading: SyncLane = server.sync_lane()  # blocks longer than a short patience
         self.numbers = Numbers()
         self.inbox = secrets.token_hex(8)
         self.known: set[str] = set()
+        self.used = 0.0  # monotonic time of the last answer
 
 
 class SyncClient:
@@ -88,16 +89,23 @@ class SyncClient:
                 raise refusal(attempt, error, batch) from error
 
     def _repeat(self, sender: _Sender, queue: str, attempt: Attempt) -> str:
+        if time.monotonic() - sender.used > IDLE:
+            sender.known.clear()
         while True:
+            sent = False
             try:
                 if queue not in sender.known:
                     sender.lane.command("SADD", self._calls.keys.queues, queue)
                     sender.known.add(queue)
-                return sender.lane.call(attempt.call)
+                sent = True
+                answer = sender.lane.call(attempt.call)
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 sender.known.clear()
-                time.sleep(attempt.failed(error))
+                time.sleep(attempt.failed(error, sent=sent))
+            else:
+                sender.used = time.monotonic()
+                return answer
 
     def wait(self, queue: str, job_id: str, timeout: float | None) -> Watched:
         """Return what the job came to, or that it is gone.

@@ -1,9 +1,10 @@
 """Child processes for ``process=True`` handlers: spawned when needed, kept, one job at a time each.
 
-**Bound.** Each child is an interpreter with the whole application in it, so their number
-is a bound of its own, not the worker's concurrency: more of them than processors
-cost memory and win nothing. A job that waits for a child has not started: neither
-its timeout nor its run time begins before its code is imported.
+**Bound.** There may be as many children as the worker runs jobs at once: a job that has a
+slot must not wait for a child while another worker could run it. Each child is an
+interpreter with the whole application in it, so a worker for process handlers wants a
+concurrency near the number of processors. Neither timeout nor run time begins before
+the handler's code is imported.
 
 **Death.** A cancelled job's child gets SIGKILL, with every process that it started in its
 process group, and the job's slot is freed when the child is gone. A child that dies in a

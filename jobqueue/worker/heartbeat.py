@@ -14,7 +14,7 @@ from typing import Any
 
 from jobqueue.broker import presence
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import Server, SyncLane
+from jobqueue.broker.lanes import AnswerLost, Server, SyncLane
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 
@@ -104,10 +104,18 @@ class Heartbeat:
                 self._compare(
                     queue, self._lane.call(self._calls.renew(queue, self._worker, lease_ms))
                 )
-        for command in presence.beat(
-            self._calls.keys, ROLE, self._worker, self._describe(), lease_ms * 2
-        ):
-            self._lane.command(*command)
+        self._show(lease_ms * 2)
+
+    def _show(self, life_ms: int) -> None:
+        """Tell people that we live. A refusal, for want of memory, says nothing of what we own."""
+        keys, fields = self._calls.keys, self._describe()
+        try:
+            for command in presence.beat(keys, ROLE, self._worker, fields, life_ms):
+                self._lane.command(*command)
+        except AnswerLost:
+            raise
+        except (BrokerUnavailable, BrokerError) as error:
+            log.warning("presence not written", extra={"error": str(error)})
 
     def _compare(self, queue: str, found: int) -> None:
         """Doubt a queue whose lease is gone, or whose counts differ twice running.

@@ -93,13 +93,14 @@ def test_sigterm_under_load(system: System) -> None:
     system.scheduler()
     leaving = system.worker("lasting", "--grace", str(grace))
     short = {system.enqueue("last", 1.0) for _ in range(20)}
-    long = {system.enqueue(name, 60.0) for name in LASTING for _ in range(5)}
+    kinds = ["last"] * 7 + ["last_in_thread"] * 7 + ["last_in_process"]
+    long = {system.enqueue(kind, 60.0) for kind in kinds}
     system.noted(35)
     heir = system.worker("lasting", "--concurrency", "60")
     told = datetime.now(UTC)
     assert leaving.stop() == 0
     took = datetime.now(UTC) - told
-    assert took < timedelta(seconds=grace + 3)
+    assert took < timedelta(seconds=grace + 5)  # and some for the end of the process
     system.noted(50)
 
     released = system.some(len(long), "outcome = 'released'")
@@ -107,10 +108,12 @@ def test_sigterm_under_load(system: System) -> None:
     assert len(released) == len(long)
     done = system.finals(len(short))
     assert {row["job_id"] for row in done} == short
-    again = {note["job"]: note for note in system.notes() if note["attempt"] == 1}
+    again = {note["job"]: note for note in system.notes()}  # the last: on the other worker
     for row in released:
-        note = again[row["job_id"]]  # the last one: the run on the other worker
-        assert note["at"] - row["finished_at"].timestamp() < 2
+        note = again[row["job_id"]]
+        assert note["attempt"] == row["attempt"] == 1
+        if note["name"] != "last_in_process":  # a new process takes its time to begin
+            assert note["at"] - row["finished_at"].timestamp() < 2
         assert system.queue.find_sync(row["job_id"])[0].worker == heir.events[-1]["worker"]
 
 

@@ -11,6 +11,7 @@ import pytest
 from redis import Redis
 
 from jobqueue import BrokerError, BrokerUnavailable, JobHandle, JobQueue, Status
+from jobqueue.client.batches import IDLE
 from jobqueue.embedded import ValkeyServer
 from jobqueue.settings import Settings
 from tests.support import wait_until
@@ -133,6 +134,36 @@ async def test_nothing_was_stored(redis_url: str, tmp_path: Path, send: Send) ->
         await one(app)
         async with connect(redis_url) as broker:
             assert len(await broker.fetch("w1", 100)) == 1
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_goes_away_while_the_app_is_idle(
+    redis_url: str, tmp_path: Path, *, sync: bool
+) -> None:
+    """A line that broke while nobody used it makes no job uncertain: nothing was sent over it."""
+    send = one_sync if sync else one
+    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url) as app:
+        await send(app)
+        proxy.close()
+        (app.client._sync._idle[0] if sync else app.client._here().submitter).used -= IDLE
+        with pytest.raises(BrokerUnavailable, match="nothing was stored"):
+            await send(app)
+        proxy.open()
+        assert (await send(app)).status is Status.CREATED
+        assert proxy.seen["enqueue"] == 2
+
+
+async def test_idle_apps_look_before_they_send(redis_url: str, tmp_path: Path) -> None:
+    """A server that came back without its data learns of the queue again."""
+    async with app_on(redis_url) as app, connect(redis_url) as broker:
+        for send in (one, one_sync):
+            await send(app)
+            await broker.redis("FLUSHALL")
+            app.client._here().submitter.used -= IDLE
+            for sender in app.client._sync._idle:
+                sender.used -= IDLE
+            await send(app)
+            assert await broker.redis("SMEMBERS", broker.keys.queues) == [b"default"]
 
 
 @every_way

@@ -157,6 +157,24 @@ async def test_cancelled_producer(proxy: Proxy, broker: Broker) -> None:
     assert job.id in ids(await broker.fetch("w1", 10))
 
 
+async def test_everything_is_cancelled(proxy: Proxy, broker: Broker) -> None:
+    """When a program cancels all its tasks, ours too, nobody waits for ever; the app goes on."""
+    async with app_on(proxy) as app:
+        proxy.hold("enqueue")
+        tasks = [asyncio.create_task(send(app, sync=False)) for _ in range(3)]
+        await wait_until(lambda: proxy.seen["enqueue"], description="the call is on its way")
+        tasks += [asyncio.create_task(send(app, sync=False)) for _ in range(3)]
+        await asyncio.sleep(0)
+        sender = app.client._here().submitter._task
+        assert sender
+        sender.cancel()
+        await asyncio.wait(tasks)
+        assert all(task.cancelled() for task in tasks)
+        proxy.free()
+        job = await send(app, sync=False)
+    assert job.id in ids(await broker.fetch("w1", 10))
+
+
 async def test_forgotten_number(proxy: Proxy, broker: Broker) -> None:
     """A server that has forgotten the call between two tries makes the job then."""
     async with app_on(proxy) as app:

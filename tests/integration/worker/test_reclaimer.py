@@ -7,7 +7,6 @@ from collections.abc import AsyncIterator
 import pytest
 
 from jobqueue.broker.lanes import Server
-from jobqueue.domain.errors import BrokerUnavailable
 from jobqueue.worker.reclaimer import Reclaimer
 from tests.support.broker import Broker, connect
 from tests.support.stage import SHORT, Stage, stage_on
@@ -53,16 +52,109 @@ async def test_a_look_is_not_enough(reclaimer: Reclaimer, broker: Broker) -> Non
 
 async def test_a_renewal_wipes_the_suspicion(reclaimer: Reclaimer, broker: Broker) -> None:
     """After any renewal, also a useless one, the worker has its third of a life again."""
-    began = time.monotonic()
-    await wait_until(
-        lambda: looks_at(reclaimer) == 1, description="one look short of taking", deadline=5
-    ) if await reclaimer.sweep() > 1e9 else None
-    assert time.monotonic() - began < THIRD
+    await suspected(reclaimer, looks=1)
     await broker.renew("w1")
     await broker.lapse("w1")
     assert await taken(reclaimer, broker) >= THIRD
 
 
-def looks_at(reclaimer: Reclaimer) -> int:
-    """Return how many looks a suspect has had since it became one."""
-    return max((suspect.looks for suspect in reclaimer._suspects.values()), default=-1)
+async def suspected(reclaimer: Reclaimer, looks: int) -> None:
+    """Sweep until the worker is suspect and has had so many more looks."""
+
+    async def swept() -> bool:
+        await reclaimer.sweep()
+        return [suspect.looks for suspect in reclaimer._suspects.values()] == [looks]
+
+    await wait_until(swept, description=f"a suspect after {looks} more looks")
+
+
+@pytest.mark.parametrize("looks", [0, 1])
+async def test_a_stall_begins_it_all_anew(reclaimer: Reclaimer, broker: Broker, looks: int) -> None:
+    """While Redis does not answer no time passes: the worker could not renew either."""
+    await suspected(reclaimer, looks)
+    await broker.redis("CLIENT", "PAUSE", 1500, "ALL")
+    over = time.monotonic() + 1.5
+    sweeping = asyncio.create_task(reclaimer.run())
+    try:
+        await wait_until(lambda: not reclaimer._suspects, description="a sweep that failed")
+        assert (await broker.state("job"))["state"] == "running"
+        await wait_until(lambda: reclaimer._suspects, description="a suspect again")
+        await wait_until(lambda: not reclaimer._suspects, description="the job taken")
+    finally:
+        sweeping.cancel()
+    assert (await broker.state("job"))["state"] == "ready"
+    assert time.monotonic() - over >= THIRD
+
+
+async def test_a_long_answer_is_one_look(redis_url: str, broker: Broker) -> None:
+    """Right after a stall a suspect is looked at, and left the time for a heartbeat."""
+    async with Server(redis_url).lane() as lane:
+        patient = Reclaimer(lane, broker.calls, [broker.queue], SHORT, 3)
+        await suspected(patient, 0)
+        await broker.redis("CLIENT", "PAUSE", 1500, "ALL")
+        await patient.sweep()
+        over = time.monotonic()
+        assert (await broker.state("job"))["state"] == "running"
+        await taken(patient, broker)
+    assert time.monotonic() - over >= THIRD / 2
+
+
+async def test_a_clock_that_steps_takes_nothing(reclaimer: Reclaimer, broker: Broker) -> None:
+    """A lease that looks long over, since the server's clock was set, is looked at all the same."""
+    key, an_hour_ago = broker.keys.leases(broker.queue), await broker.now_ms() - 3_600_000
+    await broker.redis("ZADD", key, "XX", an_hour_ago, "w1")
+    await reclaimer.sweep()
+    await reclaimer.sweep()
+    assert (await broker.state("job"))["state"] == "running"
+    await broker.renew("w1")
+    assert await reclaimer.sweep() > THIRD
+    assert reclaimer._suspects == {}
+
+
+async def test_more_than_a_batch_is_taken(reclaimer: Reclaimer, broker: Broker) -> None:
+    """A dead worker's jobs come back whole, however many it held."""
+    names = [f"job-{number}" for number in range(450)]
+    await broker.enqueue(*names)
+    assert len(await broker.fetch("w1", 450)) == 450
+    await broker.lapse("w1")
+    await taken(reclaimer, broker)
+    assert await broker.length("again:2") == 451
+
+
+@pytest.mark.parametrize("pauses", [[1500, 100, 1500], [3500]], ids=["short", "long"])
+async def test_a_stalled_server_costs_no_living_worker_its_jobs(
+    redis_url: str, pauses: list[int]
+) -> None:
+    """Stalls longer than a third of a lease, or than a lease, take no job from anybody."""
+    release = asyncio.Event()
+    async with stage_on(redis_url, lease=SHORT) as stage:
+
+        @stage.app.job()
+        async def work() -> None:
+            stage.log.append("started")
+            await release.wait()
+
+        jobs = await stage.app.enqueue_many(work.prepare() for _ in range(4))
+        async with stage.app.worker(concurrency=2), stage.app.worker(concurrency=2):
+            await stage.logged(4)
+            for pause in pauses:
+                await stage.broker.redis("CLIENT", "PAUSE", pause, "ALL")
+                await stage.broker.redis("PING")
+            await beaten(stage, times=3)
+            release.set()
+            await stage.ended(*(job.id for job in jobs))
+        assert {row.outcome for row in await stage.rows()} == {"succeeded"}
+    assert len(stage.log) == 4
+
+
+async def beaten(stage: Stage, times: int) -> None:
+    """Wait until both workers have renewed their leases again and again."""
+    seen: set[float] = set()
+
+    async def renewed() -> bool:
+        key = stage.broker.keys.leases("default")
+        rows = await stage.broker.redis("ZRANGE", key, 0, -1, "WITHSCORES")
+        seen.update(score for _, score in rows)
+        return len(rows) == 2 and len(seen) >= 2 * times
+
+    await wait_until(renewed, description=f"{times} renewals of both leases")

@@ -1,0 +1,185 @@
+"""How an idle worker hears of a job, and what waiting costs."""
+
+import asyncio
+import random
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from time import monotonic
+
+import pytest
+
+from jobqueue import Job
+from jobqueue.worker import fetcher
+from jobqueue.worker.worker import Worker
+from tests.support.stage import Stage
+from tests.support.waiting import wait_until
+
+SOON = 5.0  # seconds; far below the time after which a blocking read ends in these tests
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let blocking reads last so long that only tokens wake anybody."""
+    monkeypatch.setattr(fetcher, "BLOCK", 60)
+    monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
+
+
+def noting(stage: Stage) -> Job[[int], object, None]:
+    """Declare a job that notes its number."""
+
+    @stage.app.job()
+    async def note(number: int) -> None:
+        stage.log.append(number)
+
+    return note  # type: ignore[return-value]
+
+
+@asynccontextmanager
+async def idle(stage: Stage, n: int, concurrency: int = 4) -> AsyncIterator[list[Worker]]:
+    """Give ``n`` workers that wait for a token."""
+    async with AsyncExitStack() as stack:
+        workers = [
+            await stack.enter_async_context(stage.app.worker(concurrency=concurrency))
+            for _ in range(n)
+        ]
+        await waiting(stage, n)
+        yield workers
+
+
+async def waiting(stage: Stage, n: int) -> None:
+    """Wait until ``n`` workers wait for a token."""
+
+    async def blocked() -> bool:
+        info = await stage.broker.redis("INFO", "clients")
+        text = info.decode() if isinstance(info, bytes) else str(info)
+        return f"blocked_clients:{n}\r\n" in text
+
+    await wait_until(blocked, description=f"{n} idle workers")
+
+
+@pytest.mark.usefixtures("patient")
+async def test_an_idle_worker_starts_at_once(stage: Stage) -> None:
+    """A token wakes an idle worker; it does not wait for its blocking read to end."""
+    note = noting(stage)
+    async with idle(stage, 1):
+        for number in range(20):
+            await note.enqueue(number)
+            await stage.logged(number + 1, deadline=SOON)
+
+
+async def test_waiting_costs_next_to_nothing(stage: Stage) -> None:
+    """An idle worker sends at most two commands a second."""
+    note = noting(stage)
+
+    async def sent() -> int:
+        rows = str(await stage.broker.redis("CLIENT", "LIST")).split("\\n")
+        fields = [dict(f.split("=", 1) for f in row.split() if "=" in f) for row in rows]
+        mine = str(await stage.broker.redis("CLIENT", "ID"))
+        return sum(int(f["tot-cmds"]) for f in fields if f.get("tot-cmds") and f["id"] != mine)
+
+    async with stage.app.worker() as worker:
+        await note.enqueue(1)
+        await stage.logged(1)
+        await waiting(stage, 1)
+        began, before = monotonic(), await sent()
+        cycles = worker._fetcher._numbers["default"] + 3
+        await wait_until(
+            lambda: worker._fetcher._numbers["default"] >= cycles,
+            description="three more looks by the worker",
+        )
+        rate = (await sent() - before) / (monotonic() - began)
+    assert 0 < rate <= 2
+
+
+@pytest.mark.usefixtures("patient")
+async def test_one_token_wakes_one_worker(stage: Stage) -> None:
+    """Of ten idle workers one looks for the one job."""
+    note = noting(stage)
+    async with idle(stage, 10) as workers:
+        before = [worker._fetcher._numbers["default"] for worker in workers]
+        await note.enqueue(1)
+        await stage.logged(1, deadline=SOON)
+        await waiting(stage, 10)
+        after = [worker._fetcher._numbers["default"] for worker in workers]
+    assert sum(after) - sum(before) == 1
+
+
+@pytest.mark.usefixtures("patient")
+async def test_many_jobs_wake_many_workers(stage: Stage) -> None:
+    """A fetch that leaves ready jobs passes the token on, until every slot is used."""
+    release = asyncio.Event()
+
+    @stage.app.job()
+    async def work(number: int) -> None:
+        stage.log.append(number)
+        await release.wait()
+
+    async with idle(stage, 10, concurrency=2):
+        await stage.app.enqueue_many(work.prepare(number) for number in range(25))
+        await stage.logged(20, deadline=SOON)
+        release.set()
+        await stage.logged(25, deadline=SOON)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_worker_that_leaves_takes_no_token_with_it(stage: Stage) -> None:
+    """Whoever stops at the moment a job comes leaves the job to the others."""
+    note, rng = noting(stage), random.Random(5)
+    async with idle(stage, 1):
+        for number in range(20):
+            async with stage.app.worker() as leaving:
+                await waiting(stage, 2)
+                loop = asyncio.get_running_loop()
+                loop.call_later(rng.uniform(0, 0.003), leaving.stop)
+                await note.enqueue(number)
+                await leaving.wait()
+            await stage.logged(number + 1, deadline=SOON)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_quiet_worker_takes_nothing(stage: Stage) -> None:
+    """A quiet worker gives its token back, finishes what it runs and starts nothing."""
+    release = asyncio.Event()
+
+    @stage.app.job()
+    async def long() -> str:
+        stage.log.append("long")
+        await release.wait()
+        return "done"
+
+    note = noting(stage)
+    async with idle(stage, 1) as [quiet]:
+        job = await long.enqueue()
+        await stage.logged(1, deadline=SOON)
+        await waiting(stage, 1)
+        quiet.quiet()
+        await note.enqueue(1)
+        await wait_until(lambda: stage.broker.token(), description="the token given back")
+        assert stage.log == ["long"]
+        async with stage.app.worker():
+            await stage.logged(2, deadline=SOON)
+        release.set()
+        assert await job.result(timeout=SOON) == "done"
+        late = await note.enqueue(2)
+        assert await stage.state(late.id) is None
+    assert stage.log == ["long", 1]
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_full_worker_leaves_the_token_to_others(stage: Stage) -> None:
+    """A worker without a free slot does not wait for tokens; a slot that gets free needs none."""
+    release = asyncio.Event()
+
+    @stage.app.job()
+    async def work(number: int) -> None:
+        stage.log.append(number)
+        await release.wait()
+
+    async with idle(stage, 2, concurrency=1):
+        for number in range(2):
+            await work.enqueue(number)
+            await stage.logged(number + 1, deadline=SOON)
+        await waiting(stage, 0)
+        await stage.app.enqueue_many(work.prepare(number) for number in range(2, 10))
+        release.set()
+        await stage.logged(10, deadline=SOON)
