@@ -241,7 +241,8 @@ class JobQueue:
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Enqueue prepared jobs, a thousand of one queue in a round trip.
 
-        All are prepared before any is sent: where one is refused, none is stored. When
+        An iterator prepares the next batch while the last one is under way; where it refuses
+        a job, the batches before are stored. Give a list to have all checked first. When
         Redis goes away in the middle, some batches are stored and others are not; sending
         the same prepared jobs again makes no job twice, since each has its id already.
 

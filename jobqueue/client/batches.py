@@ -3,7 +3,7 @@
 import secrets
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jobqueue.broker.calls import CREATED, EXISTS, STALE, Call, Calls
@@ -20,7 +20,7 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
 IDLE = 1.0
 
 
-def batches(jobs: Sequence[Prepared]) -> Iterator[tuple[str, list[int]]]:
+def batches(jobs: Iterable[Prepared]) -> Iterator[tuple[str, list[int]]]:
     """Cut jobs into batches of one queue each that Redis takes without a stall.
 
     Returns:

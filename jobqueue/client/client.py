@@ -1,12 +1,13 @@
 """One client for all event loops and threads of a process."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections import deque
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from typing import Any
 
 from jobqueue.broker.calls import Calls, Watched
 from jobqueue.broker.lanes import TIMEOUT, Server
-from jobqueue.client.batches import MOST_JOBS, batches
+from jobqueue.client.batches import batches
 from jobqueue.client.handle import JobHandle, Status
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
@@ -78,18 +79,26 @@ class Client:
         return self._handle(prepared, status, strict=True)
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
-        """Send many jobs; the handles come in their order, each with its status."""
-        prepared: list[Prepared] = []
-        for job in jobs:
-            # All are checked before any is sent; others may run in between.
-            prepared.append(job)
-            if len(prepared) % MOST_JOBS == 0:
-                await asyncio.sleep(0)
+        """Send many jobs; the handles come in their order, each with its status.
+
+        A batch is under way while the iterable makes the next one.
+        """
         submitter = self._here().submitter
+        prepared: list[Prepared] = []
         found: dict[int, Status] = {}
-        for queue, places in batches(prepared):
-            statuses = await submitter.submit(queue, [prepared[i] for i in places])
-            found.update(zip(places, statuses, strict=True))
+        sending: deque[tuple[list[int], asyncio.Future[list[Status]]]] = deque()
+        try:
+            for queue, places in batches(_noted(jobs, prepared)):
+                batch = [prepared[i] for i in places]
+                sending.append((places, submitter.submit(queue, batch)))
+                await asyncio.sleep(0)  # it is sent now, and others may run
+                if len(sending) > 1:
+                    found.update(await _answered(sending))
+            while sending:
+                found.update(await _answered(sending))
+        finally:
+            # Whatever went wrong, nothing of ours is on its way when the caller hears of it.
+            await asyncio.gather(*(future for _, future in sending), return_exceptions=True)
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
 
     def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
@@ -101,9 +110,9 @@ class Client:
     def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Send many jobs from a program without an event loop."""
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
-        prepared = list(jobs)
+        prepared: list[Prepared] = []
         found: dict[int, Status] = {}
-        for queue, places in batches(prepared):
+        for queue, places in batches(_noted(jobs, prepared)):
             statuses = self._sync.enqueue(queue, [prepared[i] for i in places])
             found.update(zip(places, statuses, strict=True))
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
@@ -156,6 +165,22 @@ class Client:
     def close_sync(self) -> None:
         """Close the blocking connections."""
         self._sync.close()
+
+
+def _noted(jobs: Iterable[Prepared], into: list[Prepared]) -> Iterator[Prepared]:
+    for job in jobs:
+        into.append(job)
+        yield job
+
+
+async def _answered(
+    sending: deque[tuple[list[int], asyncio.Future[list[Status]]]],
+) -> Iterable[tuple[int, Status]]:
+    """Wait for the first batch under way; return the place and status of each of its jobs."""
+    places, future = sending[0]
+    statuses = await future
+    sending.popleft()
+    return zip(places, statuses, strict=True)
 
 
 def refuse_loop(method: str, instead: str) -> None:

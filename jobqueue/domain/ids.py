@@ -15,10 +15,9 @@ def uuid7(now_ms: int) -> str:
 
     The id is unique whatever the clock says; its time only helps sorting.
     """
-    bits = int.from_bytes(os.urandom(10))
-    value = now_ms << 80 | 7 << 76 | (bits >> 68) << 64 | 2 << 62 | bits & (1 << 62) - 1
-    text = f"{value:032x}"
-    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"
+    time, rest = f"{now_ms:012x}", os.urandom(10).hex()
+    variant = "89ab"[int(rest[3], 16) & 3]
+    return f"{time[:8]}-{time[8:]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[7:19]}"
 
 
 def check_queue(queue: object) -> str:

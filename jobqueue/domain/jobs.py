@@ -72,7 +72,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
-class Spec(msgspec.Struct, array_like=True, frozen=True):
+class Spec(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What to run: packed once by the producer and never changed.
 
     Name, queue and priority are not in it: the broker's scripts need those, so

@@ -20,7 +20,8 @@ from jobqueue.history.writer import HistoryWriter
 
 log = logging.getLogger("jobqueue.recorder")
 
-BATCH = 2000  # records of one queue in one transaction
+BATCH = 2000  # records in one transaction
+FAIR = 100  # of these, what each queue may bring however many queues there are
 ADOPT_EVERY = 10.0  # seconds
 WRITE_PATIENCE = 60.0  # seconds; a server that is frozen never answers
 _spec = msgspec.msgpack.Decoder(Spec)
@@ -92,7 +93,7 @@ class Recorder:
             adopted = [await self._journal.adopt(queue, BATCH) for queue in self._queues]
             self._mine = self._mine or any(adopted)
         read = self._journal.mine if self._mine else self._journal.new
-        entries = await read(self._queues, BATCH)
+        entries = await read(self._queues, max(FAIR, BATCH // len(self._queues)))
         if not entries:
             self._mine = False
         else:
@@ -140,7 +141,10 @@ class Recorder:
         """Return how long Redis keeps what the job came to, in ms; 0 for a plain success."""
         if row.result is None and not row.dead:
             return 0
-        own = _spec.decode(row.spec).result_ttl_ms
+        try:
+            own = _spec.decode(row.spec).result_ttl_ms
+        except msgspec.MsgspecError:  # a spec that nobody could read is why it is dead
+            own = None
         return self._keep_ms if own is None else own
 
     async def _leave(self) -> None:

@@ -20,6 +20,7 @@ from jobqueue.scheduler.scheduled import Scheduled
 log = logging.getLogger("jobqueue.scheduler")
 
 LONGEST = 1.0  # seconds of sleep, so that a step of the clock costs no more
+_EPOCH = datetime.fromtimestamp(0, UTC)
 _WINDOWS = [timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=60)]
 
 
@@ -109,10 +110,11 @@ class Firer:
         answer = await self._lane.call(call)
         if answer == "fired":
             log.info("schedule fired", extra={"schedule": each.name, "job_id": job.id})
-        if answer == "early":  # our rounding and Redis' clock differ by a moment
+        if answer == "early":  # Redis' clock was set back meanwhile
             return
         self._fired[each.name] = due
 
 
 def _ms(moment: datetime) -> int:
-    return round(moment.timestamp() * 1000)
+    """Return whole ms since the epoch: never later than the moment, or Redis calls it early."""
+    return (moment - _EPOCH) // timedelta(milliseconds=1)

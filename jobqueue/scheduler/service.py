@@ -8,7 +8,7 @@ from typing import Any, Protocol
 from jobqueue.broker.beats import beat, service_id
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
-from jobqueue.domain.errors import SchemaMismatch
+from jobqueue.domain.errors import ConfigurationError, SchemaMismatch
 
 log = logging.getLogger("jobqueue.scheduler")
 
@@ -56,6 +56,7 @@ class Service:
 
         Raises:
             SchemaMismatch: The service is a lone recorder and the schema is wrong.
+            ConfigurationError: The same, and PostgreSQL is too old.
         """
         log.info("service started", extra={"role": self._role, "service": self.id})
         presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
@@ -80,11 +81,13 @@ class Service:
     async def _run(self, component: Component) -> None:
         try:
             await component.run()
-        except SchemaMismatch as error:
-            component.problem = str(error)
-            log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400 - one line says it
+        except (SchemaMismatch, ConfigurationError) as error:
+            # Nothing but an operator can help. All else goes on, and one line says it.
             if self._lone:
                 raise
+            if str(error) not in self.problems:
+                log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400
+            component.problem = str(error)
 
     def stop(self) -> None:
         """Stop soon; everything a component does is atomic or repeated by another."""

@@ -4,8 +4,8 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from jobqueue.domain.errors import HistoryUnavailable, SchemaMismatch
-from jobqueue.history import engine, partitions
+from jobqueue.domain.errors import HistoryUnavailable
+from jobqueue.history import engine, partitions, schema
 
 log = logging.getLogger("jobqueue.scheduler")
 
@@ -27,13 +27,18 @@ class Upkeep:
         self.problem: str | None = None
 
     async def run(self) -> None:
-        """Look after the partitions until cancelled."""
+        """Look after the partitions until cancelled.
+
+        Raises:
+            SchemaMismatch: The schema is not the one that this version needs.
+            ConfigurationError: The server is too old.
+        """
         while True:
             try:
                 await self._once()
                 self.problem = None
                 wait = EVERY
-            except (HistoryUnavailable, SchemaMismatch) as error:
+            except HistoryUnavailable as error:
                 self.problem = str(error)
                 log.warning("partition upkeep failed", extra={"error": str(error)})
                 wait = AGAIN
@@ -42,6 +47,7 @@ class Upkeep:
     async def _once(self) -> None:
         connection = await engine.connect(self._url, "scheduler")
         try:
+            await schema.check(connection)
             made = await partitions.ensure(connection)
             dropped = await partitions.drop_expired(connection, self._retention)
         finally:

@@ -8,7 +8,8 @@ KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller  string  id of the producer's lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
 ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms since epoch or nil, name}
-ARGV[4…] specs   msgpack packed spec of each job, in their order
+ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
+ARGV[5]  specs   msgpack the packed specs, one behind the other
 Keys     call:<caller>, job:<id>, state:<id>, ready:<priority>, scheduled, counts, wake, wake:due
 Returns  a string with one letter for each job: c created, x a job with this id exists; "stale" for a lower number
 ]]
@@ -28,11 +29,12 @@ for i, job in ipairs(jobs) do
   codes[i] = exists and 'x' or 'c'
 end
 
+local sizes, specs, first = cmsgpack.unpack(ARGV[4]), ARGV[5], 1
 local ready = false
 for i, job in ipairs(jobs) do
   if codes[i] == 'c' then
     local id, priority, delay, at, name = job[1], job[2], job[3], job[4], job[5]
-    local rest = cmsgpack.pack(name, now) .. ARGV[3 + i]
+    local rest = cmsgpack.pack(name, now) .. string.sub(specs, first, first + sizes[i] - 1)
     local due = delay and now + delay or at
     -- The record comes last: stopping before it leaves an entry or a due time without one, which fetch or promote drops.
     if due and due > now then
@@ -47,6 +49,7 @@ for i, job in ipairs(jobs) do
       ready = true
     end
   end
+  first = first + sizes[i]
 end
 write_counts()
 local reply = table.concat(codes)

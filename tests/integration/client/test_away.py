@@ -153,7 +153,7 @@ async def test_goes_away_while_the_app_is_idle(
         assert proxy.seen["enqueue"] == 2
 
 
-async def test_idle_apps_look_before_they_send(redis_url: str, tmp_path: Path) -> None:
+async def test_idle_apps_look_before_they_send(redis_url: str) -> None:
     """A server that came back without its data learns of the queue again."""
     async with app_on(redis_url) as app, connect(redis_url) as broker:
         for send in (one, one_sync):

@@ -66,12 +66,22 @@ async def test_nothing(stage: Stage, server: Counter, many: Many) -> None:
 
 @both
 async def test_one_refused_job_refuses_all(stage: Stage, server: Counter, many: Many) -> None:
-    """All jobs are prepared before the first is sent."""
+    """A list is prepared before the first job is sent."""
+    job = stage.app.ref("job")
+    values = (float("nan") if n == 2500 else n for n in range(5000))
+    with pytest.raises(InvalidJob, match="positional argument 1: it holds nan"):
+        await many(stage.app, [job.prepare(value) for value in values])
+    assert server.stored() == set()
+
+
+@both
+async def test_an_iterator_stops_where_it_refuses(stage: Stage, many: Many) -> None:
+    """Whole batches before the refused job are stored, and nothing after it."""
     job = stage.app.ref("job")
     values = (float("nan") if n == 2500 else n for n in range(5000))
     with pytest.raises(InvalidJob, match="positional argument 1: it holds nan"):
         await many(stage.app, (job.prepare(value) for value in values))
-    assert server.stored() == set()
+    assert len(await stage.broker.fetch("w1", 5000)) == 2000
 
 
 @both

@@ -165,7 +165,7 @@ def test_loop_that_ends_in_the_middle(app: JobQueue, server: Counter) -> None:
 # Forks
 
 FORKS = """
-import asyncio, os, sys
+import asyncio, os, signal, sys
 from jobqueue import JobQueue
 from jobqueue.settings import Settings
 
@@ -187,6 +187,7 @@ children = []
 for child in range(3):
     pid = os.fork()
     if pid == 0:
+        signal.alarm(30)  # a child that hangs ends, and fails the test
         main(f"child {child}")
         sys.exit(0)
     children.append(pid)
@@ -215,7 +216,7 @@ def test_forked_processes(app: JobQueue, redis_url: str, server: Counter) -> Non
 def test_fork_while_a_thread_is_at_it(redis_url: str, server: Counter) -> None:
     """Whatever other threads were doing at the fork, the child can enqueue."""
     code = """
-    import os, sys, threading
+    import os, signal, sys, threading
     from jobqueue import JobQueue
     from jobqueue.settings import Settings
 
@@ -235,6 +236,7 @@ def test_fork_while_a_thread_is_at_it(redis_url: str, server: Counter) -> None:
         ready.acquire()
         pid = os.fork()
         if pid == 0:
+            signal.alarm(30)  # a child that hangs ends, and fails the test
             send("child")
             os._exit(0)
         assert os.waitpid(pid, 0)[1] == 0

@@ -1,0 +1,66 @@
+"""Errors: one root, their fields survive pickling and copying, their text says what to do."""
+
+import copy
+import inspect
+import pickle
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+import jobqueue
+from jobqueue.domain import errors
+
+ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "InvalidJob": ("delay", "-1 is out of range"),
+    "JobFailed": ("id-1", "ValueError", "wrong", "Traceback …"),
+    "RetryAfter": (5,),
+    "Snooze": (timedelta(minutes=1),),
+}
+CLASSES = [
+    each
+    for each in vars(errors).values()
+    if inspect.isclass(each) and issubclass(each, errors.JobQueueError)
+]
+
+
+def made(kind: type[errors.JobQueueError]) -> errors.JobQueueError:
+    """Return an error of this class."""
+    takes_id = issubclass(kind, errors._JobError)
+    return kind(*ARGUMENTS.get(kind.__name__, ("id-1",) if takes_id else ()))
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_survives_the_way(kind: type[errors.JobQueueError]) -> None:
+    """An error comes out of a pickle, and of a copy, with its class, text and fields."""
+    error = made(kind)
+    for other in (pickle.loads(pickle.dumps(error)), copy.copy(error)):  # noqa: S301 - our own
+        assert type(other) is kind
+        assert str(other) == str(error)
+        assert vars(other) == vars(error)
+
+
+@pytest.mark.parametrize("kind", [kind for kind in CLASSES if kind.__name__[0] != "_"])
+def test_public(kind: type[errors.JobQueueError]) -> None:
+    """Every error can be caught by its name, and says when it is raised."""
+    assert getattr(jobqueue, kind.__name__) is kind
+    assert inspect.getdoc(kind)
+
+
+def test_text() -> None:
+    """The text names the thing."""
+    assert str(made(errors.InvalidJob)) == "delay: -1 is out of range"
+    assert str(made(errors.JobFailed)) == "job id-1 failed: ValueError: wrong"
+    assert "id-1" in str(made(errors.EnqueueUncertain))
+
+
+def test_timeout_is_one() -> None:
+    """A waiter may catch Python's own error."""
+    assert issubclass(errors.ResultTimeout, TimeoutError)
+
+
+@pytest.mark.parametrize("kind", [errors.RetryAfter, errors.Snooze])
+def test_delays(kind: type[errors.RetryAfter]) -> None:
+    """Seconds or a ``timedelta``, as everywhere."""
+    assert kind(1.5).delay == timedelta(seconds=1.5)
+    assert kind(timedelta(hours=1)).delay == timedelta(hours=1)
