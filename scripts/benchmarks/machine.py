@@ -17,7 +17,7 @@ BUSY = 0.25  # load of a core by others, above which figures are noise
 class Machine(msgspec.Struct, frozen=True):
     """Versions, cores and load; ``load`` is the average of 1, 5 and 15 minutes before the run."""
 
-    library: str
+    product: str
     python: str
     loop: str
     client: str
@@ -37,7 +37,7 @@ class Machine(msgspec.Struct, frozen=True):
 async def describe(stage: Stage, load: tuple[float, float, float]) -> Machine:
     """Return what we run on; ``load`` was taken before our servers started."""
     return Machine(
-        library=f"jobqueue {__version__}",
+        product=f"jobqueue {__version__}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         loop=loops.name(),
         client=f"redis-py {version('redis')} with hiredis {version('hiredis')}",

@@ -71,7 +71,7 @@ def _entry(each: Series) -> dict[str, Any]:
 def _header(machine: Machine) -> list[str]:
     load = " ".join(f"{value:.2f}" for value in machine.load)
     lines = [
-        f"{machine.library}, {machine.python}, {machine.loop}, {machine.client}",
+        f"{machine.product}, {machine.python}, {machine.loop}, {machine.client}",
         ", ".join(filter(None, (machine.redis, machine.postgres))),
         f"{machine.system}, {machine.cores} cores, {machine.processor}, load before {load}",
     ]
