@@ -4,21 +4,16 @@ The version table is in schema ``jobqueue``, so that an application's own Alembi
 the way. Partitions are made and dropped all the time; comparisons do not see them.
 """
 
-import os
 from logging.config import fileConfig
 
 from alembic import context
-from jobqueue.domain.errors import ConfigurationError
 from jobqueue.history import engine, migrate, tables
+from jobqueue.settings import load
 
 
 def database_url() -> str:
-    """Return the URL that our caller gave, else the one of the environment."""
-    given = context.config.attributes.get("url")
-    url = given or os.environ.get("JOBQUEUE_DATABASE_URL") or os.environ.get("DATABASE_URL")
-    if not url:
-        raise ConfigurationError("database_url: set JOBQUEUE_DATABASE_URL or DATABASE_URL")
-    return str(url)
+    """Return the URL that our caller gave, else the one of the settings."""
+    return context.config.attributes.get("url") or load().required("database_url")
 
 
 def print_sql() -> None:

@@ -3,9 +3,8 @@
 from jobqueue.app import JobQueue
 from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
-from jobqueue.client.lookups import FoundJob
-from jobqueue.client.prepared import JobOptions, Prepared
-from jobqueue.client.redrive import Retried
+from jobqueue.client.options import JobOptions
+from jobqueue.client.prepared import Prepared
 from jobqueue.domain.context import CurrentJob, current_job
 from jobqueue.domain.errors import (
     BrokerError,
@@ -32,7 +31,9 @@ from jobqueue.domain.errors import (
     Snooze,
 )
 from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.retry import Backoff, Jitter, Retry
+from jobqueue.domain.views import DeadLetter, ExecutionView, FoundJob, QueueView, Retried
 from jobqueue.settings import Settings
 
 __version__ = "0.1.0"
@@ -43,8 +44,11 @@ __all__ = [
     "BrokerUnavailable",
     "ConfigurationError",
     "CurrentJob",
+    "DeadLetter",
     "DeadLetterNotFound",
     "EnqueueUncertain",
+    "ExecutionView",
+    "Failure",
     "FoundJob",
     "HistoryUnavailable",
     "InvalidJob",
@@ -65,6 +69,7 @@ __all__ = [
     "Permanent",
     "Prepared",
     "Priority",
+    "QueueView",
     "RedriveConflict",
     "ResultGone",
     "ResultTimeout",

@@ -1,49 +1,30 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
 
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
-from types import TracebackType
-from typing import TYPE_CHECKING, Any, ParamSpec, Self, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from jobqueue.client.declared import Declare, Job, JobCall, Schedulable
+from jobqueue.asking import Asking
+from jobqueue.client.declared import JobCall
 from jobqueue.client.handle import JobHandle
-from jobqueue.client.prepared import (
-    Defaults,
-    Prepared,
-    PriorityName,
-    Seconds,
-    parse_priority,
-    seconds_of,
-    timeout_ms,
-)
-from jobqueue.domain.errors import ConfigurationError, InvalidJob
-from jobqueue.domain.handlers import Handler, Registry, kind_of
-from jobqueue.domain.ids import check_name, check_queue
-from jobqueue.domain.jobs import Priority
-from jobqueue.domain.retry import Retry
+from jobqueue.client.options import parse_priority
+from jobqueue.client.prepared import Defaults, Prepared
+from jobqueue.declaring import Declaring
+from jobqueue.domain.ids import check_name
 from jobqueue.settings import Settings, load
 
 if TYPE_CHECKING:
-    from datetime import datetime
-
-    from jobqueue.broker.lookup import QueueView
     from jobqueue.client.client import Client
-    from jobqueue.client.lookups import FoundJob
-    from jobqueue.client.redrive import Retried
-    from jobqueue.domain.schedules import DstName, Schedule
-    from jobqueue.history.letters import DeadLetter
     from jobqueue.scheduler.service import Service
     from jobqueue.services import Services
     from jobqueue.worker.worker import Worker
 
-Q = ParamSpec("Q")
 R = TypeVar("R")
-J = TypeVar("J", bound=Schedulable)
 
 
-class JobQueue:
+class JobQueue(Declaring, Asking):
     """Your queue: declare handlers with :meth:`job`, enqueue their calls, run workers.
 
     Args:
@@ -62,10 +43,9 @@ class JobQueue:
         *,
         settings: Settings | None = None,
     ) -> None:
+        super().__init__()
         self._urls = {"redis_url": redis_url, "database_url": database_url}
         self._settings = None if settings is None else self._with_urls(settings)
-        self._registry = Registry()
-        self._schedules: dict[str, tuple[Schedule, JobCall[..., Any]]] = {}
 
     # Settings
 
@@ -102,126 +82,9 @@ class JobQueue:
         """What jobs get when neither they nor their handler say otherwise."""
         settings = self.settings
         priority = parse_priority(settings.default_priority)
-        return Defaults(settings.default_queue, priority, settings.max_arguments)
-
-    # Declaring
-
-    @property
-    def jobs(self) -> Mapping[str, Handler]:
-        """The declared handlers by name."""
-        return self._registry
-
-    def job(
-        self,
-        *,
-        name: str | None = None,
-        queue: str | None = None,
-        priority: PriorityName | Priority | None = None,
-        retry: Retry | int | None = None,
-        timeout: Seconds | None = None,
-        result_ttl: Seconds | None = None,
-        process: bool = False,
-    ) -> Declare:
-        """Declare a function as the handler of a job.
-
-        Args:
-            name: The job's name; else the function's.
-            queue: Queue of its jobs.
-            priority: ``critical``, ``high``, ``normal`` or ``low``.
-            retry: Retries after a failure (a number or a ``Retry``); 0 means one run.
-            timeout: Longest run of one attempt, in seconds or as a ``timedelta``.
-            result_ttl: How long Redis keeps a result that is not ``None``.
-            process: Run it in a child process, which a timeout can kill.
-
-        Raises:
-            ConfigurationError: An option is wrong, or the name is taken.
-        """
-
-        def declare(function: Callable[..., Any]) -> Job[..., Any, Any]:
-            kind = kind_of(function, process=process)
-            try:
-                handler = Handler(
-                    name=check_name(function.__name__ if name is None else name),
-                    function=function,
-                    kind=kind,
-                    queue=None if queue is None else check_queue(queue),
-                    priority=None if priority is None else parse_priority(priority),
-                    retry=None if retry is None else Retry.of(retry),
-                    timeout=None if timeout_ms(timeout) is None else seconds_of("timeout", timeout),
-                    result_ttl=None if result_ttl is None else seconds_of("result_ttl", result_ttl),
-                )
-            except (InvalidJob, ConfigurationError) as error:
-                label = function.__qualname__
-                raise ConfigurationError(f"@app.job on {label}: {error}") from error
-            self._registry.add(handler)
-            return Job(self, handler)
-
-        return cast("Declare", declare)
-
-    def cron(
-        self,
-        expression: str,
-        *,
-        name: str | None = None,
-        timezone: str = "UTC",
-        dst: "DstName" = "once",
-        seconds: bool = False,
-    ) -> Callable[[J], J]:
-        """Enqueue a declared job by the calendar; write it above ``@app.job``.
-
-        Args:
-            expression: ``minute hour day month weekday``, or a word such as ``@daily``.
-            name: The schedule's name; else the job's.
-            timezone: IANA name of the zone whose wall clock counts.
-            dst: What happens where clocks are changed: ``once``, ``every`` or ``skip``.
-            seconds: Whether the expression has a sixth field, the seconds, in front.
-
-        Raises:
-            ConfigurationError: The expression, the zone or the name is wrong.
-        """
-        from jobqueue.domain.schedules import Cron
-
-        return self._schedule(Cron(expression, timezone=timezone, dst=dst, seconds=seconds), name)
-
-    def every(
-        self, interval: Seconds, *, name: str | None = None, anchor: "datetime | None" = None
-    ) -> Callable[[J], J]:
-        """Enqueue a declared job at a fixed distance; write it above ``@app.job``.
-
-        Args:
-            interval: Seconds or a ``timedelta``.
-            name: The schedule's name; else the job's.
-            anchor: An aware moment on the grid; else the Unix epoch.
-
-        Raises:
-            ConfigurationError: The interval or the name is wrong.
-        """
-        from jobqueue.domain.schedules import Every
-
-        return self._schedule(Every(interval, anchor=anchor), name)
-
-    def _schedule(self, rule: "Schedule", name: str | None) -> Callable[[J], J]:
-        def declare(job: J) -> J:
-            if not isinstance(job, Job):
-                raise ConfigurationError(
-                    "a schedule needs a declared job: write it above @app.job()"
-                )
-            try:
-                label = check_name(job.name if name is None else name)
-            except InvalidJob as error:
-                raise ConfigurationError(f"schedule: {error}") from error
-            if label in self._schedules:
-                raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
-            try:
-                job.handler.parameters.bind((), {})
-            except InvalidJob as error:
-                raise ConfigurationError(
-                    f"schedule {label!r}: {error}, and a schedule gives none"
-                ) from error
-            self._schedules[label] = (rule, job)
-            return job
-
-        return declare
+        return Defaults(
+            settings.default_queue, priority, settings.max_arguments, settings.idempotency_ttl
+        )
 
     def ref(self, name: str) -> JobCall[..., Any]:
         """Return a job by name, for producers that don't have the handler's code.
@@ -247,7 +110,7 @@ class JobQueue:
         the same prepared jobs again makes no job twice, since each has its id already.
 
         Returns:
-            A handle for each, in their order; ``status`` says created or exists.
+            A handle for each, in their order; ``status`` says what became of it.
 
         Raises:
             InvalidJob: An iterator that prepares them refused one.
@@ -259,118 +122,6 @@ class JobQueue:
     def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """The form of :meth:`enqueue_many` for programs without an event loop."""
         return self.client.enqueue_many_sync(jobs)
-
-    # Asking
-
-    async def find(self, job_id: str, *, queue: str | None = None) -> "list[FoundJob]":
-        """Look a job up, in any state, in Redis and in the history if a database URL is set.
-
-        Args:
-            job_id: Its id. Ids belong to a queue, so several queues may each have one.
-            queue: Ask only this queue.
-
-        Returns:
-            The jobs with this id by queue, at least one.
-
-        Raises:
-            JobNotFound: There is none.
-            BrokerUnavailable: Redis can't be reached.
-            HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
-            SchemaMismatch: Redis does not know the job and the schema is wrong.
-        """
-        return await self.services.lookups().find(job_id, queue)
-
-    def find_sync(self, job_id: str, *, queue: str | None = None) -> "list[FoundJob]":
-        """The form of :meth:`find` for programs without an event loop."""
-        return _run("find", self.find, job_id, queue=queue)
-
-    async def queue_counts(self, *, queue: str | None = None) -> "list[QueueView]":
-        """Count the jobs of one queue, or of every queue that ever had one.
-
-        Raises:
-            BrokerUnavailable: Redis can't be reached.
-        """
-        return await self.services.lookups().queue_counts(queue)
-
-    def queue_counts_sync(self, *, queue: str | None = None) -> "list[QueueView]":
-        """The form of :meth:`queue_counts` for programs without an event loop."""
-        return _run("queue_counts", self.queue_counts, queue=queue)
-
-    async def living(self, role: str | None = None) -> list[dict[str, Any]]:
-        """Return what living services say of themselves; one that died is gone within seconds.
-
-        Args:
-            role: ``worker``, ``scheduler`` or ``recorder``; None for all.
-
-        Raises:
-            BrokerUnavailable: Redis can't be reached.
-        """
-        return await self.services.lookups().services(role)
-
-    def living_sync(self, role: str | None = None) -> list[dict[str, Any]]:
-        """The form of :meth:`living` for programs without an event loop."""
-        return _run("living", self.living, role)
-
-    async def dead_letters(
-        self,
-        *,
-        queue: str | None = None,
-        name: str | None = None,
-        before: str | None = None,
-        limit: int = 50,
-    ) -> "list[DeadLetter]":
-        """List dead letters that were not put back or deleted, newest first.
-
-        Args:
-            queue: Only jobs of this queue.
-            name: Only jobs of this name.
-            before: ``execution_id`` of the last letter of the page before.
-            limit: Most letters in a page; a shorter page is the last one.
-
-        Raises:
-            ConfigurationError: No database URL is set.
-            HistoryUnavailable: PostgreSQL can't be reached.
-            SchemaMismatch: The schema is wrong.
-        """
-        return await self.services.letters().page(queue, name, before, limit)
-
-    def dead_letters_sync(
-        self,
-        *,
-        queue: str | None = None,
-        name: str | None = None,
-        before: str | None = None,
-        limit: int = 50,
-    ) -> "list[DeadLetter]":
-        """The form of :meth:`dead_letters` for programs without an event loop."""
-        return _run(
-            "dead_letters", self.dead_letters, queue=queue, name=name, before=before, limit=limit
-        )
-
-    async def retry_dead_letters(self, ids: Iterable[str]) -> "list[Retried]":
-        """Put dead letters back on their queues, each as a new run with all its attempts.
-
-        A job keeps its id, queue, priority and options. Repeating a call that was cut
-        short makes no second job.
-
-        Args:
-            ids: Execution ids of letters, or ids of jobs; the id of a job stands for
-                its newest letter in each queue.
-
-        Returns:
-            What became of each, in their order; ``error`` says why one did not go back.
-
-        Raises:
-            ConfigurationError: No database URL is set.
-            BrokerUnavailable: Redis can't be reached; letters not answered for stay.
-            HistoryUnavailable: PostgreSQL can't be reached.
-            SchemaMismatch: The schema is wrong.
-        """
-        return await self.services.letters().retry(list(ids))
-
-    def retry_dead_letters_sync(self, ids: Iterable[str]) -> "list[Retried]":
-        """The form of :meth:`retry_dead_letters` for programs without an event loop."""
-        return _run("retry_dead_letters", self.retry_dead_letters, ids)
 
     # Services
 
@@ -445,33 +196,11 @@ class JobQueue:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close_sync()
-
-
-def _run(
-    method: str, call: Callable[Q, Coroutine[Any, Any, R]], *args: Q.args, **kwargs: Q.kwargs
-) -> R:
-    """Run one question in an event loop of its own."""
-    import asyncio
-
-    from jobqueue.client.client import refuse_loop
-
-    refuse_loop(f"{method}_sync", f"await {method}(...)")
-    return asyncio.run(call(*args, **kwargs))

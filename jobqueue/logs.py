@@ -9,18 +9,22 @@ Every line written while a handler runs, also the handler's own and those of lib
 calls, carries the job's id, name and attempt; every line of a worker carries the worker's id.
 
 One rule: only a program's ``main`` calls :func:`configure`. Who imports the package
-keeps their own logging.
+keeps their own logging. A child process takes over what its parent has.
 """
 
 import json
 import logging
 import os
 import re
+import sys
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import Any, TextIO
 
 from jobqueue.domain.context import running
+
+# Level and form, as ``configure`` takes them, and the fields of every line.
+Style = tuple[str, str, dict[str, str]]
 
 _COLOURS = {"WARNING": "\x1b[33m", "ERROR": "\x1b[31m", "CRITICAL": "\x1b[1;31m"}
 _DIM, _PLAIN = "\x1b[2m", "\x1b[0m"
@@ -57,6 +61,24 @@ def configure(level: str, format: str | None, stream: TextIO) -> None:  # noqa: 
 def identify(**fields: str) -> None:
     """Put these fields on every later line of this process: which worker it is."""
     _process.update(fields)
+
+
+def style() -> Style | None:
+    """Return how this process logs; ``None`` where :func:`configure` has no say."""
+    for handler in logging.getLogger().handlers:
+        if isinstance(handler, _Handler):
+            people = isinstance(handler.formatter, PeopleFormatter)
+            level = logging.getLevelName(logging.getLogger("jobqueue").level).lower()
+            return level, "people" if people else "json", dict(_process)
+    return None
+
+
+def take_over(parent: Style | None) -> None:
+    """Log to stderr as the process does that called :func:`style`."""
+    if parent is not None:
+        level, format_, fields = parent
+        configure(level, format_, sys.stderr)
+        identify(**fields)
 
 
 class _Handler(logging.StreamHandler[TextIO]):

@@ -6,17 +6,16 @@ from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
 from contextlib import asynccontextmanager
 from datetime import timedelta
 from functools import cached_property
-from typing import Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from jobqueue.broker.beats import service_id
 from jobqueue.broker.calls import Calls, Watched
 from jobqueue.broker.facts import Facts, ask
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Server
+from jobqueue.broker.presence import service_id
 from jobqueue.client.client import Client
 from jobqueue.client.declared import JobCall
 from jobqueue.client.lookups import Lookups
-from jobqueue.client.redrive import Letters
 from jobqueue.domain.handlers import Registry
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry
@@ -30,6 +29,9 @@ from jobqueue.worker.children import ChildPool
 from jobqueue.worker.executor import Limits
 from jobqueue.worker.queues import QueueOrder
 from jobqueue.worker.worker import Worker, WorkerOptions
+
+if TYPE_CHECKING:
+    from jobqueue.client.redrive import Letters
 
 log = logging.getLogger("jobqueue")
 
@@ -104,12 +106,14 @@ class Services:
         """Return what answers questions about jobs and queues."""
         return Lookups(self.server, self.calls.keys, self._settings.database_url)
 
-    def letters(self) -> Letters:
+    def letters(self) -> "Letters":
         """Return the dead letters.
 
         Raises:
             ConfigurationError: No database URL is set.
         """
+        from jobqueue.client.redrive import Letters  # brings SQLAlchemy too
+
         settings, url = self._settings, self._settings.required("database_url")
         return Letters(lambda: self.server, self.calls, url, settings.enqueue_timeout)
 

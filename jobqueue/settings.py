@@ -26,9 +26,9 @@ from typing import Any, Literal, NamedTuple, TypeVar
 
 from jobqueue.domain import kinds, urls
 from jobqueue.domain.errors import ConfigurationError
-from jobqueue.domain.kinds import Kind
+from jobqueue.domain.kinds import ValueKind
 from jobqueue.domain.retry import MOST_RETRIES
-from jobqueue.domain.suggest import nearest
+from jobqueue.domain.suggest import did_you_mean
 
 T = TypeVar("T")
 
@@ -57,7 +57,7 @@ class Setting:
 
     name: str
     default: Any
-    kind: Kind
+    kind: ValueKind
     help: str
     least: float | None = None
     most: float | None = None
@@ -104,7 +104,7 @@ class Setting:
 
 def _setting(
     default: T,
-    kind: Kind,
+    kind: ValueKind,
     help: str,  # noqa: A002 - the row's name for it
     **more: Any,
 ) -> T:
@@ -181,6 +181,9 @@ class Settings:
         "How long enqueue tries to reach Redis.",
         least=0.1,
         most=LONGEST_ENQUEUE,
+    )
+    idempotency_ttl: float = _setting(
+        DAY, kinds.DURATION, "How long an idempotency key is remembered after its job.", least=1
     )
     max_arguments: int = _setting(
         1 << 20, kinds.SIZE, "Largest arguments of a job, as JSON.", least=2
@@ -301,8 +304,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
 
 
 def _unknown(name: str, known: list[str]) -> str:
-    near = nearest(name, known)
-    hint = f"did you mean {near!r}?" if near else "`jobqueue config` lists all settings"
+    hint = did_you_mean(name, known, otherwise="`jobqueue config` lists all settings")
     return f"{name!r} is no setting; {hint}"
 
 
@@ -348,7 +350,7 @@ def _from_project(folder: Path) -> dict[str, _Given]:
     for each in (here, *here.parents):
         path = each / "pyproject.toml"
         # isfile() is also false for a folder we may not look into.
-        table = _project_table(path) if os.path.isfile(path) else None  # noqa: PTH113
+        table = _project_table(path) if os.path.isfile(path) else None  # noqa: PTH113 - see above
         if table is not None:
             return _from_table(table, path)
     return {}

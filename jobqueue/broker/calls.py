@@ -39,20 +39,22 @@ class NewJob(msgspec.Struct, array_like=True, frozen=True, gc=False):
     delay_ms: int | None
     at_ms: int | None
     name: str
+    asks: bool = False  # whether its spec holds something for scripts to obey
 
 
 class Delivery(msgspec.Struct, array_like=True, frozen=True):
     """A job that was handed to this worker, with the token that fences it.
 
     ``attempts`` counts the runs that were counted before this one; ``delay_ms`` is
-    the wait before this attempt; times are on the Redis clock.
+    the wait before this attempt; ``unknown`` says how often in a row workers did not know
+    its name; times are on the Redis clock.
     """
 
     id: str
     token: str
     stream: str
     entry: str
-    past: int
+    flags: int
     name: str
     enqueued_ms: int
     spec: msgspec.Raw
@@ -62,6 +64,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True):
     crashes: int
     delay_ms: int
     fence: int
+    unknown: int = 0
 
     @property
     def priority(self) -> int:
@@ -125,8 +128,53 @@ class Recorded(msgspec.Struct, array_like=True, frozen=True):
     bad: bool = False
 
 
+class Rule(msgspec.Struct, array_like=True, frozen=True):
+    """One limit of a queue, a name or a key, as the ``rules`` script takes it.
+
+    ``n`` is None to take it back; ``per_ms`` is None for what is no rate.
+    """
+
+    label: str
+    kind: str
+    name: str | None
+    keyed: bool
+    n: int | None
+    per_ms: int | None
+
+
+class Bound(msgspec.Struct, frozen=True):
+    """How many, and within how many ms; ``per`` is None for what is no rate."""
+
+    n: int
+    per: int | None = None
+
+
+class Ruled(msgspec.Struct, frozen=True):
+    """A rule as Redis keeps it: what code declares, what an operator set, what counts."""
+
+    label: str
+    kind: str
+    n: int
+    per: int | None = None
+    name: str | None = None
+    keyed: bool = False
+    declared: Bound | None = None
+    set: Bound | None = None
+
+
+class Report(msgspec.Struct, array_like=True, frozen=True):
+    """How far a running job is; ``progress`` is JSON."""
+
+    id: str
+    token: str
+    progress: str
+
+
 class Watched(msgspec.Struct, array_like=True, frozen=True):
-    """What a job came to: a terminal state and its JSON, ``waiting`` or ``gone``."""
+    """What a job came to: a terminal state and its JSON, ``waiting`` or ``gone``.
+
+    In an inbox it may also be ``progress`` with the report as JSON.
+    """
 
     id: str
     state: str
@@ -152,12 +200,12 @@ class Reclaimed:
     taken: bool
 
 
-CREATED, EXISTS = "c", "x"
-KEPT = "k"
+KEPT, LOST, CANCELLED = "k", "l", "c"
 STALE = "stale"
 
 _fetched = msgspec.msgpack.Decoder(Fetched)
 watched = msgspec.msgpack.Decoder(Watched)
+ruled = msgspec.msgpack.Decoder(dict[str, Ruled])
 
 
 def _text(reply: object) -> str:
@@ -239,7 +287,11 @@ class Calls:
     def enqueue(
         self, queue: str, caller: str, number: int, jobs: Sequence[NewJob], specs: Iterable[bytes]
     ) -> Call[str]:
-        """Store jobs with their packed specs; answers a letter for each: created or exists."""
+        """Store jobs with their packed specs; answers a letter for each, and the ids of others.
+
+        What the letters mean stands in ``lua/enqueue.lua``; :mod:`jobqueue.client.batches`
+        reads them.
+        """
         specs = list(specs)
         # One argument for all specs: a thousand arguments cost more than the jobs in them.
         sizes, joined = _pack([len(spec) for spec in specs]), b"".join(specs)
@@ -273,7 +325,7 @@ class Calls:
         attempts: Sequence[Settlement],
         records: Iterable[bytes],
     ) -> Call[str]:
-        """Settle attempts; answers a letter for each: kept or lost.
+        """Settle attempts; answers a letter for each: kept, lost, or cancelled meanwhile.
 
         An empty record leaves no row in the history.
         """
@@ -297,7 +349,7 @@ class Calls:
         self, queue: str, worker: str, expiry_ms: int, limit: int, budget: int
     ) -> Call[Reclaimed]:
         """Take back what a worker held whose lease was seen to expire at ``expiry_ms``."""
-        return self._call("reclaim", queue, _reclaimed, worker, expiry_ms, limit, budget, queue)
+        return self._call("reclaim", queue, _reclaimed, worker, expiry_ms, limit, budget)
 
     def promote(self, queue: str, limit: int) -> Call[Promoted]:
         """Make up to ``limit`` due jobs ready."""
@@ -310,7 +362,16 @@ class Calls:
     def fire(self, queue: str, schedule: str, time_ms: int, job: NewJob, spec: bytes) -> Call[str]:
         """Enqueue one occurrence of a schedule: ``fired``, ``already`` or ``early``."""
         return self._call(
-            "fire", queue, _text, schedule, time_ms, job.id, job.priority, job.name, spec
+            "fire",
+            queue,
+            _text,
+            schedule,
+            time_ms,
+            job.id,
+            job.priority,
+            job.name,
+            spec,
+            int(job.asks),
         )
 
     def watch(self, queue: str, job_id: str, inbox: str) -> Call[Watched]:
@@ -322,5 +383,44 @@ class Calls:
     def redrive(self, queue: str, letter: str, run: int, job: NewJob, spec: bytes) -> Call[str]:
         """Put a dead letter back as run ``run``: ``redriven`` or ``conflict``."""
         return self._call(
-            "redrive", queue, _text, letter, job.id, run, job.priority, job.name, spec
+            "redrive",
+            queue,
+            _text,
+            letter,
+            job.id,
+            run,
+            job.priority,
+            job.name,
+            spec,
+            int(job.asks),
+        )
+
+    def cancel(self, queue: str, job_id: str, reason: str) -> Call[str]:
+        """End a job that waits, or tell its worker; answers its state before, "" for none."""
+        return self._call("cancel", queue, _text, job_id, reason)
+
+    def progress(self, queue: str, reports: Sequence[Report]) -> Call[str]:
+        """Note how far jobs are; answers a letter for each: kept or lost."""
+        return self._call("progress", queue, _text, _pack(reports))
+
+    def declare(
+        self, queue: str, rules: Sequence[Rule], names: Sequence[str]
+    ) -> Call[dict[str, Ruled]]:
+        """Say what code limits ``queue`` and the jobs of ``names`` to; nothing else counts."""
+        return self._rules(queue, "declared", rules, names)
+
+    def set_rule(self, queue: str, rule: Rule) -> Call[dict[str, Ruled]]:
+        """Say what an operator limits something to, over what code says; n None ends that."""
+        return self._rules(queue, "set", [rule], ())
+
+    def _rules(
+        self, queue: str, layer: str, rules: Sequence[Rule], names: Sequence[str]
+    ) -> Call[dict[str, Ruled]]:
+        return self._call(
+            "rules",
+            queue,
+            lambda reply: ruled.decode(_bytes(reply)),
+            layer,
+            _pack(rules),
+            _pack(names),
         )

@@ -80,8 +80,3 @@ def _fields(reply: bytes | str) -> dict[str, str]:
     text = reply.decode() if isinstance(reply, bytes) else reply
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
     return {name: value.strip() for name, value in pairs}
-
-
-async def queues(lane: Lane, key: str) -> list[str]:
-    """Return every queue that has ever had a job; ``key`` names the set of them."""
-    return sorted(name.decode() for name in await lane.command("SMEMBERS", key))

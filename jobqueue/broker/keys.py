@@ -12,10 +12,22 @@ PRIORITIES = range(4)
 QUEUE_KEYS = {
     "ready:": ("stream by priority 0-3, group workers: waiting and delivered jobs", "the queue"),
     "again:": ("stream by priority, read before ready: handed-back jobs", "the queue"),
-    "job:": ("string by id: place, entry, past, name, enqueued ms, spec", "recorded"),
+    "job:": ("string by id: place, entry, flags, name, enqueued ms, spec", "recorded"),
     "state:": ("hash by id: what changes, from the first delivery on", "recorded or result_ttl"),
     "poison": ("sorted set: jobs on their last life, kept back, by priority", "the queue"),
-    "scheduled": ("sorted set: delayed and retrying ids by due time, ms", "the queue"),
+    "scheduled": ("sorted set: delayed and retrying ids, rates that refill, by ms", "the queue"),
+    "expiring": ("sorted set: ids that must start until then, by ms", "the end of each job"),
+    "unique:": ("string by key: the job that has it", "the end of that job, or its own time"),
+    "idem:": (
+        "string by key: print of the arguments, job id",
+        "its own time, from the job's end on",
+    ),
+    "lock:": ("string by key: the job at the head of its line", "the end of the line"),
+    "waiting:": ("list by lock key: the jobs in line behind the head", "the end of the line"),
+    "rules": ("string: limits of the queue, of names and keys", "an operator, or new code"),
+    "limit:": ("set by scope: tokens of the deliveries that occupy it", "the end of each delivery"),
+    "rate:": ("list by scope: starts within the last period, ms", "its period"),
+    "parked:": ("sorted set by scope: jobs that wait for it, by priority and arrival", "the scope"),
     "journal": ("stream, group recorder: finished attempts", "the queue"),
     "journal:bad": ("stream: raw records that PostgreSQL refused", "an operator"),
     "journal:size": ("string: bytes of the records in the journal", "the queue"),
@@ -23,7 +35,8 @@ QUEUE_KEYS = {
     "wake:due": ("list: at most one token for a scheduler", "its reader"),
     "counts": ("hash: jobs by `state:name`", "the queue"),
     "leases": ("sorted set: workers that take jobs here, by expiry, ms", "reclaim"),
-    "call:": ("hash by caller: last call number and answer", "1 hour"),
+    "call:": ("string by caller: last call number and answer", "1 hour"),
+    "tell:": ("list by worker: tokens of deliveries to cancel", "1 minute"),
     "inbox:": ("list by client: outcomes it waits for", "1 minute"),
     "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
 }
@@ -112,6 +125,30 @@ class Keys:
     def inbox(self, queue: str, client: str) -> str:
         """Return the list where a client waits for outcomes."""
         return f"{self.base(queue)}inbox:{client}"
+
+    def tell(self, queue: str, worker: str) -> str:
+        """Return the list of deliveries that a worker has to cancel."""
+        return f"{self.base(queue)}tell:{worker}"
+
+    def rules(self, queue: str) -> str:
+        """Return the limits of a queue (string)."""
+        return f"{self.base(queue)}rules"
+
+    def scope(self, queue: str, scope: str) -> str:
+        """Return what occupies a limit, such as ``limit:job:send`` (set, or list of a rate)."""
+        return f"{self.base(queue)}{scope}"
+
+    def parked(self, queue: str, scope: str) -> str:
+        """Return the jobs that wait for a scope (sorted set)."""
+        return f"{self.base(queue)}parked:{scope}"
+
+    def lock(self, queue: str, key: str) -> str:
+        """Return the holder of a lock (string)."""
+        return f"{self.base(queue)}lock:{key}"
+
+    def line(self, queue: str, key: str) -> str:
+        """Return the jobs in line behind the holder of a lock (list)."""
+        return f"{self.base(queue)}waiting:{key}"
 
     def fired(self, queue: str) -> str:
         """Return the last occurrence of each schedule (hash)."""

@@ -9,7 +9,6 @@ question.
 
 import asyncio
 from collections.abc import Sequence
-from types import TracebackType
 from typing import Any, Self, TypeVar, cast
 
 import redis
@@ -132,12 +131,7 @@ class Lane:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        tb: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:

@@ -11,8 +11,14 @@ from jobqueue.broker.keys import PRIORITIES, Keys, poison_scores
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError
 from jobqueue.domain.jobs import Priority, Spec, State
+from jobqueue.domain.views import QueueView
 
 # A record is msgpack without a frame; b"\x96" in front makes it an array of six.
+_WAITS = {
+    "scheduled": State.SCHEDULED,
+    "blocked": State.BLOCKED,
+    "parked": State.BLOCKED,
+}  # what a place says of a job that was never delivered
 _record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 
 
@@ -72,9 +78,9 @@ def _view(
     place = name = spec = None
     enqueued = 0
     if record is not None:
-        place, _entry, _past, name, enqueued, spec = _record.decode(b"\x96" + record)
+        place, _entry, _flags, name, enqueued, spec = _record.decode(b"\x96" + record)
     state = live.get(b"state", b"").decode()
-    waiting = State.SCHEDULED if place and place.startswith("scheduled") else State.READY
+    waiting = _WAITS.get(place[:-2], State.READY) if place else State.READY
     return JobView(
         id=job_id,
         queue=queue,
@@ -95,22 +101,9 @@ def _view(
     )
 
 
-@dataclass(frozen=True, slots=True)
-class QueueView:
-    """How many jobs of a queue are where.
-
-    ``ready`` is by priority. ``names`` is by job name, then state; succeeded and
-    dead count since the queue began. ``oldest_ms`` is the age of the oldest ready job.
-    """
-
-    name: str
-    ready: Mapping[Priority, int]
-    running: int
-    scheduled: int
-    journal: int
-    journal_bad: int
-    oldest_ms: int | None
-    names: Mapping[str, Mapping[str, int]]
+async def queues(lane: Lane, keys: Keys) -> list[str]:
+    """Return every queue that has ever had a job."""
+    return sorted(name.decode() for name in await lane.command("SMEMBERS", keys.queues))
 
 
 async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:

@@ -1,40 +1,75 @@
-"""Says which services live. Presence is for people and decides nothing."""
+"""Says every few seconds which services live. Presence is for people and decides nothing."""
 
-from collections.abc import Mapping, Sequence
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+
+log = logging.getLogger("jobqueue")
+
+EVERY = 5.0  # seconds
+LIFE_MS = 15_000
 
 Command = tuple[Any, ...]
 
 
-def beat(
+def service_id() -> str:
+    """Return a new id: host, pid and random bits, since containers share pids."""
+    return f"{socket.gethostname()}-{os.getpid()}-{secrets.token_hex(4)}"
+
+
+def show(
     keys: Keys, role: str, service: str, fields: Mapping[str, Any], life_ms: int
 ) -> list[Command]:
-    """Return the commands that say: this service lives, for ``life_ms`` from now.
+    """Return the commands that say: this service of this process lives, for ``life_ms`` from now.
 
     Args:
         keys: Names of the installation's keys.
         role: ``worker``, ``scheduler`` or ``recorder``.
-        service: Id of the process.
-        fields: What it says of itself; anything JSON holds.
+        service: Id of the service.
+        fields: What it says of itself beside host and pid; anything JSON holds.
         life_ms: Time after which its silence means that it is gone.
     """
     name = f"{role}:{service}"
-    text = msgspec.json.encode({"role": role, "id": service, **fields})
+    who = {"role": role, "id": service, "host": socket.gethostname(), "pid": os.getpid()}
     return [
         ("SADD", keys.services, name),
-        ("SET", keys.presence(name), text, "PX", life_ms),
+        ("SET", keys.presence(name), msgspec.json.encode({**who, **fields}), "PX", life_ms),
     ]
 
 
-def leave(keys: Keys, role: str, service: str) -> list[Command]:
+def hide(keys: Keys, role: str, service: str) -> list[Command]:
     """Return the commands that take a service's presence away."""
     name = f"{role}:{service}"
     return [("DEL", keys.presence(name)), ("SREM", keys.services, name)]
+
+
+async def beat(
+    lane: Lane, keys: Keys, role: str, service: str, describe: Callable[[], Mapping[str, Any]]
+) -> None:
+    """Keep a service's presence until cancelled, then take it away."""
+    try:
+        while True:
+            await _try(lane, show(keys, role, service, describe(), LIFE_MS))
+            await asyncio.sleep(EVERY)
+    finally:
+        await _try(lane, hide(keys, role, service))
+
+
+async def _try(lane: Lane, commands: Sequence[Command]) -> None:
+    try:
+        await lane.commands(commands)
+    except (BrokerUnavailable, BrokerError) as error:
+        log.debug("presence not written", extra={"error": str(error)})
 
 
 async def services(lane: Lane, keys: Keys, role: str | None = None) -> list[dict[str, Any]]:

@@ -29,7 +29,7 @@ def load(path: str, kind: type[T]) -> T:
         ConfigurationError: There is no such module or object, it is of another type,
             or importing the module failed.
     """
-    here = os.getcwd()  # noqa: PTH109 - as sys.path wants it
+    here = _here()
     if here not in sys.path:
         sys.path.insert(0, here)
     name, _, attribute = path.partition(":")
@@ -61,10 +61,10 @@ def _import(path: str, name: str) -> ModuleType:
 
 def _missing(name: str) -> str:
     parent, _, last = name.rpartition(".")
-    folders = list(getattr(sys.modules[parent], "__path__", ())) if parent else [os.getcwd()]  # noqa: PTH109
+    folders = list(getattr(sys.modules[parent], "__path__", ())) if parent else [_here()]
     near = nearest(last, [each.name for each in pkgutil.iter_modules(folders)])
     place = parent or f"{folders[0]} or on Python's path"
-    hint = f"; did you mean {parent + '.' if parent else ''}{near}?" if near else ""
+    hint = f"; {did_you_mean(name, [f'{parent}.{near}'.lstrip('.')])}" if near else ""
     return f"there is no module {last!r} in {place}{hint}"
 
 
@@ -89,19 +89,20 @@ def _machinery(filename: str) -> bool:
 
 def _installed(filename: str) -> bool:
     package = os.path.dirname(os.path.dirname(__file__))  # noqa: PTH120 - frames hold texts
-    library = os.path.dirname(os.__file__)  # noqa: PTH120
+    library = os.path.dirname(os.__file__)  # noqa: PTH120 - the same
     return "site-packages" in filename or filename.startswith((package, library))
 
 
 def _shown(filename: str, line: int | None) -> str:
-    here = os.getcwd() + os.sep  # noqa: PTH109
-    return f"{filename.removeprefix(here)}:{line}"
+    return f"{filename.removeprefix(_here() + os.sep)}:{line}"
+
+
+def _here() -> str:
+    return os.getcwd()  # noqa: PTH109 - sys.path and frames hold texts
 
 
 def _instances(module: ModuleType, attribute: str, kind: type) -> str:
     names = [name for name, value in vars(module).items() if isinstance(value, kind)]
     if not names:
         return f"{module.__name__} makes no {kind.__name__}"
-    if len(names) == 1:
-        return f"did you mean {names[0]!r}?"
     return did_you_mean(attribute, names)

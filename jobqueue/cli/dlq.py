@@ -1,7 +1,7 @@
 """``jobqueue dlq``: jobs that failed for good, and how to run them again."""
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -10,10 +10,7 @@ from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import exit_code, say
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import moment, table
-
-if TYPE_CHECKING:
-    from jobqueue.client.redrive import Retried
-    from jobqueue.history.letters import DeadLetter
+from jobqueue.domain.views import DeadLetter, Retried
 
 app = typer.Typer(
     name="dlq",
@@ -88,7 +85,7 @@ def retry(
         raise typer.Exit(max(map(exit_code, errors)))
 
 
-def _all(jobs: JobQueue, queue: str | None, name: str | None) -> "Iterator[list[Retried]]":
+def _all(jobs: JobQueue, queue: str | None, name: str | None) -> Iterator[list[Retried]]:
     """Retry page by page; one that does not go back stays open and must not be met again."""
     before = None
     while True:
@@ -100,7 +97,7 @@ def _all(jobs: JobQueue, queue: str | None, name: str | None) -> "Iterator[list[
             return
 
 
-def _report(cli: Cli, page: "list[Retried]") -> None:
+def _report(cli: Cli, page: list[Retried]) -> None:
     for each in page:
         if each.error is not None:
             say(str(each.error))
@@ -108,12 +105,12 @@ def _report(cli: Cli, page: "list[Retried]") -> None:
             typer.echo(each.job_id)
 
 
-def _answer(each: "Retried") -> dict[str, Any]:
+def _answer(each: Retried) -> dict[str, Any]:
     problem = None if each.error is None else str(each.error)
     return {"id": each.id, "job_id": each.job_id, "queue": each.queue, "error": problem}
 
 
-def _row(letter: "DeadLetter") -> tuple[Any, ...]:
+def _row(letter: DeadLetter) -> tuple[Any, ...]:
     error = letter.error_type
     if error is not None and letter.error_message:
         error = f"{error}: {letter.error_message}"
@@ -131,7 +128,7 @@ def _row(letter: "DeadLetter") -> tuple[Any, ...]:
     )
 
 
-def _for_programs(letter: "DeadLetter") -> dict[str, Any]:
+def _for_programs(letter: DeadLetter) -> dict[str, Any]:
     import msgspec
 
     shown: dict[str, Any] = msgspec.structs.asdict(letter)

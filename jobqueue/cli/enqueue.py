@@ -9,7 +9,7 @@ import typer
 
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
-from jobqueue.client.prepared import JobOptions
+from jobqueue.client.options import JobOptions
 from jobqueue.domain.errors import InvalidJob
 
 Text = str | None
@@ -80,7 +80,7 @@ def _seconds(option: str, value: Text) -> float | None:
     from jobqueue.domain import units
 
     try:
-        return None if value is None else units.seconds(value)
+        return None if value is None else units.read_seconds(value)
     except ValueError as error:
         raise InvalidJob(option, str(error)) from None
 

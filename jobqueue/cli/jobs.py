@@ -1,7 +1,7 @@
 """``jobqueue jobs``: look at single jobs."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -9,11 +9,8 @@ from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import say
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import block, duration, fields, line, moment, table
-from jobqueue.client.lookups import FoundJob
 from jobqueue.domain.jobs import Priority
-
-if TYPE_CHECKING:
-    from jobqueue.history.queries import ExecutionRow
+from jobqueue.domain.views import ExecutionView, FoundJob
 
 app = typer.Typer(name="jobs", no_args_is_help=True, help="Look at jobs.", rich_markup_mode=None)
 
@@ -96,14 +93,14 @@ def _end(job: FoundJob) -> list[tuple[str, Any]]:
     ]
 
 
-def _table(rows: "Sequence[ExecutionRow]") -> str:
+def _table(rows: Sequence[ExecutionView]) -> str:
     headers = (
         "RUN", "ATTEMPT", "DELIVERY", "OUTCOME", "STARTED", "WAIT", "TOOK", "WORKER", "ERROR",
     )  # fmt: skip
     return table(headers, map(_cells, rows))
 
 
-def _cells(row: "ExecutionRow") -> tuple[Any, ...]:
+def _cells(row: ExecutionView) -> tuple[Any, ...]:
     return (
         row.run,
         row.attempt,

@@ -15,7 +15,7 @@ import signal
 import sys
 import threading
 from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 log = logging.getLogger("jobqueue")
 
@@ -32,12 +32,15 @@ class Service(Protocol):
         """Stop soon; asked twice, at once."""
 
 
-def serve(make: Callable[[], Awaitable[Service]], *, quiet: str | None = None) -> None:
+S = TypeVar("S", bound=Service)
+
+
+def serve(make: Callable[[], Awaitable[S]], *, quiet: Callable[[S], None] | None = None) -> None:
     """Run a service until it has stopped.
 
     Args:
         make: Connects and returns the service; a signal during this ends it.
-        quiet: The service's method for SIGTSTP, if it has one.
+        quiet: What SIGTSTP does to the service, if anything.
     """
     runner = asyncio.Runner(loop_factory=_fastest_loop())
     try:
@@ -54,7 +57,7 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(make: Callable[[], Awaitable[Service]], quiet: str | None) -> None:
+async def _serve(make: Callable[[], Awaitable[S]], quiet: Callable[[S], None] | None) -> None:
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(make())
 
@@ -73,7 +76,7 @@ async def _serve(make: Callable[[], Awaitable[Service]], quiet: str | None) -> N
         log.info("stopped before the start was complete")
         return
     if quiet is not None:
-        loop.add_signal_handler(signal.SIGTSTP, getattr(service, quiet))
+        loop.add_signal_handler(signal.SIGTSTP, quiet, service)
     await service.run()
 
 

@@ -1,7 +1,7 @@
 """``jobqueue queues``: how many jobs are where, and which nobody can run."""
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
@@ -9,9 +9,7 @@ from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, table
 from jobqueue.domain.jobs import Priority
-
-if TYPE_CHECKING:
-    from jobqueue.broker.lookup import QueueView
+from jobqueue.domain.views import QueueView
 
 _STATES = ("ready", "scheduled", "retrying", "running", "succeeded", "dead")
 
@@ -46,7 +44,7 @@ def queues(
     cli.emit(_for_programs(counts, unknown), "\n\n".join(parts))
 
 
-def _totals(counts: "Sequence[QueueView]") -> str:
+def _totals(counts: Sequence[QueueView]) -> str:
     labels = [priority.label.upper() for priority in Priority]
     headers = ("QUEUE", *labels, "SCHEDULED", "RUNNING", "OLDEST", "JOURNAL")
     rows = [
@@ -63,7 +61,7 @@ def _totals(counts: "Sequence[QueueView]") -> str:
     return table(headers, rows)
 
 
-def _names(counts: "Sequence[QueueView]") -> str:
+def _names(counts: Sequence[QueueView]) -> str:
     rows = [
         (each.name, name, *(states.get(state, 0) for state in _STATES))
         for each in counts
@@ -81,12 +79,12 @@ def _refused(queue: str, records: int) -> str:
     return f"PostgreSQL refused {records} records of queue {queue}; its journal:bad has them"
 
 
-def _age(each: "QueueView") -> float | None:
+def _age(each: QueueView) -> float | None:
     return None if each.oldest_ms is None else each.oldest_ms / 1000
 
 
 def _for_programs(
-    counts: "Sequence[QueueView]", unknown: Sequence[tuple[str, str, int]]
+    counts: Sequence[QueueView], unknown: Sequence[tuple[str, str, int]]
 ) -> list[dict[str, Any]]:
     return [
         {

@@ -19,7 +19,7 @@ def scheduler(cli: Cli, path: AppPath = None) -> None:
     from jobqueue.cli.process import serve
 
     refuse_windows("scheduler")
-    serve(any_app(cli, path).services.scheduler)
+    serve(any_app(cli.plus({"app": path})).services.scheduler)
 
 
 @takes(*_RECORDING, "result_ttl", "journal_limit", "history_retention")

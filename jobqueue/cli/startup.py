@@ -8,26 +8,21 @@ from jobqueue.cli.context import Cli
 from jobqueue.domain.errors import ConfigurationError
 
 
-def own_app(cli: Cli, path: str | None) -> JobQueue:
+def own_app(cli: Cli) -> JobQueue:
     """Return the user's app, ready to run with the settings of this call.
-
-    Args:
-        cli: The call.
-        path: ``MODULE:APP`` as it stands behind the command; else the setting counts.
 
     Raises:
         ConfigurationError: No app is named, or it does not load.
     """
-    settings = cli.plus({"app": path}).settings  # also sets up logging, before user code runs
+    settings = cli.settings  # also sets up logging, before user code runs
     app = apps.load(settings.required("app"), JobQueue)
     app.configure(settings)
     return app
 
 
-def any_app(cli: Cli, path: str | None = None) -> JobQueue:
+def any_app(cli: Cli) -> JobQueue:
     """Return the user's app where one is named, else an app without jobs."""
-    settings = cli.plus({"app": path}).settings
-    return own_app(cli, path) if settings.app else JobQueue(settings=settings)
+    return own_app(cli) if cli.settings.app else JobQueue(settings=cli.settings)
 
 
 def refuse_windows(command: str) -> None:

@@ -48,11 +48,12 @@ def worker(cli: Cli, path: AppPath = None) -> None:
     load, 5 if Redis does not answer for 10 seconds.
     """
     refuse_windows("worker")
+    cli = cli.plus({"app": path})
     if (processes := cli.settings.processes) > 1:
         from jobqueue.worker.supervisor import supervise
 
-        raise typer.Exit(supervise(_command(cli.plus({"app": path})), processes))
-    _run(own_app(cli, path))
+        raise typer.Exit(supervise(_command(cli), processes))
+    _run(own_app(cli))
 
 
 def _command(cli: Cli) -> list[str]:
@@ -79,4 +80,4 @@ def _run(app: JobQueue) -> None:
         return made
 
     follow_supervisor()
-    serve(make, quiet="quiet")
+    serve(make, quiet=Worker.quiet)

@@ -3,11 +3,10 @@
 import msgspec
 
 from jobqueue.broker.calls import Watched
-from jobqueue.domain.executions import DEAD_OUTCOMES
 from jobqueue.domain.jobs import State
 from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.views import ExecutionView
 from jobqueue.history import engine, queries
-from jobqueue.history.queries import ExecutionRow
 
 
 async def ended(url: str, queue: str, job_id: str) -> Watched | None:
@@ -17,17 +16,14 @@ async def ended(url: str, queue: str, job_id: str) -> Watched | None:
         HistoryUnavailable: PostgreSQL is away.
         SchemaMismatch: There is no such table.
     """
-    database = engine.create(url, "client")
-    try:
+    async with engine.opened(url, "client") as database:
         row = await queries.final_outcome(database, job_id, queue=queue)
-    finally:
-        await database.dispose()
     return None if row is None else _watched(row)
 
 
-def _watched(row: ExecutionRow) -> Watched:
-    if row.outcome in DEAD_OUTCOMES:
-        failure = Failure(row.error_type or "", row.error_message or "", row.traceback or "")
+def _watched(row: ExecutionView) -> Watched:
+    if row.state is State.DEAD:
+        failure = row.failure or Failure("", "")
         return Watched(row.job_id, State.DEAD, msgspec.json.encode(failure).decode())
     payload = "" if row.result is None else msgspec.json.encode(row.result).decode()
     return Watched(row.job_id, row.outcome, payload)

@@ -6,11 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from jobqueue.broker.calls import CREATED, EXISTS, STALE, Call, Calls
+from jobqueue.broker.calls import STALE, Call, Calls
 from jobqueue.broker.lanes import AnswerLost
-from jobqueue.client.handle import Status
+from jobqueue.client.handle import Answer, Status
 from jobqueue.client.prepared import Prepared
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable, EnqueueUncertain, JobQueueError
+from jobqueue.domain.errors import (
+    BrokerError,
+    BrokerUnavailable,
+    DuplicateJob,
+    EnqueueUncertain,
+    IdempotencyConflict,
+    JobExists,
+    JobQueueError,
+    QueueFull,
+)
 
 MOST_JOBS = 1000  # in one call: about 10 ms of Redis
 MOST_BYTES = 4 * 1024 * 1024
@@ -97,16 +106,50 @@ class Attempt:
         return pause
 
 
-def statuses(answer: str, batch: Sequence[Prepared]) -> list[Status]:
+CREATED = Answer(Status.CREATED)
+_LETTERS = {
+    "b": Status.BLOCKED,
+    "r": Status.REPLACED,
+    "d": Status.DUPLICATE,
+    "x": Status.EXISTS,
+    "u": Status.TAKEN,
+    "m": Status.MISMATCH,
+    "f": Status.FULL,
+}
+_WITH_OTHER = frozenset("brdum")
+
+
+def read_answers(reply: str, batch: Sequence[Prepared]) -> list[Answer]:
     """Return what became of each job of an answered batch.
 
     Raises:
         EnqueueUncertain: Redis forgot the number of this call.
     """
-    if answer == STALE or len(answer) != len(batch):
+    letters, *others = reply.split("\n")
+    if reply == STALE or len(letters) != len(batch):
         raise EnqueueUncertain(batch[0].job.id)
-    names = {CREATED: Status.CREATED, EXISTS: Status.EXISTS}
-    return [names[letter] for letter in answer]
+    other = iter(others)
+    return [
+        CREATED
+        if letter == "c"
+        else Answer(_LETTERS[letter], next(other) if letter in _WITH_OTHER else None)
+        for letter in letters
+    ]
+
+
+def refused(prepared: Prepared, answer: Answer) -> JobQueueError | None:
+    """Return what the producer of one job is told when it was not stored; None when it was."""
+    job_id, other = prepared.job.id, answer.other or ""
+    match answer.status:
+        case Status.EXISTS:
+            return JobExists(job_id)
+        case Status.TAKEN:
+            return DuplicateJob(job_id, other)
+        case Status.MISMATCH:
+            return IdempotencyConflict(job_id, other)
+        case Status.FULL:
+            return QueueFull(prepared.queue)
+    return None
 
 
 def refusal(attempt: Attempt, error: JobQueueError, jobs: Sequence[Prepared]) -> JobQueueError:

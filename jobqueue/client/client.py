@@ -7,14 +7,14 @@ from typing import Any
 
 from jobqueue.broker.calls import Calls, Watched
 from jobqueue.broker.lanes import TIMEOUT, Server
-from jobqueue.client.batches import batches
-from jobqueue.client.handle import JobHandle, Status
+from jobqueue.client.batches import batches, refused
+from jobqueue.client.handle import Answer, JobHandle, Status
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
 from jobqueue.client.prepared import Prepared
 from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
-from jobqueue.domain.errors import JobExists, ResultGone
+from jobqueue.domain.errors import ResultGone
 
 # Looks a finished job up in the history, by queue and id; None when it is not there either.
 Archive = Callable[[str, str], Awaitable[Watched | None]]
@@ -72,11 +72,14 @@ class Client:
 
         Raises:
             JobExists: A job with this id is there already.
+            DuplicateJob: Another job has its unique key.
+            IdempotencyConflict: Its idempotency key belongs to other arguments.
+            QueueFull: As many jobs wait as the queue takes.
             EnqueueUncertain: Redis took the call and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
-        [status] = await self._here().submitter.submit(prepared.queue, (prepared,))
-        return self._handle(prepared, status, strict=True)
+        [answer] = await self._here().submitter.submit(prepared.queue, (prepared,))
+        return self._handle(prepared, answer, strict=True)
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Send many jobs; the handles come in their order, each with its status.
@@ -85,8 +88,8 @@ class Client:
         """
         submitter = self._here().submitter
         prepared: list[Prepared] = []
-        found: dict[int, Status] = {}
-        sending: deque[tuple[list[int], asyncio.Future[list[Status]]]] = deque()
+        found: dict[int, Answer] = {}
+        sending: deque[tuple[list[int], asyncio.Future[list[Answer]]]] = deque()
         try:
             for queue, places in batches(_noted(jobs, prepared)):
                 batch = [prepared[i] for i in places]
@@ -104,25 +107,29 @@ class Client:
     def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
         """Send one job from a program without an event loop."""
         refuse_loop("enqueue_sync", "await enqueue(...)")
-        [status] = self._sync.enqueue(prepared.queue, [prepared])
-        return self._handle(prepared, status, strict=True)
+        [answer] = self._sync.enqueue(prepared.queue, [prepared])
+        return self._handle(prepared, answer, strict=True)
 
     def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Send many jobs from a program without an event loop."""
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
         prepared: list[Prepared] = []
-        found: dict[int, Status] = {}
+        found: dict[int, Answer] = {}
         for queue, places in batches(_noted(jobs, prepared)):
-            statuses = self._sync.enqueue(queue, [prepared[i] for i in places])
-            found.update(zip(places, statuses, strict=True))
+            answers = self._sync.enqueue(queue, [prepared[i] for i in places])
+            found.update(zip(places, answers, strict=True))
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
 
     def _handle(
-        self, prepared: Prepared, status: Status, *, strict: bool = False
+        self, prepared: Prepared, answer: Answer, *, strict: bool = False
     ) -> JobHandle[Any]:
-        if strict and status is Status.EXISTS:
-            raise JobExists(prepared.job.id)
-        return JobHandle(prepared.job.id, prepared.queue, status, self, prepared.returns)
+        if strict and (refusal := refused(prepared, answer)) is not None:
+            raise refusal
+        # Where an equal job was there, its handle is what the caller wants.
+        duplicate = answer.other if answer.status is Status.DUPLICATE else None
+        return JobHandle(
+            duplicate or prepared.job.id, prepared.queue, answer, self, prepared.returns
+        )
 
     async def result(
         self,
@@ -174,13 +181,13 @@ def _noted(jobs: Iterable[Prepared], into: list[Prepared]) -> Iterator[Prepared]
 
 
 async def _answered(
-    sending: deque[tuple[list[int], asyncio.Future[list[Status]]]],
-) -> Iterable[tuple[int, Status]]:
-    """Wait for the first batch under way; return the place and status of each of its jobs."""
+    sending: deque[tuple[list[int], asyncio.Future[list[Answer]]]],
+) -> Iterable[tuple[int, Answer]]:
+    """Wait for the first batch under way; return the place and answer of each of its jobs."""
     places, future = sending[0]
-    statuses = await future
+    answers = await future
     sending.popleft()
-    return zip(places, statuses, strict=True)
+    return zip(places, answers, strict=True)
 
 
 def refuse_loop(method: str, instead: str) -> None:

@@ -1,12 +1,15 @@
 """What ``@app.job`` makes of a function: still callable, and enqueueable with its types."""
 
-from collections.abc import Callable, Coroutine
-from functools import update_wrapper
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial, update_wrapper
 from typing import TYPE_CHECKING, Any, Generic, ParamSpec, Protocol, TypeVar, Unpack, cast, overload
 
 from jobqueue.client.handle import JobHandle
-from jobqueue.client.prepared import Defaults, JobOptions, Prepared, Template
+from jobqueue.client.options import JobOptions
+from jobqueue.client.prepared import Defaults, Draft, Prepared, Template
 from jobqueue.domain.arguments import loose
+from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.extensions import EnqueueMiddleware, Extensions
 from jobqueue.domain.handlers import Handler
 
 if TYPE_CHECKING:
@@ -28,6 +31,10 @@ class App(Protocol):
     def defaults(self) -> Defaults:
         """What jobs get that say nothing else."""
 
+    @property
+    def extensions(self) -> Extensions:
+        """Middleware around every enqueueing."""
+
 
 class JobCall(Generic[P, T]):
     """A job with options: enqueue it, or prepare it for ``enqueue_many``.
@@ -47,6 +54,11 @@ class JobCall(Generic[P, T]):
         """The job's name."""
         return self._name
 
+    @property
+    def lock(self) -> str | None:
+        """The lock key that its jobs get."""
+        return self._options.get("lock")
+
     def prepare(self, *args: P.args, **kwargs: P.kwargs) -> Prepared:
         """Check a job and return it for :meth:`JobQueue.enqueue_many`.
 
@@ -57,7 +69,23 @@ class JobCall(Generic[P, T]):
             arguments = loose(args, kwargs)
         else:
             arguments = self._handler.parameters.bind(args, kwargs)
+        if self._app.extensions.around_enqueue:
+            return self._through(self._app.extensions.around_enqueue, arguments)
         return self._template.make(arguments, self._app.defaults)
+
+    def _through(self, around: Sequence[EnqueueMiddleware], arguments: dict[str, Any]) -> Prepared:
+        def make(draft: Draft) -> Prepared:
+            return self._template.make_from(draft, self._app.defaults)
+
+        call: Callable[[Draft], Prepared] = make
+        for each in reversed(around):
+            call = partial(_around, each, call)
+        prepared = call(self._template.draft(arguments))
+        if not isinstance(prepared, Prepared):
+            raise ConfigurationError(
+                "a middleware around enqueue must return what call_next(draft) returned"
+            )
+        return prepared
 
     async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
         """Enqueue a job; when this returns, the job is stored.
@@ -65,6 +93,9 @@ class JobCall(Generic[P, T]):
         Raises:
             InvalidJob: An option or argument is wrong; nothing was stored.
             JobExists: A job with this ``job_id`` is there already.
+            DuplicateJob: Another unfinished job has its unique key.
+            IdempotencyConflict: Its idempotency key belongs to other arguments.
+            QueueFull: As many jobs wait in the queue as its ``max_depth`` allows.
             EnqueueUncertain: Redis took the job and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
@@ -82,6 +113,12 @@ class JobCall(Generic[P, T]):
         """
         merged = cast("JobOptions", {**self._options, **options})
         return JobCall(self._app, self._name, self._handler, merged)
+
+
+def _around(
+    middleware: EnqueueMiddleware, call_next: Callable[[Draft], Prepared], draft: Draft
+) -> Prepared:
+    return cast("Prepared", middleware(draft, call_next))
 
 
 class Job(JobCall[P, T], Generic[P, R, T]):

@@ -2,16 +2,37 @@
 
 from datetime import timedelta
 from enum import StrEnum
-from typing import Generic, Protocol, TypeVar
+from typing import Generic, NamedTuple, Protocol, TypeVar
 
 T_co = TypeVar("T_co", covariant=True)
 
 
 class Status(StrEnum):
-    """What an enqueue did."""
+    """What an enqueue did. The first three stored the job; what the others found was left alone."""
 
     CREATED = "created"
-    EXISTS = "exists"  # a job with this id was there; it was left as it is
+    BLOCKED = "blocked"  # stored, and it waits in the line of its lock
+    REPLACED = "replaced"  # stored, and the job that had its unique key was cancelled
+    DUPLICATE = "duplicate"  # the handle is that of an equal job: unique or idempotency key
+    EXISTS = "exists"  # a job with this id was there
+    TAKEN = "taken"  # another job has its unique key
+    MISMATCH = "mismatch"  # its idempotency key belongs to other arguments
+    FULL = "full"  # the queue takes no more
+
+    @property
+    def stored(self) -> bool:
+        """Whether the job was stored."""
+        return self in _STORED
+
+
+_STORED = frozenset({Status.CREATED, Status.BLOCKED, Status.REPLACED})
+
+
+class Answer(NamedTuple):
+    """What became of one job: its status, and the other job that this is about, if any."""
+
+    status: Status
+    other: str | None = None
 
 
 class Results(Protocol):
@@ -34,17 +55,19 @@ class JobHandle(Generic[T_co]):
     Attributes:
         id: The job's id.
         queue: Its queue.
-        status: ``created``, or ``exists`` when a job with this id was there already.
+        status: What the enqueueing did; see :class:`Status`.
+        other: Id of the other job that the status speaks of: the holder of the lock, the
+            job that was replaced, or the one that has the key.
     """
 
-    __slots__ = ("_results", "_returns", "id", "queue", "status")
+    __slots__ = ("_results", "_returns", "id", "other", "queue", "status")
 
     def __init__(
-        self, job_id: str, queue: str, status: Status, results: Results, returns: object
+        self, job_id: str, queue: str, answer: Answer, results: Results, returns: object
     ) -> None:
         self.id = job_id
         self.queue = queue
-        self.status = status
+        self.status, self.other = answer
         self._results = results
         self._returns = returns
 

@@ -6,71 +6,23 @@ here changes a job, and nothing here is on the way of one.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import msgspec
 
+from jobqueue.broker import lookup, presence
+from jobqueue.broker.keys import Keys
+from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lookup import JobView
 from jobqueue.domain.errors import HistoryUnavailable, JobNotFound, SchemaMismatch
-from jobqueue.domain.executions import DEAD_OUTCOMES
 from jobqueue.domain.ids import check_job_id, check_queue
-from jobqueue.domain.jobs import Priority, Spec, State
+from jobqueue.domain.jobs import Spec, State
 from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.retry import Retry
-
-if TYPE_CHECKING:
-    from jobqueue.broker.keys import Keys
-    from jobqueue.broker.lanes import Server
-    from jobqueue.broker.lookup import JobView, QueueView
-    from jobqueue.history.queries import ExecutionRow
+from jobqueue.domain.views import ExecutionView, FoundJob, QueueView
 
 _failure = msgspec.json.Decoder(Failure)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundJob:
-    """A job as Redis and the history know it together.
-
-    Attributes:
-        state: None where Redis has lost the job and the history has not seen its end.
-        run: 0, and one more for each redrive.
-        attempts: Counted runs since the last redrive, the present one included.
-        deliveries: How often a worker got it since the last redrive.
-        crashes: How often its worker died.
-        worker: The worker that has or had it last.
-        due_at: When a scheduled or retrying job becomes ready.
-        timeout: Longest run of one attempt in seconds, if the job has its own.
-        retry: The job's own policy; this and the other options are known to Redis alone.
-        result_ttl: How long Redis keeps the result, in seconds, if the job says.
-        result: What the handler returned.
-        error: Why it died, or why its last attempt failed.
-        executions: Its rows in the history, oldest first; empty without a database URL.
-        history_problem: Why the history could not be asked.
-    """
-
-    id: str
-    queue: str
-    state: State | None
-    name: str | None
-    priority: Priority | None
-    run: int
-    attempts: int
-    deliveries: int
-    crashes: int
-    worker: str | None
-    enqueued_at: datetime | None
-    due_at: datetime | None
-    arguments: Any
-    timeout: float | None = None
-    retry: Retry | None = None
-    result_ttl: float | None = None
-    metadata: Any = None
-    tags: Sequence[str] | None = None
-    result: Any = None
-    error: Failure | None = None
-    executions: "Sequence[ExecutionRow]" = ()
-    history_problem: str | None = None
 
 
 class Lookups:
@@ -82,7 +34,7 @@ class Lookups:
         database_url: Where the history is; None asks Redis alone.
     """
 
-    def __init__(self, server: "Server", keys: "Keys", database_url: str | None) -> None:
+    def __init__(self, server: Server, keys: Keys, database_url: str | None) -> None:
         self._server = server
         self._keys = keys
         self._database_url = database_url
@@ -101,12 +53,10 @@ class Lookups:
             for each in sorted({*views, *rows})
         ]
 
-    async def queue_counts(self, queue: str | None) -> "list[QueueView]":
+    async def queue_counts(self, queue: str | None) -> list[QueueView]:
         """Return the counts of one queue or all; see :meth:`JobQueue.queue_counts`."""
-        from jobqueue.broker import facts, lookup
-
         async with self._server.lane() as lane:
-            known = [check_queue(queue)] if queue else await facts.queues(lane, self._keys.queues)
+            known = await self._queues(lane, queue)
             return [await lookup.queue(lane, self._keys, name) for name in known]
 
     async def services(self, role: str | None = None) -> list[dict[str, Any]]:
@@ -115,44 +65,41 @@ class Lookups:
         Args:
             role: ``worker``, ``scheduler`` or ``recorder``; None for all.
         """
-        from jobqueue.broker import presence
-
         async with self._server.lane() as lane:
             return await presence.services(lane, self._keys, role)
 
-    async def _views(self, job_id: str, queue: str | None) -> "dict[str, JobView]":
-        from jobqueue.broker import facts, lookup
+    async def _queues(self, lane: Lane, queue: str | None) -> list[str]:
+        return [check_queue(queue)] if queue else await lookup.queues(lane, self._keys)
 
+    async def _views(self, job_id: str, queue: str | None) -> dict[str, JobView]:
         async with self._server.lane() as lane:
-            known = [check_queue(queue)] if queue else await facts.queues(lane, self._keys.queues)
+            known = await self._queues(lane, queue)
             found = await lookup.find(lane, self._keys, known, job_id) if known else []
         return {view.queue: view for view in found}
 
     async def _rows(
         self, job_id: str, queue: str | None
-    ) -> "tuple[dict[str, list[ExecutionRow]], HistoryUnavailable | SchemaMismatch | None]":
+    ) -> tuple[dict[str, list[ExecutionView]], HistoryUnavailable | SchemaMismatch | None]:
         """Return the rows by queue, or why there are none to be had."""
         if self._database_url is None:
             return {}, None
-        from jobqueue.history import engine, queries
+        from jobqueue.history import engine, queries  # who has no history needs no SQLAlchemy
 
-        by_queue: defaultdict[str, list[ExecutionRow]] = defaultdict(list)
-        database = engine.create(self._database_url, "client")
+        by_queue: defaultdict[str, list[ExecutionView]] = defaultdict(list)
         try:
-            for row in await queries.executions(database, job_id, queue=queue):
-                by_queue[row.queue].append(row)
+            async with engine.opened(self._database_url, "client") as database:
+                for row in await queries.executions(database, job_id, queue=queue):
+                    by_queue[row.queue].append(row)
         except (HistoryUnavailable, SchemaMismatch) as error:
             return {}, error
-        finally:
-            await database.dispose()
         return by_queue, None
 
 
 def _found(
     job_id: str,
     queue: str,
-    view: "JobView | None",
-    rows: "Sequence[ExecutionRow]",
+    view: JobView | None,
+    rows: Sequence[ExecutionView],
     problem: Exception | None,
 ) -> FoundJob:
     last = rows[-1] if rows else None
@@ -170,7 +117,7 @@ def _found(
     )
 
 
-def _of_view(view: "JobView", rows: "Sequence[ExecutionRow]") -> dict[str, Any]:
+def _of_view(view: JobView, rows: Sequence[ExecutionView]) -> dict[str, Any]:
     begun = view.state is State.RUNNING or view.state.terminal
     ended = [row.attempt for row in rows if row.run == view.run and row.final]
     return {
@@ -204,10 +151,9 @@ def _of_spec(spec: Spec | None) -> dict[str, Any]:
     }
 
 
-def _of_row(row: "ExecutionRow") -> dict[str, Any]:
-    failed = row.error_type is not None
+def _of_row(row: ExecutionView) -> dict[str, Any]:
     return {
-        "state": _state(row),
+        "state": row.state,
         "name": row.name,
         "priority": row.priority,
         "run": row.run,
@@ -221,16 +167,8 @@ def _of_row(row: "ExecutionRow") -> dict[str, Any]:
         "metadata": row.metadata,
         "tags": row.tags,
         "result": row.result,
-        "error": Failure(row.error_type or "", row.error_message or "", row.traceback or "")
-        if failed
-        else None,
+        "error": row.failure,
     }
-
-
-def _state(row: "ExecutionRow") -> State | None:
-    if not row.final:
-        return None
-    return State.DEAD if row.outcome in DEAD_OUTCOMES else State(row.outcome)
 
 
 def _json(raw: bytes | None) -> Any:
@@ -246,7 +184,7 @@ def _moment(ms: int | None) -> datetime | None:
 
 
 def unknown_names(
-    queues: "Sequence[QueueView]", workers: Sequence[Mapping[str, Any]]
+    queues: Sequence[QueueView], workers: Sequence[Mapping[str, Any]]
 ) -> list[tuple[str, str, int]]:
     """Return queue, name and number of the jobs that wait for code that no worker has.
 
@@ -256,8 +194,8 @@ def unknown_names(
     """
     declared: defaultdict[str, set[str]] = defaultdict(set)
     for worker in workers:
-        for queue in worker["queues"].split(","):
-            declared[queue] |= set(worker["names"].split(","))
+        for queue in worker["queues"]:
+            declared[queue] |= set(worker["names"])
     return [
         (queue.name, name, waiting)
         for queue in queues

@@ -5,48 +5,34 @@ or the argument, and nothing is stored.
 """
 
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
-from typing import Any, Literal, TypedDict
+from typing import Any
 
 import msgspec
 
 from jobqueue.broker.calls import NewJob
+from jobqueue.client.options import (
+    JobOptions,
+    check_metadata,
+    check_options,
+    check_tags,
+    check_unique,
+    moment_ms,
+    ms_of,
+    parse_priority,
+    positive_ms,
+    retry_spec,
+    until_ms,
+)
+from jobqueue.domain import keyed
 from jobqueue.domain.arguments import encode
-from jobqueue.domain.errors import ConfigurationError, InvalidJob
-from jobqueue.domain.handlers import Handler
-from jobqueue.domain.ids import check_job_id, check_name, check_queue, uuid7
-from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
-from jobqueue.domain.retry import Retry, RetrySpec
-from jobqueue.domain.suggest import did_you_mean
-
-PriorityName = Literal["critical", "high", "normal", "low"]
-Seconds = float | timedelta
-
-LONGEST_DELAY = 100 * 366 * 86400.0  # seconds
-EPOCH, MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
-
-
-class JobOptions(TypedDict, total=False):
-    """Options of one job; each overrides the handler's.
-
-    ``queue``, ``priority``, ``retry`` (a number of retries or a ``Retry``), ``timeout``
-    of one attempt, ``delay`` or ``run_at`` (an aware datetime; the past runs at once),
-    ``job_id`` of your own, ``result_ttl``. Durations are seconds or ``timedelta``.
-    ``None`` means not given.
-    """
-
-    queue: str | None
-    priority: PriorityName | Priority | None
-    retry: Retry | int | None
-    timeout: Seconds | None
-    delay: Seconds | None
-    run_at: datetime | None
-    job_id: str | None
-    result_ttl: Seconds | None
-
-
-OPTIONS = frozenset(JobOptions.__annotations__)
+from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.handlers import Handler, LockMode
+from jobqueue.domain.ids import check_job_id, check_key, check_name, check_queue, uuid7
+from jobqueue.domain.jobs import SPEC_VERSION, Asks, Priority, Spec
+from jobqueue.domain.limits import label_of
+from jobqueue.domain.unique import OnConflict, Until
 
 
 # gc=False here and in what it holds: they make no cycles, and bulk enqueueing makes many.
@@ -59,13 +45,35 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     returns: Any
 
 
+@dataclass(frozen=True)
+class Draft:
+    """A job on its way to the queue, as a middleware around enqueue sees it.
+
+    Change it with ``dataclasses.replace``.
+
+    Args:
+        name: The job's name.
+        queue: Its queue; None for the default one.
+        arguments: By name; those without one are a list under ``"*"``.
+        metadata: For people; a good place for a trace's id.
+        tags: For people.
+    """
+
+    name: str
+    queue: str | None
+    arguments: Mapping[str, Any]
+    metadata: Mapping[str, Any]
+    tags: tuple[str, ...]
+
+
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a job gets when neither it nor its handler says otherwise."""
+    """What a job gets when neither it nor its handler says otherwise; ``keep`` is seconds."""
 
     queue: str
     priority: Priority
     max_arguments: int
+    keep: float
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -84,34 +92,63 @@ class Template:
     """
 
     __slots__ = (
-        "_at_ms", "_delay_ms", "_job_id", "_name", "_priority", "_queue", "_retry", "_returns",
-        "_timeout_ms", "_ttl_ms",
+        "_at_ms", "_delay_ms", "_job_id", "_keys", "_lock_missing", "_name", "_priority", "_queue",
+        "_returns", "_spec",
     )  # fmt: skip
 
     def __init__(self, name: str, handler: Handler | None, options: JobOptions) -> None:
         check_options(options)
+        own = {**_of_handler(handler), **{k: v for k, v in options.items() if v is not None}}
         self._name = check_name(name)
-        self._queue = handler.queue if handler else None
-        if (queue := options.get("queue")) is not None:
-            self._queue = check_queue(queue)
-        priority = options.get("priority")
-        if priority is None:
-            self._priority = handler.priority if handler else None
-        else:
-            self._priority = parse_priority(priority)
-        self._delay_ms = _ms("delay", options.get("delay"))
-        self._at_ms = _at(options.get("run_at"))
+        self._queue = None if own.get("queue") is None else check_queue(own["queue"])
+        priority = own.get("priority")
+        self._priority = None if priority is None else parse_priority(priority)
+        self._delay_ms = ms_of("delay", own.get("delay"))
+        self._at_ms = moment_ms("run_at", own.get("run_at"))
         if self._delay_ms is not None and self._at_ms is not None:
             raise InvalidJob("run_at", "give run_at or delay, not both")
-        job_id, retry = options.get("job_id"), options.get("retry")
+        job_id = own.get("job_id")
         self._job_id = None if job_id is None else check_job_id(job_id)
-        self._timeout_ms = timeout_ms(options.get("timeout"))
-        result_ttl = options.get("result_ttl")
-        if result_ttl is None and handler:
-            result_ttl = handler.result_ttl
-        self._ttl_ms = _ms("result_ttl", result_ttl)
-        self._retry = None if retry is None else retry_spec(retry)
         self._returns = handler.returns if handler else Any
+        deadline, deadline_in = until_ms("deadline", own.get("deadline"))
+        self._spec = Spec(
+            SPEC_VERSION,
+            None,
+            b"",
+            positive_ms("timeout", options.get("timeout")),
+            None if own.get("retry") is None else retry_spec(own["retry"]),
+            ms_of("result_ttl", own.get("result_ttl")),
+            None if own.get("metadata") is None else check_metadata(own["metadata"]),
+            check_tags(own.get("tags", ())),
+            deadline,
+            deadline_in,
+            handler.redact if handler else (),
+        )
+        # Said when a job is made: the handler's own template has no lock yet.
+        self._lock_missing = _check_lock_mode(handler, own.get("lock"))
+        keys = _Keys(name, handler, own)
+        self._keys = keys if keys.any else None
+        if self._delay_ms and keys.within and keys.within <= self._delay_ms:
+            raise InvalidJob("expires", "it would expire before its delay is over")
+
+    def draft(self, arguments: dict[str, Any]) -> Draft:
+        """Return a job with these arguments for a middleware to look at."""
+        metadata = self._spec.metadata
+        shown = {} if metadata is None else msgspec.json.decode(metadata)
+        return Draft(self._name, self._queue, arguments, shown, self._spec.tags)
+
+    def make_from(self, draft: Draft, defaults: Defaults) -> Prepared:
+        """Return the job that a draft has become.
+
+        Raises:
+            InvalidJob: What a middleware put in can't be stored.
+        """
+        spec = msgspec.structs.replace(
+            self._spec,
+            metadata=check_metadata(draft.metadata) if draft.metadata else None,
+            tags=check_tags(draft.tags),
+        )
+        return self._make(dict(draft.arguments), defaults, spec)
 
     def make(self, arguments: dict[str, Any], defaults: Defaults) -> Prepared:
         """Return a job with these arguments.
@@ -119,94 +156,84 @@ class Template:
         Raises:
             InvalidJob: An argument can't be stored, or all together are too large.
         """
+        return self._make(arguments, defaults, self._spec)
+
+    def _make(self, arguments: dict[str, Any], defaults: Defaults, t: Spec) -> Prepared:
+        if self._lock_missing:
+            raise InvalidJob("lock", "missing; the handler is declared with lock_mode='required'")
+        raw = encode(arguments, defaults.max_arguments)
+        asks = self._keys.ask(arguments, raw, defaults) if self._keys else None
         spec = Spec(
-            SPEC_VERSION,
-            encode(arguments, defaults.max_arguments),
-            self._timeout_ms,
-            self._retry,
-            self._ttl_ms,
-        )
+            SPEC_VERSION, asks, raw, t.timeout_ms, t.retry, t.result_ttl_ms, t.metadata, t.tags,
+            t.deadline_ms, t.deadline_in_ms, t.redact,
+        )  # fmt: skip
         job_id = self._job_id or uuid7(time.time_ns() // 1_000_000)
         priority = defaults.priority if self._priority is None else self._priority
-        job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name)
+        asked = asks is not None
+        job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name, asked)
         return Prepared(self._queue or defaults.queue, job, _pack(spec), self._returns)
 
 
-def check_options(options: JobOptions) -> None:
-    """Refuse unknown options.
-
-    Raises:
-        InvalidJob: There is one; the error says which one may have been meant.
-    """
-    for name in options.keys() - OPTIONS:
-        raise InvalidJob(name, f"no such option; {did_you_mean(name, sorted(OPTIONS))}")
-
-
-def parse_priority(value: object) -> Priority:
-    """Return the priority of this name.
-
-    Raises:
-        InvalidJob: There is none.
-    """
-    if isinstance(value, Priority):
-        return value
-    names = [p.label for p in Priority]
-    if not isinstance(value, str) or value not in names:
-        raise InvalidJob("priority", f"{value!r} is none; {did_you_mean(str(value), names)}")
-    return Priority[value.upper()]
+def _of_handler(handler: Handler | None) -> dict[str, Any]:
+    """Return the options that a handler's declaration gives to its jobs."""
+    if handler is None:
+        return {}
+    options = {
+        "queue": handler.queue,
+        "priority": handler.priority,
+        "result_ttl": handler.result_ttl,
+        "expires": handler.expires,
+        "deadline": handler.deadline,
+        "unique": handler.unique,
+        "tags": handler.tags,
+        "metadata": handler.metadata,
+    }
+    return {name: value for name, value in options.items() if value is not None}
 
 
-def seconds_of(option: str, value: object) -> float:
-    """Return a duration in seconds.
+class _Keys:
+    """What the jobs of a template ask of the broker's scripts, as far as it is known before."""
 
-    Raises:
-        InvalidJob: It is no number of seconds or ``timedelta``, negative or endless.
-    """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise InvalidJob(option, f"{value!r} is no duration; write seconds or a timedelta")
-    if not 0 <= number <= LONGEST_DELAY:  # also refuses NaN
-        raise InvalidJob(option, f"{value!r} is out of range; write 0 seconds to 100 years")
-    return float(number)
+    def __init__(self, name: str, handler: Handler | None, options: Mapping[str, Any]) -> None:
+        unique, lock, idem = (options.get(k) for k in ("unique", "lock", "idempotency_key"))
+        self._name = name
+        self._defaults = handler.parameters.defaults if handler else {}
+        self._unique = None if unique is None else check_unique(unique)
+        self._lock = None if lock is None else check_key("lock", lock)
+        self._idem = None if idem is None else check_key("idempotency_key", idem)
+        self._expires, self.within = until_ms("expires", options.get("expires"))
+        limits = handler.limits if handler else ()
+        self._limits = [(label_of(each, name), each.key) for each in limits if each.key]
 
+    @property
+    def any(self) -> bool:
+        """Whether there is anything to ask."""
+        given = (self._unique, self._lock, self._idem, self._expires, self.within)
+        return any(each is not None for each in given) or bool(self._limits)
 
-def _ms(option: str, value: object) -> int | None:
-    return None if value is None else round(seconds_of(option, value) * 1000)
-
-
-def timeout_ms(value: object) -> int | None:
-    """Return a timeout in ms, at least 1.
-
-    Raises:
-        InvalidJob: It is no positive duration.
-    """
-    ms = _ms("timeout", value)
-    if ms == 0:
-        raise InvalidJob("timeout", "0 leaves no time to run; leave it out for no timeout")
-    return ms
-
-
-def _at(moment: object) -> int | None:
-    if moment is None:
-        return None
-    if not isinstance(moment, datetime):
-        raise InvalidJob("run_at", f"{moment!r} is no datetime")
-    if moment.utcoffset() is None:
-        raise InvalidJob(
-            "run_at", f"{moment} has no time zone; write datetime.now(UTC) or give it a tzinfo"
+    def ask(self, arguments: dict[str, Any], raw: bytes, defaults: Defaults) -> Asks:
+        """Return what a job with these arguments asks; ``raw`` are the arguments as JSON."""
+        named = {**self._defaults, **arguments} if self._unique or self._limits else arguments
+        unique, idem = self._unique, self._idem
+        conflict = unique.on_conflict if unique else OnConflict.REJECT
+        return Asks(
+            lock=self._lock,
+            unique=unique.key_of(self._name, named) if unique else None,
+            start=True if unique and unique.until is Until.STARTED else None,
+            ttl=round(unique.ttl * 1000) if unique and unique.ttl else None,
+            conflict=None if conflict is OnConflict.REJECT else conflict.value,
+            idem=idem,
+            print=keyed.fingerprint([self._name, msgspec.Raw(raw)]) if idem else None,
+            keep=round(defaults.keep * 1000) if idem else None,
+            expires=self._expires,
+            within=self.within,
+            keys={label: key.of(named) for label, key in self._limits} or None,
         )
-    # Rounded up: a job must not start before the moment it was given. No float here: it
-    # would put some moments a millisecond late.
-    return -((EPOCH - moment) // MILLISECOND)
 
 
-def retry_spec(value: Retry | int) -> RetrySpec:
-    """Return the wire form of a job's own retry policy.
-
-    Raises:
-        InvalidJob: It is wrong, or holds code.
-    """
-    try:
-        return Retry.of(value).to_spec()
-    except ConfigurationError as error:
-        raise InvalidJob("retry", str(error).removeprefix("retry: ")) from error
+def _check_lock_mode(handler: Handler | None, lock: str | None) -> bool:
+    """Return whether a lock that the handler requires is missing; refuse one that it forbids."""
+    mode = handler.lock_mode if handler else LockMode.OPTIONAL
+    if mode is LockMode.FORBIDDEN and lock is not None:
+        raise InvalidJob("lock", "not taken; the handler is declared with lock_mode='forbidden'")
+    return mode is LockMode.REQUIRED and lock is None

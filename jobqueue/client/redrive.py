@@ -8,9 +8,9 @@ repeating the redrive of such a letter makes no second job.
 import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
+from jobqueue.broker.calls import Call, Calls, NewJob
+from jobqueue.broker.lanes import Lane, Server
 from jobqueue.domain.errors import (
     BrokerUnavailable,
     DeadLetterNotFound,
@@ -18,33 +18,13 @@ from jobqueue.domain.errors import (
     RedriveConflict,
 )
 from jobqueue.domain.ids import check_job_id
-
-if TYPE_CHECKING:
-    from jobqueue.broker.calls import Call, Calls
-    from jobqueue.broker.lanes import Lane, Server
-    from jobqueue.history.engine import Database
-    from jobqueue.history.letters import DeadLetter
+from jobqueue.domain.views import DeadLetter, Retried
+from jobqueue.history import engine, letters
+from jobqueue.history.engine import Database
 
 MOST = 500  # letters that one transaction holds: about 10 ms of Redis
 PAUSE = 0.2  # seconds between two tries
 REDRIVEN = "redriven"
-
-
-@dataclass(frozen=True, slots=True)
-class Retried:
-    """What became of one dead letter that was to run again.
-
-    Attributes:
-        id: The id that the caller gave.
-        job_id: The job's id; the given id when there is no such letter.
-        queue: Its queue; None when there is no such letter.
-        error: Why it did not go back; None when it did.
-    """
-
-    id: str
-    job_id: str
-    queue: str | None
-    error: DeadLetterNotFound | RedriveConflict | None
 
 
 class Letters:
@@ -59,8 +39,8 @@ class Letters:
 
     def __init__(
         self,
-        server: "Callable[[], Server]",
-        calls: "Calls",
+        server: Callable[[], Server],
+        calls: Calls,
         database_url: str,
         patience: float,
     ) -> None:
@@ -71,44 +51,37 @@ class Letters:
 
     async def page(
         self, queue: str | None, name: str | None, before: str | None, limit: int
-    ) -> "list[DeadLetter]":
+    ) -> list[DeadLetter]:
         """Return open letters, newest first; see :meth:`JobQueue.dead_letters`."""
-        from jobqueue.history import engine, letters
-
-        database = engine.create(self._database_url, "client")
-        try:
-            return await letters.page(database, name=name, queue=queue, before=before, limit=limit)
-        except ValueError:
-            raise InvalidJob("before", f"{before!r} is no execution id of a letter") from None
-        finally:
-            await database.dispose()
+        async with engine.opened(self._database_url, "client") as database:
+            try:
+                return await letters.page(
+                    database, name=name, queue=queue, before=before, limit=limit
+                )
+            except ValueError:
+                raise InvalidJob("before", f"{before!r} is no execution id of a letter") from None
 
     async def retry(self, ids: Sequence[str]) -> list[Retried]:
         """Put letters back; see :meth:`JobQueue.retry_dead_letters`."""
-        from jobqueue.history import engine
-
         ids = [check_job_id(each) for each in dict.fromkeys(ids)]
-        database = engine.create(self._database_url, "client")
-        try:
-            async with self._server().lane() as lane:
-                found: list[Retried] = []
-                for first in range(0, len(ids), MOST):
-                    found += await self._retry(database, lane, ids[first : first + MOST])
-                return found
-        finally:
-            await database.dispose()
+        found: list[Retried] = []
+        async with (
+            engine.opened(self._database_url, "client") as database,
+            self._server().lane() as lane,
+        ):
+            for first in range(0, len(ids), MOST):
+                found += await self._retry(database, lane, ids[first : first + MOST])
+        return found
 
-    async def _retry(self, database: "Database", lane: "Lane", ids: Sequence[str]) -> list[Retried]:
+    async def _retry(self, database: Database, lane: Lane, ids: Sequence[str]) -> list[Retried]:
         chosen = await _chosen(database, ids)
         answers = await self._put_back(database, lane, chosen)
         return [each for given in ids for each in _retried(given, chosen[given], answers)]
 
     async def _put_back(
-        self, database: "Database", lane: "Lane", chosen: "dict[str, list[DeadLetter]]"
+        self, database: Database, lane: Lane, chosen: dict[str, list[DeadLetter]]
     ) -> dict[str, str]:
         """Redrive the chosen letters, the oldest first; return the answer for each."""
-        from jobqueue.history import letters
-
         wanted = {letter.execution_id for found in chosen.values() for letter in found}
         async with letters.claim(database, wanted) as claim:
             oldest_first = claim.letters[::-1]
@@ -121,7 +94,7 @@ class Letters:
             for letter, answer in zip(oldest_first, answers, strict=True)
         }
 
-    async def _redrive(self, lane: "Lane", found: "Sequence[DeadLetter]") -> list[str]:
+    async def _redrive(self, lane: Lane, found: Sequence[DeadLetter]) -> list[str]:
         if not found:
             return []
         deadline = time.monotonic() + self._patience
@@ -136,19 +109,15 @@ class Letters:
                     raise
                 await asyncio.sleep(PAUSE)
 
-    def _call(self, letter: "DeadLetter") -> "Call[str]":
-        from jobqueue.broker.calls import NewJob
-
+    def _call(self, letter: DeadLetter) -> Call[str]:
         job = NewJob(letter.job_id, int(letter.priority), None, None, letter.name)
         return self._calls.redrive(
             letter.queue, letter.execution_id, letter.run + 1, job, letter.spec
         )
 
 
-async def _chosen(database: "Database", ids: Sequence[str]) -> "dict[str, list[DeadLetter]]":
+async def _chosen(database: Database, ids: Sequence[str]) -> dict[str, list[DeadLetter]]:
     """Return the open letters that each id means: its own, else the newest of the job's."""
-    from jobqueue.history import letters
-
     own = {letter.execution_id: letter for letter in await letters.by_id(database, ids)}
     return {
         each: [own[each]] if each in own else _newest(await letters.page(database, job_id=each))
@@ -156,14 +125,12 @@ async def _chosen(database: "Database", ids: Sequence[str]) -> "dict[str, list[D
     }
 
 
-def _newest(found: "Sequence[DeadLetter]") -> "list[DeadLetter]":
+def _newest(found: Sequence[DeadLetter]) -> list[DeadLetter]:
     """Keep one letter of each queue: a job's id belongs to a queue."""
     return list({letter.queue: letter for letter in reversed(found)}.values())
 
 
-def _retried(
-    given: str, found: "Sequence[DeadLetter]", answers: dict[str, str]
-) -> "Iterator[Retried]":
+def _retried(given: str, found: Sequence[DeadLetter], answers: dict[str, str]) -> Iterator[Retried]:
     put_back = [letter for letter in found if letter.execution_id in answers]
     if not put_back:  # there was none, or somebody else was faster
         yield Retried(given, given, None, DeadLetterNotFound(given))

@@ -14,15 +14,15 @@ from jobqueue.client.batches import (
     MOST_JOBS,
     Attempt,
     Numbers,
+    read_answers,
     refusal,
-    statuses,
 )
-from jobqueue.client.handle import Status
+from jobqueue.client.handle import Answer
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
 
-# Jobs, where their statuses go, and the monotonic time after which they are given up.
-Waiting = tuple[Sequence[Prepared], "asyncio.Future[list[Status]]", float]
+# Jobs, where their answers go, and the monotonic time after which they are given up.
+Waiting = tuple[Sequence[Prepared], "asyncio.Future[list[Answer]]", float]
 
 TOGETHER = 0.1  # part of the patience by which deadlines within one batch may differ
 
@@ -47,9 +47,9 @@ class Submitter:
         self._task: asyncio.Task[None] | None = None
         self.used = 0.0  # monotonic time of the last answer
 
-    def submit(self, queue: str, jobs: Sequence[Prepared]) -> "asyncio.Future[list[Status]]":
-        """Send jobs of one queue soon, at most a batch; the future gets a status for each."""
-        future: asyncio.Future[list[Status]] = asyncio.get_running_loop().create_future()
+    def submit(self, queue: str, jobs: Sequence[Prepared]) -> "asyncio.Future[list[Answer]]":
+        """Send jobs of one queue soon, at most a batch; the future gets an answer for each."""
+        future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self._waiting[queue].append((jobs, future, time.monotonic() + self._patience))
         if self._task is None:
             self._task = asyncio.create_task(self._send_all())
@@ -92,7 +92,7 @@ class Submitter:
         batch = [prepared for group, _, _ in waiting for prepared in group]
         attempt = Attempt.of(self._calls, queue, self._numbers, batch, waiting[0][2])
         try:
-            answers = iter(statuses(await self._repeat(queue, attempt), batch))
+            answers = iter(read_answers(await self._repeat(queue, attempt), batch))
         except JobQueueError as error:
             for group, future, _ in waiting:
                 if not future.done():

@@ -10,8 +10,8 @@ from contextlib import contextmanager
 
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
-from jobqueue.client.batches import IDLE, Attempt, Numbers, refusal, statuses
-from jobqueue.client.handle import Status
+from jobqueue.client.batches import IDLE, Attempt, Numbers, read_answers, refusal
+from jobqueue.client.handle import Answer
 from jobqueue.client.outcomes import WAITING
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.backoff import Pause
@@ -73,8 +73,8 @@ class SyncClient:
         except IndexError:
             return None
 
-    def enqueue(self, queue: str, batch: Sequence[Prepared]) -> list[Status]:
-        """Send jobs of one queue and return the status of each.
+    def enqueue(self, queue: str, batch: Sequence[Prepared]) -> list[Answer]:
+        """Send jobs of one queue and return the answer to each.
 
         Raises:
             EnqueueUncertain: Redis took the call and never answered.
@@ -84,7 +84,7 @@ class SyncClient:
             deadline = time.monotonic() + self._patience
             attempt = Attempt.of(self._calls, queue, sender.numbers, batch, deadline)
             try:
-                return statuses(self._repeat(sender, queue, attempt), batch)
+                return read_answers(self._repeat(sender, queue, attempt), batch)
             except JobQueueError as error:
                 raise refusal(attempt, error, batch) from error
 

@@ -23,8 +23,11 @@ _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _items = msgspec.json.Decoder(list[msgspec.Raw])
 
 
-class Mismatch(ValueError):
+class ArgumentsMismatch(ValueError):
     """Stored arguments don't fit the handler's parameters; retrying can't help."""
+
+
+Mismatch = ArgumentsMismatch  # goes when ``worker/executor.py`` uses the new name
 
 
 def encode(arguments: Mapping[str, Any], limit: int) -> bytes:
@@ -111,6 +114,11 @@ class Parameters:
         self._required = [p.name for p in only + either + named if p.default is p.empty]
         self._star = inspect.Parameter.VAR_POSITIONAL in by_kind
         self._open = inspect.Parameter.VAR_KEYWORD in by_kind
+        self.names = [p.name for p in only + either + named]
+        # What a key made of arguments takes where a call leaves one out.
+        self.defaults = {
+            p.name: p.default for p in only + either + named if p.default is not p.empty
+        }
         # Most handlers: every parameter has a name and no default, so nothing is ever unset.
         self._plain = len(parameters) == len(either + named) == len(self._required)
         # The decoder's attributes have names of their own: a parameter may have any.
@@ -198,7 +206,7 @@ class Parameters:
         """Return the positional and keyword arguments that ``raw`` stands for.
 
         Raises:
-            Mismatch: They don't fit the handler's parameters and annotations.
+            ArgumentsMismatch: They don't fit the handler's parameters and annotations.
         """
         try:
             if b'"*"' in raw:
@@ -207,7 +215,9 @@ class Parameters:
             more = self._more(raw) if self._open else None
         except Exception as error:
             # Models are the handler's code: they may raise anything.
-            raise Mismatch(f"{self._label}: {str(error) or type(error).__name__}") from error
+            raise ArgumentsMismatch(
+                f"{self._label}: {str(error) or type(error).__name__}"
+            ) from error
         if self._plain:
             return [], dict(zip(self._attributes, msgspec.structs.astuple(model), strict=True))
         values = {

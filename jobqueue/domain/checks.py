@@ -3,16 +3,14 @@
 One rule: a refusal names the option, shows what was written and says what to write.
 """
 
-from datetime import timedelta
 from enum import StrEnum
 from typing import Any, TypeVar
 
+from jobqueue.domain import units
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.suggest import did_you_mean
 
 Choice = TypeVar("Choice", bound=StrEnum)
-
-LONGEST = timedelta(days=36_500).total_seconds()
 
 
 def choice(option: str, choices: type[Choice], value: Any) -> Choice:
@@ -29,20 +27,12 @@ def choice(option: str, choices: type[Choice], value: Any) -> Choice:
 
 
 def seconds(option: str, value: Any) -> float:
-    """Return a duration in seconds, at most a hundred years.
-
-    Args:
-        option: Its name, for the message.
-        value: A number of seconds or a ``timedelta``.
+    """Return a duration in seconds; see :func:`units.seconds`.
 
     Raises:
-        ConfigurationError: It is of another type, negative or too long.
+        ConfigurationError: It is none.
     """
-    number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ConfigurationError(f"{option}: write seconds or a timedelta, not {value!r}")
-    if not 0 <= number <= LONGEST:  # also refuses NaN
-        raise ConfigurationError(
-            f"{option}: {value!r} is out of range; write 0 to {LONGEST:.0f} seconds"
-        )
-    return float(number)
+    try:
+        return units.seconds(value)
+    except ValueError as error:
+        raise ConfigurationError(f"{option}: {error}") from None

@@ -57,6 +57,71 @@ class JobExists(_JobError):
     summary = "job {} exists already; it was left as it is"
 
 
+class DuplicateJob(JobQueueError):
+    """Another unfinished job has the unique key of this one; nothing was stored.
+
+    Args:
+        job_id: The job that was refused.
+        other: The job that has the key. With ``on_conflict="return"`` its handle comes
+            back instead; with ``"replace"`` it is cancelled if it has not started.
+    """
+
+    def __init__(self, job_id: str, other: str) -> None:
+        super().__init__(job_id, other)
+        self.job_id = job_id
+        self.other = other
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} was not stored: job {self.other} has its unique key"
+
+
+class IdempotencyConflict(DuplicateJob):
+    """A job with this idempotency key was made with other arguments; nothing was stored.
+
+    Use a new key for a new request; a key stands for one job with one set of arguments.
+    """
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id} was not stored: job {self.other} has its idempotency key "
+            "and other arguments"
+        )
+
+
+class QueueFull(JobQueueError):
+    """As many jobs wait in this queue as its ``max_depth`` allows; nothing was stored.
+
+    Enqueue again later. Delayed and running jobs do not count.
+
+    Args:
+        queue: The queue.
+    """
+
+    def __init__(self, queue: str) -> None:
+        super().__init__(queue)
+        self.queue = queue
+
+    def __str__(self) -> str:
+        return f"queue {self.queue} is full: it holds as many waiting jobs as its max_depth"
+
+
+class JobConflict(JobQueueError):
+    """The job is in a state in which this can't be done.
+
+    Args:
+        job_id: The job.
+        state: Its state.
+    """
+
+    def __init__(self, job_id: str, state: str) -> None:
+        super().__init__(job_id, state)
+        self.job_id = job_id
+        self.state = state
+
+    def __str__(self) -> str:
+        return f"job {self.job_id} is {self.state} already"
+
+
 class JobNotFound(_JobError):
     """No job with this id is in Redis or in the history that was asked."""
 

@@ -42,6 +42,7 @@ class Execution(msgspec.Struct, array_like=True, frozen=True):
     traceback: str | None = None
     retry_ms: int | None = None
     crashes: int = 0
+    redact: tuple[str, ...] = ()  # what the handler hides, beyond what the spec says
 
     @property
     def dead(self) -> bool:

@@ -11,7 +11,10 @@ from jobqueue.domain.annotations import hints
 from jobqueue.domain.arguments import Parameters
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.limits import Limit, Rate, label_of
 from jobqueue.domain.retry import Retry
+from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.unique import Unique
 
 
 class Kind(StrEnum):
@@ -22,11 +25,21 @@ class Kind(StrEnum):
     PROCESS = "process"  # in a child that can be killed
 
 
+class LockMode(StrEnum):
+    """Whether the jobs of a handler have lock keys."""
+
+    OPTIONAL = "optional"
+    REQUIRED = "required"
+    FORBIDDEN = "forbidden"
+
+
 @dataclass(frozen=True)
 class Handler:
     """A function that runs the jobs of one name, with its defaults.
 
-    ``None`` means the setting's default. Times are in seconds.
+    ``None`` means the setting's default. Times are in seconds. ``redact`` names
+    arguments that people may not see; ``is_failure`` says of an exception whether it
+    counts as an attempt.
     """
 
     name: str
@@ -37,11 +50,39 @@ class Handler:
     retry: Retry | None = None
     timeout: float | None = None
     result_ttl: float | None = None
+    expires: float | None = None
+    deadline: float | None = None
+    unique: Unique | None = None
+    lock_mode: LockMode = LockMode.OPTIONAL
+    limits: tuple[Limit | Rate, ...] = ()
+    tags: tuple[str, ...] = ()
+    metadata: Mapping[str, Any] | None = None
+    redact: tuple[str, ...] = ()
+    is_failure: Callable[[BaseException], bool] | None = None
 
     @cached_property
     def parameters(self) -> Parameters:
         """The function's parameters; checked when the handler is declared."""
         return Parameters(self.function)
+
+    def check(self) -> None:
+        """Look whether the options fit the function.
+
+        Raises:
+            ConfigurationError: One names an argument that the function does not have.
+        """
+        names = self.parameters.names
+        for each in (self.unique, *self.limits):
+            if each is not None and each.key is not None:
+                each.key.check(names)
+        for name in self.redact:
+            if name not in names:
+                hint = did_you_mean(name, names)
+                raise ConfigurationError(f"redact: the handler has no {name!r}; {hint}")
+        labels = [label_of(each, self.name) for each in self.limits]
+        for label in labels:
+            if labels.count(label) > 1:
+                raise ConfigurationError(f"the limit {label!r} is given twice")
 
     @cached_property
     def returns(self) -> Any:

@@ -7,6 +7,7 @@ from jobqueue.domain.errors import InvalidJob
 
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
+LONGEST_KEY = 200
 _JOB_ID = re.compile(r"[!-~]{1,200}")
 
 
@@ -48,6 +49,17 @@ def check_name(name: object) -> str:
             "128 of letters, digits and '_.:/-'",
         )
     return name
+
+
+def check_key(option: str, key: object) -> str:
+    """Return ``key`` if it can be one: of a lock, or for idempotency.
+
+    Raises:
+        InvalidJob: It can't; the message says what would do.
+    """
+    if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
+        raise InvalidJob(option, f"{key!r} can't be a key: 1 to {LONGEST_KEY} printable characters")
+    return key
 
 
 def check_job_id(job_id: object) -> str:

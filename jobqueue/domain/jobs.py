@@ -72,18 +72,56 @@ TRANSITIONS: dict[State, frozenset[State]] = {
 }
 
 
+class Asks(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
+    """What a job asks of the broker's scripts, which read it in its spec.
+
+    Args:
+        lock: Key of which one job at a time is ready or running.
+        unique: Key that one unfinished job may have.
+        start: Whether the unique key is free as soon as the job starts.
+        ttl: How long the unique key is taken whatever becomes of the job, in ms.
+        conflict: What a taken unique key does: ``return`` or ``replace``; else it refuses.
+        idem: Idempotency key.
+        print: Fingerprint of name and arguments; the idempotency key holds it.
+        keep: How long the idempotency key is remembered after the job's end, in ms.
+        expires: When a job that has not started ends, in ms since the epoch.
+        within: The same in ms after it was enqueued, by the clock of Redis.
+        keys: Keys of the limits that count each key apart, by the limit's label.
+    """
+
+    lock: str | None = None
+    unique: str | None = None
+    start: bool | None = None
+    ttl: int | None = None
+    conflict: str | None = None
+    idem: str | None = None
+    print: str | None = None
+    keep: int | None = None
+    expires: int | None = None
+    within: int | None = None
+    keys: dict[str, str] | None = None
+
+
+NOTHING_ASKED = Asks()
+
+
 class Spec(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """What to run: packed once by the producer and never changed.
 
     Name, queue and priority are not in it: the broker's scripts need those, so
-    they stand beside it in the job's record. New fields go to the end and have
-    defaults: old and new versions of the package work on one queue.
+    they stand beside it in the job's record. The scripts read the second field and
+    nothing behind it. New fields go to the end and have defaults, at most fifteen in all:
+    old and new versions of the package work on one queue.
     """
 
     version: int
+    asks: Asks | None
     arguments: bytes
     timeout_ms: int | None = None
     retry: RetrySpec | None = None
     result_ttl_ms: int | None = None
     metadata: bytes | None = None
     tags: tuple[str, ...] = ()
+    deadline_ms: int | None = None  # since the epoch
+    deadline_in_ms: int | None = None  # after it was enqueued
+    redact: tuple[str, ...] = ()  # names of arguments that people may not see

@@ -19,7 +19,7 @@ _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
 @dataclass(frozen=True)
-class Kind:
+class ValueKind:
     """A kind of value.
 
     Args:
@@ -90,7 +90,7 @@ def queues(value: Any) -> tuple[str, ...]:
     return tuple(dict.fromkeys(queue(name) for name in names))
 
 
-def one_of(label: str, choices: Iterable[str]) -> Kind:
+def one_of(label: str, choices: Iterable[str]) -> ValueKind:
     """Return the kind of a setting that takes one of these words."""
     known = tuple(choices)
 
@@ -100,19 +100,19 @@ def one_of(label: str, choices: Iterable[str]) -> Kind:
             raise ValueError(f"{value!r} is unknown; {did_you_mean(word, known)}")
         return word
 
-    return Kind(label, parse)
+    return ValueKind(label, parse)
 
 
-DURATION = Kind("duration", units.seconds, units.show_seconds)
-SIZE = Kind("size", units.size, units.show_size)
-WHOLE = Kind("number", whole)
-TEXT = Kind("text", text)
-PREFIX = Kind("text", prefix)
-APP = Kind("MODULE:APP", app_path)
-QUEUE = Kind("queue", queue)
-QUEUES = Kind("queue,...", queues, ",".join)
+DURATION = ValueKind("duration", units.read_seconds, units.show_seconds)
+SIZE = ValueKind("size", units.size, units.show_size)
+WHOLE = ValueKind("number", whole)
+TEXT = ValueKind("text", text)
+PREFIX = ValueKind("text", prefix)
+APP = ValueKind("MODULE:APP", app_path)
+QUEUE = ValueKind("queue", queue)
+QUEUES = ValueKind("queue,...", queues, ",".join)
 PRIORITY = one_of("priority", (priority.label for priority in Priority))
 LOG_LEVEL = one_of("level", ("debug", "info", "warning", "error", "critical"))
 LOG_FORMAT = one_of("form", ("people", "json"))
-REDIS_URL = Kind("URL", urls.redis_url)
-DATABASE_URL = Kind("URL", urls.database_url)
+REDIS_URL = ValueKind("URL", urls.redis_url)
+DATABASE_URL = ValueKind("URL", urls.database_url)

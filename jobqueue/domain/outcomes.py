@@ -36,13 +36,29 @@ class Failed:
 
     ``delay`` (seconds) is what the handler asked for: it replaces the policy's delay, and
     its ``on`` and ``never`` are not asked. ``permanent`` ends the retries; its value is
-    the reason that the dead letter shows.
+    the reason that the dead letter shows. ``counted`` is False for what the handler's
+    ``is_failure`` does not call a failure: it is repeated at the cost of no attempt.
     """
 
     failure: Failure
     error: BaseException | None = None
     delay: float | None = None
     permanent: str = ""
+    counted: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Overdue:
+    """The job's deadline was over before its handler could start."""
+
+    failure: Failure
+
+
+@dataclass(frozen=True, slots=True)
+class Cancelled:
+    """It was told to stop, and did."""
+
+    failure: Failure | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +94,9 @@ class Released:
     """The worker stops; the job goes back at no cost."""
 
 
-Outcome = Succeeded | Failed | TimedOut | Mismatch | Snoozed | Unknown | Released
+Outcome = (
+    Succeeded | Failed | TimedOut | Overdue | Mismatch | Snoozed | Unknown | Released | Cancelled
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,13 +128,15 @@ UNKNOWN_DELAY_CAP = 30.0
 SUCCEEDED = Decision(State.SUCCEEDED, "succeeded")
 
 
-def decide(  # noqa: C901, PLR0911 - one return for each kind of outcome
+def decide(  # noqa: PLR0913 - all that a rule about retries can depend on
     outcome: Outcome,
     attempt: int,
     previous: float,
     policy: Retry,
     *,
     job: Any = None,
+    age: float = 0.0,
+    left: float | None = None,
     rng: Callable[[], float] = random.random,
 ) -> Decision:
     """Return what becomes of a job after ``outcome``.
@@ -127,35 +147,60 @@ def decide(  # noqa: C901, PLR0911 - one return for each kind of outcome
         previous: The wait before this attempt, in seconds.
         policy: The job's retry policy.
         job: What an own backoff function gets as its third argument.
+        age: Seconds since the job was enqueued.
+        left: Seconds until its deadline; None when it has none.
         rng: Source of jitter, in [0, 1).
     """
     match outcome:
-        case Succeeded():
-            return SUCCEEDED
+        case Failed(permanent=reason) if reason:
+            return Decision(State.DEAD, "failed", reason=reason)
+        case Failed(error=error, delay=asked, counted=counted):
+            label = "failed"
+        case TimedOut():
+            label, error, asked, counted = "timed_out", TimeoutError(), None, True
+        case _:
+            return _without_retry(outcome)
+    if asked is None and error is not None and not policy.retries_on(error):
+        return Decision(State.DEAD, label, reason="not_retried")
+    due = asked if attempt <= policy.retries or not counted else None
+    if due is None:
+        cause = Exception() if error is None else error
+        wait = policy.delay_after if counted else policy.wait_after
+        due = wait(attempt, previous, rng, error=cause, job=job)
+    reason = _over(due, policy, age, left)
+    if due is None or reason:
+        return Decision(State.DEAD, label, reason=reason)
+    return Decision(State.RETRYING, label, counted=counted, delay=max(0.0, due))
+
+
+def _over(due: float | None, policy: Retry, age: float, left: float | None) -> str:
+    """Return why there is no further attempt; nothing when there is one."""
+    if due is None:
+        return "retries_exhausted"
+    if left is not None and due >= left:
+        return "deadline"
+    if policy.budget is not None and age + due > policy.budget:
+        return "budget_spent"
+    return ""
+
+
+def _without_retry(outcome: Outcome) -> Decision:
+    match outcome:
         case Snoozed(delay):
             return Decision(State.SCHEDULED, "snoozed", counted=False, delay=max(0.0, delay))
         case Released():
             return Decision(State.READY, "released", counted=False)
+        case Cancelled():
+            return Decision(State.CANCELLED, "cancelled", reason="cancelled")
+        case Overdue():
+            return Decision(State.DEAD, "timed_out", counted=False, reason="deadline")
         case Unknown(times):
             wait = min(UNKNOWN_DELAY_CAP, 2.0 ** min(times, 10))
             return Decision(State.SCHEDULED, "", counted=False, delay=wait)
         case Mismatch():
             return Decision(State.DEAD, "failed", counted=False, reason="mismatch")
-        case Failed(permanent=reason) if reason:
-            return Decision(State.DEAD, "failed", reason=reason)
-        case Failed(error=error, delay=asked):
-            label = "failed"
-        case TimedOut():
-            label, error, asked = "timed_out", TimeoutError(), None
-    if asked is None and error is not None and not policy.retries_on(error):
-        return Decision(State.DEAD, label, reason="not_retried")
-    due = asked if attempt <= policy.retries else None
-    if due is None:
-        cause = Exception() if error is None else error
-        due = policy.delay_after(attempt, previous, rng, error=cause, job=job)
-    if due is None:
-        return Decision(State.DEAD, label, reason="retries_exhausted")
-    return Decision(State.RETRYING, label, delay=max(0.0, due))
+        case _:
+            return SUCCEEDED
 
 
 def settle_error(outcome: Failed, attempt: int, policy: Retry | None, *, job: Any = None) -> Failed:
@@ -167,7 +212,8 @@ def settle_error(outcome: Failed, attempt: int, policy: Retry | None, *, job: An
     Args:
         outcome: What the handler came to.
         attempt: The number of this attempt; the first is 1.
-        policy: The handler's own policy; None when it has none, or the job brought one.
+        policy: The handler's own policy, with the job's numbers where it brought some (see
+            :meth:`Retry.with_spec`); None when the handler has none.
         job: What an own backoff function gets as its third argument.
     """
     error, delay, permanent = outcome.error, outcome.delay, outcome.permanent
@@ -175,6 +221,7 @@ def settle_error(outcome: Failed, attempt: int, policy: Retry | None, *, job: An
         if not policy.retries_on(error):
             permanent = "not_retried"
         elif not isinstance(policy.backoff, Backoff):
-            delay = policy.delay_after(attempt, error=error, job=job)
+            wait = policy.delay_after if outcome.counted else policy.wait_after
+            delay = wait(attempt, error=error, job=job)
             permanent = "" if delay is not None else "retries_exhausted"
-    return Failed(outcome.failure, None, delay, permanent)
+    return Failed(outcome.failure, None, delay, permanent, outcome.counted)

@@ -7,7 +7,7 @@ be computed again in a test.
 
 import random
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal, Self
@@ -59,6 +59,7 @@ class RetrySpec(msgspec.Struct, array_like=True, frozen=True):
     cap_ms: int
     backoff: str
     jitter: str
+    budget_ms: int | None = None
 
 
 @dataclass(frozen=True, init=False)
@@ -77,6 +78,8 @@ class Retry:
             whatever the backoff.
         on: Retry only on this exception class or these; empty means on all.
         never: Never retry on this exception class or these; wins over ``on``.
+        budget: Time from the enqueueing on, in seconds or as a ``timedelta``; no retry
+            begins later.
 
     Raises:
         ConfigurationError: An option is unknown, negative or of a wrong type.
@@ -89,8 +92,9 @@ class Retry:
     jitter: Jitter
     on: tuple[type[BaseException], ...]
     never: tuple[type[BaseException], ...]
+    budget: float | None
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - each is an option of the policy
         self,
         retries: int = 3,
         *,
@@ -100,6 +104,7 @@ class Retry:
         jitter: JitterName | Jitter | None = None,
         on: ExceptionClasses = (),
         never: ExceptionClasses = (),
+        budget: float | timedelta | None = None,
     ) -> None:
         own = callable(backoff)
         unset = Jitter.NONE if own else Jitter.EQUAL
@@ -111,6 +116,7 @@ class Retry:
             "jitter": unset if jitter is None else choice("retry jitter", Jitter, jitter),
             "on": _classes("retry on", on),
             "never": _classes("retry never", never),
+            "budget": None if budget is None else seconds("retry budget", budget),
         }
         if own and values["jitter"] is Jitter.DECORRELATED:
             raise ConfigurationError(
@@ -127,14 +133,26 @@ class Retry:
 
     @classmethod
     def from_spec(cls, spec: RetrySpec) -> Self:
-        """Return the policy that came with a job."""
+        """Return the policy that came with a job, as far as the job knows it."""
         return cls(
             spec.retries,
             base=spec.base_ms / 1000,
             cap=spec.cap_ms / 1000,
             backoff=choice("retry backoff", Backoff, spec.backoff),
             jitter=choice("retry jitter", Jitter, spec.jitter),
+            budget=None if spec.budget_ms is None else spec.budget_ms / 1000,
         )
+
+    def with_spec(self, spec: RetrySpec) -> "Retry":
+        """Return the policy of a job that brought its own to this handler's.
+
+        Numbers and backoff are the job's. ``on`` and ``never`` stay: they are code, which
+        no job can bring, and say which errors another run could heal.
+
+        Raises:
+            ConfigurationError: A newer producer wrote a word that is unknown here.
+        """
+        return replace(Retry.from_spec(spec), on=self.on, never=self.never)
 
     def to_spec(self) -> RetrySpec:
         """Return the form that travels with one job; times in whole milliseconds.
@@ -153,6 +171,7 @@ class Retry:
             cap_ms=round(self.cap * 1000),
             backoff=self.backoff.value,
             jitter=self.jitter.value,
+            budget_ms=None if self.budget is None else round(self.budget * 1000),
         )
 
     def retries_on(self, error: BaseException) -> bool:
@@ -190,6 +209,18 @@ class Retry:
             raise ValueError(f"attempt must be at least 1, not {attempt}")
         if attempt > self.retries:
             return None
+        return self.wait_after(attempt, previous, rng, error=error, job=job)
+
+    def wait_after(
+        self,
+        attempt: int,
+        previous: float = 0.0,
+        rng: Callable[[], float] = random.random,
+        *,
+        error: BaseException | None = None,
+        job: Any = None,
+    ) -> float | None:
+        """Return the wait as :meth:`delay_after` does, however many attempts there were."""
         if self.jitter is Jitter.DECORRELATED:
             widest = max(self.base, previous * 3)
             return min(self.cap, self.base + (widest - self.base) * rng())

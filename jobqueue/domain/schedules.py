@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from jobqueue.domain import checks, walls
 from jobqueue.domain.cron import Expression
 from jobqueue.domain.errors import ConfigurationError
-from jobqueue.domain.suggest import nearest
+from jobqueue.domain.suggest import did_you_mean
 
 _SECOND = timedelta(seconds=1)
 _SHORTEST = timedelta(milliseconds=1)
@@ -190,6 +190,6 @@ def _zone(name: Any) -> ZoneInfo:
     try:
         return ZoneInfo(name)
     except (ValueError, LookupError, OSError):  # not a key, no such file, a folder such as "Europe"
-        near = nearest(name, sorted(available_timezones()))
-        hint = f"did you mean {near!r}?" if near else "write a name like 'Europe/Berlin'"
+        zones = sorted(available_timezones())
+        hint = did_you_mean(name, zones, otherwise="write a name like 'Europe/Berlin'")
         raise ConfigurationError(f"cron timezone: {name!r} is unknown; {hint}") from None

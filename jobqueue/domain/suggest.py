@@ -17,16 +17,20 @@ def nearest(word: str, known: Iterable[str]) -> str | None:
     return names[near[0]] if near else None
 
 
-def did_you_mean(word: str, known: Iterable[str]) -> str:
+def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) -> str:
     """Return the end of an error message: the nearest known name, else some of them.
 
     Args:
         word: What the caller wrote.
-        known: The names that would be right, the usual ones first.
+        known: The names that would be right, the usual ones first. A single one is what
+            was meant, however far it is.
+        otherwise: What to say instead of some names where none is near.
     """
     names = [str(name) for name in known]
-    near = nearest(word, names)
+    near = names[0] if len(names) == 1 else nearest(word, names)
     if near:
         return f"did you mean {near!r}?"
+    if otherwise is not None:
+        return otherwise
     some = ", ".join(names[:_SHOWN])
     return f"write one of {some}{', ...' if len(names) > _SHOWN else ''}"

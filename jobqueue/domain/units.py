@@ -12,22 +12,37 @@ from typing import Any
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _BYTES = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 _NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
-_LONGEST = timedelta(days=36_500).total_seconds()
+
+LONGEST = 100 * 366 * 86_400.0  # seconds; a calendar ends somewhere
 
 
 def seconds(value: Any) -> float:
-    """Return a duration in seconds, from ``15``, ``"15s"``, ``"5m"``, ``"2h"`` or ``"90d"``.
+    """Return a duration in seconds, from a number of seconds or a ``timedelta``.
+
+    Raises:
+        ValueError: It is no duration, negative or longer than a hundred years.
+    """
+    number = value.total_seconds() if isinstance(value, timedelta) else value
+    if not _is_number(number):
+        raise ValueError(f"{value!r} is no duration; write seconds or a timedelta")
+    return _in_range(number, value)
+
+
+def read_seconds(value: Any) -> float:
+    """Return what ``seconds`` does, also of ``"15"``, ``"15s"``, ``"5m"``, ``"2h"`` or ``"90d"``.
 
     Raises:
         ValueError: It is no duration, negative or longer than a hundred years.
     """
     if isinstance(value, timedelta):
-        amount = value.total_seconds()
-    else:
-        amount = _amount(value, _SECONDS, "write seconds, or such as 15s, 5m, 2h, 90d")
-    if not 0 <= amount <= _LONGEST:  # also refuses NaN
-        raise ValueError(f"{value!r} is out of range; write 0s to {show_seconds(_LONGEST)}")
-    return amount
+        return seconds(value)
+    return _in_range(_amount(value, _SECONDS, "write seconds, or such as 15s, 5m, 2h, 90d"), value)
+
+
+def _in_range(number: float, value: Any) -> float:
+    if not 0 <= number <= LONGEST:  # also refuses NaN
+        raise ValueError(f"{value!r} is out of range; write 0 seconds to 100 years")
+    return float(number)
 
 
 def show_seconds(value: float) -> str:
@@ -53,13 +68,17 @@ def show_size(value: int) -> str:
 
 
 def _amount(value: Any, units: dict[str, int], hint: str) -> float:
-    if isinstance(value, int | float) and not isinstance(value, bool):
+    if _is_number(value):
         return _float(value)
     match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
     factor = (units | {"": 1}).get(match[2]) if match else None
     if match is None or factor is None:
         raise ValueError(f"{value!r} is not understood; {hint}")
     return float(match[1]) * factor
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _float(value: float) -> float:

@@ -4,8 +4,8 @@ Every connection of the package is opened here, also those of SQLAlchemy and Ale
 every error of theirs becomes one of ours. No message shows a URL: it may hold a password.
 """
 
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import psycopg
@@ -14,6 +14,7 @@ from sqlalchemy import Engine, NullPool, create_engine
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from jobqueue.domain import urls
 from jobqueue.domain.errors import (
     ConfigurationError,
     HistoryUnavailable,
@@ -22,7 +23,6 @@ from jobqueue.domain.errors import (
 )
 
 OLDEST_SERVER = 14
-SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 # What the user's URL says wins over these.
 DEFAULTS: dict[str, Any] = {
@@ -51,15 +51,12 @@ def conninfo(url: str, role: str) -> str:
     Raises:
         ConfigurationError: It is no PostgreSQL URL.
     """
-    scheme, separator, rest = url.partition("://")
-    if not separator or scheme not in SCHEMES:
-        shown = f"{scheme}://…" if separator else "something else"
-        raise ConfigurationError(
-            f"database_url: write postgresql://user@host/database, not {shown}"
-        )
     try:
-        given = conninfo_to_dict(f"postgresql://{rest}")
+        given = conninfo_to_dict(urls.database_url(url))
+    except ValueError as error:
+        raise ConfigurationError(f"database_url: {error}") from None
     except psycopg.ProgrammingError as error:
+        # libpq quotes the URL behind its first words: an option that it does not know.
         problem = str(error).strip().splitlines()[0].split(": ")[0]
         raise ConfigurationError(f"database_url: {problem}") from None
     return make_conninfo("", **(DEFAULTS | {"application_name": f"jobqueue {role}"} | given))
@@ -144,6 +141,16 @@ def create(url: str, role: str) -> Database:
         pool_size=5,
         use_native_hstore=False,  # or each connection looks for a type that nobody uses
     )
+
+
+@asynccontextmanager
+async def opened(url: str, role: str) -> AsyncIterator[Database]:
+    """Give the engine of ``create`` for a block, and close its connections at the end."""
+    database = create(url, role)
+    try:
+        yield database
+    finally:
+        await database.dispose()
 
 
 def create_sync(url: str, role: str) -> Engine:

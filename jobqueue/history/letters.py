@@ -6,49 +6,17 @@ recorder that repeats its batch could bring it back.
 
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-import msgspec
 from sqlalchemy import ColumnElement, Select, func, select, update
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from jobqueue.domain.jobs import Priority
+from jobqueue.domain.views import DeadLetter
 from jobqueue.history.engine import plain_errors
 from jobqueue.history.tables import OPEN, dead_letters
 
 _letters = dead_letters.c
-
-
-class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
-    """A job that ended in failure, with all that it takes to run it again.
-
-    ``run`` is the run that died; a redrive makes the next one. ``spec`` is the packed
-    spec as the producer sent it.
-    """
-
-    execution_id: str
-    job_id: str
-    run: int
-    queue: str
-    name: str
-    priority: Priority
-    attempts: int
-    crashes: int
-    outcome: str
-    reason: str | None
-    error_type: str | None
-    error_message: str | None
-    traceback: str | None
-    arguments: Any
-    metadata: Any
-    tags: list[str] | None
-    enqueued_at: datetime
-    failed_at: datetime
-    redriven_at: datetime | None
-    deleted_at: datetime | None
-    spec: bytes
 
 
 class Claim:

@@ -114,7 +114,7 @@ def stub(record: Execution, problem: str) -> Execution:
     texts = ("job_id", "queue", "name", "outcome", "worker", "code_version", "reason")
     return msgspec.structs.replace(
         record,
-        spec=msgspec.Raw(_pack(Spec(SPEC_VERSION, arguments))),
+        spec=msgspec.Raw(_pack(Spec(SPEC_VERSION, None, arguments))),
         result=None,
         error_type=record.error_type and storable(record.error_type, LONGEST_NOTE),
         error_message=note,

@@ -6,9 +6,10 @@ batch at a time; a second stream of batches takes a second writer.
 """
 
 import asyncio
+import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from types import MappingProxyType, TracebackType
+from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any, Self
 from uuid import UUID
 
@@ -59,27 +60,10 @@ class Refused:
     Args:
         execution: The record as it came; keep its raw form.
         problem: Why it was refused.
-        stub: Whether a row with its outcome but without its data stands for it.
     """
 
     execution: Execution
     problem: str
-    stub: bool
-
-
-@dataclass
-class WriteResult:
-    """What became of a batch.
-
-    Args:
-        written: Rows that are new, stubs included.
-        repeated: Records whose rows were there already.
-        bad: Records that were refused.
-    """
-
-    written: int = 0
-    repeated: int = 0
-    bad: list[Refused] = field(default_factory=list)
 
 
 class HistoryWriter:
@@ -101,12 +85,7 @@ class HistoryWriter:
     async def __aenter__(self) -> Self:
         return self
 
-    async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -115,7 +94,7 @@ class HistoryWriter:
         if connection is not None:
             await connection.close()
 
-    async def write(self, executions: Sequence[Execution]) -> WriteResult:
+    async def write(self, executions: Sequence[Execution]) -> list[Refused]:
         """Write a batch; each record leaves one row, however often it is written.
 
         A batch is one transaction, unless PostgreSQL refuses some of its data. After an error
@@ -124,55 +103,52 @@ class HistoryWriter:
         Args:
             executions: In any order; batches around 1,000 are fastest.
 
+        Returns:
+            The records that PostgreSQL refused; where it can, a row with the outcome but
+            without the data stands for each.
+
         Raises:
             HistoryUnavailable: PostgreSQL is away; nothing, or all of it, is written.
             SchemaMismatch: The schema is not the one this version needs.
             ConfigurationError: The server is too old.
         """
-        result = WriteResult()
+        refused: list[Refused] = []
         async with self._busy:
             try:
                 with engine.plain_errors():
-                    await self._write(_in_order(executions), result)
+                    await self._write(_in_order(executions), refused)
             except BaseException:
                 # Cancelled or failed in the middle of something: start afresh.
                 await self.close()
                 raise
-        return result
+        return refused
 
-    async def _write(self, batch: list[Execution], result: WriteResult) -> None:
+    async def _write(self, batch: list[Execution], refused: list[Refused]) -> None:
         """Write a batch in halves of halves, if need be, until only the bad record is left out."""
         if not batch:
             return
         try:
-            written = await self._insert(batch)
+            await self._insert(batch)
         except REFUSALS as error:
             if len(batch) == 1:
-                await self._write_stub(batch[0], error, result)
+                refused.append(await self._write_stub(batch[0], error))
                 return
             middle = len(batch) // 2
-            await self._write(batch[:middle], result)
-            await self._write(batch[middle:], result)
-        else:
-            result.written += written
-            result.repeated += len(batch) - written
+            await self._write(batch[:middle], refused)
+            await self._write(batch[middle:], refused)
 
-    async def _write_stub(self, record: Execution, error: Exception, result: WriteResult) -> None:
+    async def _write_stub(self, record: Execution, error: Exception) -> Refused:
         problem = str(error).partition("\n")[0]
         specs = {record.id: bytes(record.spec)}  # a redrive still gets the real one
-        try:
-            written = await self._insert([rows.stub(record, problem)], specs)
-        except REFUSALS:
-            result.bad.append(Refused(record, problem, stub=False))
-        else:
-            result.written += written
-            result.repeated += 1 - written
-            result.bad.append(Refused(record, problem, stub=True))
+        # Without a usable id there can be no row at all; the caller keeps the raw record.
+        with contextlib.suppress(*REFUSALS):
+            await self._insert([rows.stub(record, problem)], specs)
+        return Refused(record, problem)
 
     async def _insert(
         self, batch: list[Execution], specs: Mapping[str, bytes] = MappingProxyType({})
-    ) -> int:
-        """Write the rows that are not there yet, in one transaction; return how many."""
+    ) -> None:
+        """Write the rows that are not there yet, in one transaction."""
         connection = await self._open()
         for _ in range(TRIES):
             try:
@@ -183,7 +159,7 @@ class HistoryWriter:
             except UniqueViolation:
                 batch = await _unknown(connection, batch)
             else:
-                return len(batch)
+                return
         raise HistoryUnavailable(f"PostgreSQL: no partition takes these rows in {TRIES} tries")
 
     async def _open(self) -> AsyncConnection[Any]:

@@ -8,9 +8,9 @@ from collections import defaultdict
 import msgspec
 
 from jobqueue.broker.calls import Calls, Recorded
-from jobqueue.broker.facts import queues
 from jobqueue.broker.journal import Entry, Journal
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.lookup import queues
 from jobqueue.domain import executions
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable, HistoryUnavailable
@@ -84,7 +84,7 @@ class Recorder:
             await self._leave()
 
     async def _round(self) -> None:
-        self._queues = await queues(self._lane, self._calls.keys.queues)
+        self._queues = await queues(self._lane, self._calls.keys)
         if not self._queues:
             await asyncio.sleep(1)
             return
@@ -125,17 +125,17 @@ class Recorder:
             return set()
         try:
             async with asyncio.timeout(WRITE_PATIENCE):
-                result = await self._writer.write(rows)
+                bad = await self._writer.write(rows)
         except TimeoutError:
             raise HistoryUnavailable(
                 f"PostgreSQL did not finish a batch in {WRITE_PATIENCE:g} s"
             ) from None
-        for refused in result.bad:
+        for refused in bad:
             log.error(
                 "row refused",
                 extra={"job_id": refused.execution.job_id, "error": refused.problem},
             )
-        return {refused.execution.id for refused in result.bad}
+        return {refused.execution.id for refused in bad}
 
     def _keep(self, row: Execution) -> int:
         """Return how long Redis keeps what the job came to, in ms; 0 for a plain success."""

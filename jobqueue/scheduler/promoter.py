@@ -10,8 +10,8 @@ import logging
 from collections.abc import Sequence
 
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.facts import queues
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.lookup import queues
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 
@@ -43,7 +43,7 @@ class Promoter:
         try:
             while True:
                 try:
-                    names = await queues(self._lane, self._calls.keys.queues)
+                    names = await queues(self._lane, self._calls.keys)
                     wait = await self._promote(names)
                     await self._sleep(names, wait)
                     pause.reset()

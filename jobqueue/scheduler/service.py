@@ -5,9 +5,9 @@ import logging
 from collections.abc import Sequence
 from typing import Any, Protocol
 
-from jobqueue.broker.beats import beat, service_id
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.presence import beat, service_id
 from jobqueue.domain.errors import ConfigurationError, SchemaMismatch
 
 log = logging.getLogger("jobqueue.scheduler")
@@ -86,7 +86,7 @@ class Service:
             if self._lone:
                 raise
             if str(error) not in self.problems:
-                log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400
+                log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
             component.problem = str(error)
 
     def stop(self) -> None:

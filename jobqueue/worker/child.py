@@ -8,6 +8,10 @@ while a handler works. Nothing here connects to a server.
 may have ``atexit`` functions); one that does not get there within ``LEAVING`` kills its
 process group. On Linux the kernel kills it as well, should a handler hold the GIL.
 
+**Logs.** A child of a worker that the command line runs logs to stderr like it, each line
+with the worker's id and the job's. A worker in somebody's own program has their logging,
+which a new interpreter can't know: there the module of the handler sets it up.
+
 **Signals.** A child outlives SIGINT and SIGTERM: service managers send them to every
 process of a service, and a stopping worker still waits for this job; what must end
 is killed by SIGKILL. What the handler starts gets the usual signals again.
@@ -31,7 +35,7 @@ from queue import SimpleQueue
 from typing import Any
 
 from jobqueue.domain import context
-from jobqueue.domain.arguments import Mismatch
+from jobqueue.domain.arguments import ArgumentsMismatch
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.outcomes import Failed, Outcome, settle_error
 from jobqueue.domain.retry import Retry
@@ -68,7 +72,7 @@ def serve(request: Request, started: Callable[[], None]) -> Outcome:
     try:
         handler = _found(request.module, request.qualname)
         args, kwargs = handler.parameters.decode(request.arguments)
-    except Mismatch as misfit:
+    except ArgumentsMismatch as misfit:
         return mismatched(misfit)
     except BaseException as problem:  # noqa: BLE001 - a module may raise anything when imported
         return _without_error(raised(problem, request.max_traceback), None, request)
@@ -78,17 +82,18 @@ def serve(request: Request, started: Callable[[], None]) -> Outcome:
     value, error = copy_context().run(_call, call, handler.function, request.job)
     if error is None:
         return returned(value, request.max_result, request.max_traceback)
-    policy = handler.retry if request.own_retry else None
-    return _without_error(raised(error, request.max_traceback), policy, request)
+    return _without_error(raised(error, request.max_traceback), handler.retry, request)
 
 
 def _without_error(outcome: Outcome, policy: Retry | None, request: Request) -> Outcome:
     if not isinstance(outcome, Failed):
         return outcome
     try:
+        if policy is not None and request.retry is not None:
+            policy = policy.with_spec(request.retry)
         return settle_error(outcome, request.job.attempt, policy, job=request.job)
     except BaseException:  # an own backoff function is the user's code
-        log.exception("backoff function failed", extra={"job_id": request.job.id})
+        log.exception("retry policy failed", extra={"job_id": request.job.id})
         return settle_error(outcome, request.job.attempt, None)
 
 

@@ -66,7 +66,7 @@ class ChildPool:
 
         Args:
             handler: What to run.
-            spec: Its arguments, and whether the job has a retry policy of its own.
+            spec: Its arguments, and the retry policy that the job brought.
             job: What ``current_job()`` returns there.
             started: Called when the handler starts, after its code was imported. A
                 child that dies before has started nothing.
@@ -77,7 +77,7 @@ class ChildPool:
                 handler.function.__qualname__,
                 spec.arguments,
                 job,
-                spec.retry is None,
+                spec.retry,
                 self._limits.result,
                 self._limits.traceback,
             )

@@ -3,7 +3,7 @@
 import asyncio
 import contextvars
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
@@ -11,14 +11,25 @@ from typing import Any, Protocol
 import msgspec
 
 from jobqueue.domain import context
-from jobqueue.domain.arguments import Mismatch as ArgumentsMismatch
+from jobqueue.domain.arguments import ArgumentsMismatch
 from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.extensions import RunMiddleware
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
-from jobqueue.domain.outcomes import Failed, Failure, Outcome, Released, TimedOut, Unknown
+from jobqueue.domain.outcomes import (
+    Cancelled,
+    Failed,
+    Failure,
+    Outcome,
+    Overdue,
+    Released,
+    TimedOut,
+    Unknown,
+)
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.failures import failure
 from jobqueue.worker.held import Held
+from jobqueue.worker.middleware import through
 from jobqueue.worker.threads import Threads
 from jobqueue.worker.verdicts import mismatched, raised, returned
 
@@ -34,6 +45,9 @@ class Children(Protocol):
         self, handler: Handler, spec: Spec, job: CurrentJob, started: Callable[[], None]
     ) -> Outcome:
         """Return what the handler came to; call ``started`` when it starts."""
+
+    def shut_down(self) -> None:
+        """Tell every child that the worker begins to stop."""
 
     async def close(self) -> None:
         """End every child."""
@@ -55,46 +69,76 @@ class Executor:
         limits: Default timeout and sizes.
         threads: Where plain functions run.
         children: Where ``process=True`` handlers run.
+        around: Middleware around every run, the outermost first.
     """
 
-    def __init__(self, limits: Limits, threads: Threads, children: Children) -> None:
+    def __init__(
+        self,
+        limits: Limits,
+        threads: Threads,
+        children: Children,
+        around: Sequence[RunMiddleware] = (),
+    ) -> None:
         self._limits = limits
         self._threads = threads
         self._children = children
+        self._around = around
 
     async def run(self, held: Held) -> Outcome:
         """Run the handler of ``held`` and return its outcome; never raises."""
         handler = held.handler
         if handler is None:
-            return Unknown(held.delivery.delivery - 1)
+            return Unknown(held.delivery.unknown)
         try:
             spec = held.spec = _spec.decode(held.delivery.spec)
             args, kwargs = handler.parameters.decode(spec.arguments)
         except BaseException as error:  # noqa: BLE001 - a model's own checks are the user's code
             return _misfit(error)
-        timeout = self._timeout(spec, handler)
+        timeout = self._timeout(spec, handler, held)
+        if timeout is not None and timeout <= 0:
+            return _overdue()
         job = held.current()
+        context.running.set(job)
+        run = partial(self._run, handler, args, kwargs, timeout, job, held)
         try:
-            match handler.kind:
-                case Kind.ASYNC:
-                    context.running.set(job)
-                    held.started_us = monotonic_us()
-                    outcome = await self._guard(handler.function, args, kwargs, timeout, held)
-                case Kind.THREAD:
-                    outcome = await self._thread(
-                        partial(handler.function, *args, **kwargs), timeout, job, held
-                    )
-                case Kind.PROCESS:
-                    outcome = await self._child(handler, spec, timeout, job, held)
+            if self._around:
+                outcome = await through(self._around, job, run, self._succeeded)
+            else:
+                outcome = await run()
         except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
             outcome = self._ended(error, held)
         held.ended_us = monotonic_us()
         return outcome
 
-    def _timeout(self, spec: Spec, handler: Handler) -> float | None:
+    async def _run(
+        self,
+        handler: Handler,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        timeout: float | None,
+        job: CurrentJob,
+        held: Held,
+    ) -> Outcome:
+        if handler.kind is Kind.ASYNC:
+            held.started_us = monotonic_us()
+            return await self._guard(handler.function, args, kwargs, timeout, held)
+        if handler.kind is Kind.THREAD:
+            return await self._thread(partial(handler.function, *args, **kwargs), timeout, held)
+        return await self._child(handler, held.spec, timeout, job, held)
+
+    def _timeout(self, spec: Spec, handler: Handler, held: Held) -> float | None:
+        """Return the seconds that the attempt has; 0 or less when the deadline is over."""
+        timeout = self._limits.timeout if handler.timeout is None else handler.timeout
         if spec.timeout_ms is not None:
-            return spec.timeout_ms / 1000
-        return handler.timeout if handler.timeout is not None else self._limits.timeout
+            timeout = spec.timeout_ms / 1000
+        deadline = deadline_of(held)
+        if timeout is None and deadline is None:
+            return None
+        now_ms = (monotonic_us() + held.clock_us) / 1000
+        ends = [] if timeout is None else [now_ms + timeout * 1000]
+        ends += [] if deadline is None else [deadline]
+        held.deadline_ms = int(min(ends))
+        return (min(ends) - now_ms) / 1000
 
     async def _guard(
         self,
@@ -117,23 +161,19 @@ class Executor:
                 return self._late(timeout, error)
             return self._ended(error, held)
 
-    async def _thread(
-        self, call: Callable[[], Any], timeout: float | None, job: CurrentJob, held: Held
-    ) -> Outcome:
-        scope = contextvars.copy_context()
-        scope.run(context.running.set, job)
-        future = await self._threads.start(call, scope)
+    async def _thread(self, call: Callable[[], Any], timeout: float | None, held: Held) -> Outcome:
+        future = await self._threads.start(call, contextvars.copy_context())
         held.started_us = monotonic_us()
         late = not await self._returned(future, timeout, held)
         if late:
             # A thread can't be stopped: a timeout is settled when it really returns, so
             # that its slot, lock and lease are held as long as it works.
-            log.warning("thread runs past its timeout", extra={"job_id": job.id, "job": job.name})
+            log.warning("thread runs past its timeout", extra=held.fields())
             await self._returned(future, None, held)
         value, error = future.result()
         if late and timeout is not None:
             return self._late(timeout, error)
-        return self._failed(error) if error is not None else self._succeeded(value)
+        return self._ended(error, held) if error is not None else self._succeeded(value)
 
     @staticmethod
     async def _returned(future: "asyncio.Future[Any]", timeout: float | None, held: Held) -> bool:
@@ -168,7 +208,11 @@ class Executor:
 
     def _ended(self, error: BaseException, held: Held) -> Outcome:
         """Return the outcome of a handler that raised; being told to stop is no failure."""
-        return Released() if held.released or held.dropped else self._failed(error)
+        if held.cancelled:
+            return Cancelled()
+        if held.released or held.dropped:
+            return Released()
+        return raised(error, self._limits.traceback, handler=held.handler)
 
     def _succeeded(self, value: Any) -> Outcome:
         return returned(value, self._limits.result, self._limits.traceback)
@@ -179,8 +223,22 @@ class Executor:
             Failure("TimeoutError", f"ran longer than its timeout of {timeout:g} s", trace)
         )
 
-    def _failed(self, error: BaseException) -> Outcome:
-        return raised(error, self._limits.traceback)
+
+def deadline_of(held: Held) -> int | None:
+    """Return the job's own deadline in ms since the epoch, on the Redis clock, if it has one.
+
+    A dead letter that was put back has none: it would be over.
+    """
+    spec, delivery = held.spec, held.delivery
+    if delivery.run:
+        return None
+    if spec.deadline_in_ms is not None:
+        return delivery.enqueued_ms + spec.deadline_in_ms
+    return spec.deadline_ms
+
+
+def _overdue() -> Outcome:
+    return Overdue(Failure("TimeoutError", "its deadline was over before it could start"))
 
 
 def _misfit(error: BaseException) -> Outcome:

@@ -18,7 +18,6 @@ from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.queues import QueueOrder
-from jobqueue.worker.settlements import fields_of
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -227,7 +226,7 @@ class Fetcher:
         """Forget a delivery that others own, or whose outcome Redis has and we'll soon hear of."""
         self._pool.settled(held)
         if held.task and not held.task.done():
-            log.warning("lease lost", extra=fields_of(held))
+            log.warning("lease lost", extra=held.fields())
             held.dropped = True
             held.task.cancel()
 

@@ -11,6 +11,7 @@ import msgspec
 
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
+from jobqueue.domain.retry import RetrySpec
 
 HEADER = struct.Struct(">I")
 
@@ -18,15 +19,15 @@ HEADER = struct.Struct(">I")
 class Request(msgspec.Struct, array_like=True, frozen=True):
     """One job on its way into a child.
 
-    ``module`` and ``qualname`` name the handler's function. ``own_retry`` says that the
-    retry policy of the handler holds, since the job brought none.
+    ``module`` and ``qualname`` name the handler's function. ``retry`` is the retry policy
+    that the job brought, if it did.
     """
 
     module: str
     qualname: str
     arguments: bytes
     job: CurrentJob
-    own_retry: bool
+    retry: RetrySpec | None
     max_result: int
     max_traceback: int
 

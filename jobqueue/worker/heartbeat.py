@@ -110,7 +110,7 @@ class Heartbeat:
         """Tell people that we live. A refusal, for want of memory, says nothing of what we own."""
         keys, fields = self._calls.keys, self._describe()
         try:
-            for command in presence.beat(keys, ROLE, self._worker, fields, life_ms):
+            for command in presence.show(keys, ROLE, self._worker, fields, life_ms):
                 self._lane.command(*command)
         except AnswerLost:
             raise
@@ -132,7 +132,7 @@ class Heartbeat:
 
     def _leave(self) -> None:
         try:
-            for command in presence.leave(self._calls.keys, ROLE, self._worker):
+            for command in presence.hide(self._calls.keys, ROLE, self._worker):
                 self._lane.command(*command)
         except (BrokerUnavailable, BrokerError) as error:
             log.debug("presence not removed", extra={"error": str(error)})

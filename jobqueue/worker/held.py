@@ -2,15 +2,38 @@
 
 import asyncio
 from collections import Counter
+from typing import Any, Protocol
 
 import msgspec
 
 from jobqueue.broker.calls import Delivery
-from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.context import CurrentJob, Progress
+from jobqueue.domain.errors import NoCurrentJob
 from jobqueue.domain.handlers import Handler
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
+from jobqueue.domain.signals import Signal
 
-EMPTY = Spec(SPEC_VERSION, b"{}")
+EMPTY = Spec(SPEC_VERSION, None, b"{}")
+
+
+class Reports(Protocol):
+    """Sends progress to Redis."""
+
+    def report(self, held: "Held", progress: Progress) -> None:
+        """Send it soon; from any thread."""
+
+
+class Shared:
+    """What all jobs of a worker have in common.
+
+    Args:
+        reports: Sends progress to Redis.
+    """
+
+    def __init__(self, reports: Reports) -> None:
+        self.reports = reports
+        self.shutting_down = Signal()
+        self.lifespan: tuple[Any] | None = None  # its value, while it is open
 
 
 class Held(msgspec.Struct, eq=False):
@@ -21,11 +44,14 @@ class Held(msgspec.Struct, eq=False):
         delivery: What Redis said of it.
         handler: What runs it; None when nobody here knows its name.
         clock_us: Added to this process's monotonic time in µs it gives Redis time.
+        shared: What all jobs of the worker have in common.
         last_life: Whether another crash would end the job.
         spec: What to run, once it is decoded.
+        deadline_ms: When the attempt must have ended, on the Redis clock.
         started_us: When its handler started; 0 when it has not.
         ended_us: When its handler ended; 0 when it has not.
         task: What runs it; None when it was handed back at once.
+        cancelled: Whether somebody has cancelled the job.
         released: Whether the worker stops and hands it back.
         dropped: Whether its outcome is worth nothing: the lease was lost, or it has
             been handed back while its handler ignores that.
@@ -35,20 +61,49 @@ class Held(msgspec.Struct, eq=False):
     delivery: Delivery
     handler: Handler | None
     clock_us: int
+    shared: Shared
     last_life: bool = False
     spec: Spec = EMPTY
+    deadline_ms: int | None = None
     started_us: int = 0
     ended_us: int = 0
     task: "asyncio.Task[None] | None" = None
+    cancelled: bool = False
     released: bool = False
     dropped: bool = False
 
     def current(self) -> CurrentJob:
-        """Return the job as its handler sees it."""
-        d = self.delivery
+        """Return the job as its handler sees it; this is its control."""
+        d, spec = self.delivery, self.spec
         return CurrentJob(
-            d.id, d.name, self.queue, d.attempts + 1, d.delivery, d.run, d.enqueued_ms, d.fence
-        )
+            d.id, d.name, self.queue, d.attempts + 1, d.delivery, d.run, d.enqueued_ms, d.fence,
+            self.deadline_ms, spec.tags, spec.metadata, self,
+        )  # fmt: skip
+
+    def fields(self) -> dict[str, Any]:
+        """Return the fields that every log line about this delivery carries."""
+        d = self.delivery
+        return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": self.queue}
+
+    @property
+    def shutting_down(self) -> Signal:
+        """Set when the worker begins to stop."""
+        return self.shared.shutting_down
+
+    @property
+    def state(self) -> Any:
+        """What the app's lifespan made.
+
+        Raises:
+            NoCurrentJob: The app has none.
+        """
+        if self.shared.lifespan is None:
+            raise NoCurrentJob
+        return self.shared.lifespan[0]
+
+    def report(self, progress: Progress) -> None:
+        """Pass progress on; from any thread."""
+        self.shared.reports.report(self, progress)
 
 
 class Pool:
@@ -63,6 +118,7 @@ class Pool:
         self.owned: dict[str, Held] = {}
         self.working: dict[str, Held] = {}  # by token, in the order of their coming
         self.counts: Counter[str] = Counter()  # owned by queue; the heartbeat thread reads it
+        self.busy: Counter[str] = Counter()  # working by queue
         self.last_lives = 0
         self.changed = asyncio.Event()  # a slot was freed
         self._emptied = asyncio.Event()
@@ -72,12 +128,14 @@ class Pool:
         self.owned[held.delivery.token] = held
         self.working[held.delivery.token] = held
         self.counts[held.queue] += 1
+        self.busy[held.queue] += 1
         self.last_lives += held.last_life
         self.free -= 1
 
     def ended(self, held: Held) -> None:
         """Free the slot of a delivery whose handler has ended."""
         self.working.pop(held.delivery.token, None)
+        self.busy[held.queue] -= 1
         self.free += 1
         self.last_lives -= held.last_life
         self.changed.set()

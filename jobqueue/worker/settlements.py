@@ -1,7 +1,6 @@
 """Turns an outcome into what is written: the job's next state and its row."""
 
 import logging
-from typing import Any
 
 import msgspec
 
@@ -9,15 +8,23 @@ from jobqueue.broker.calls import Return, Settlement
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import State
-from jobqueue.domain.outcomes import SUCCEEDED, Decision, Failure, Outcome, Succeeded, decide
+from jobqueue.domain.outcomes import (
+    SUCCEEDED,
+    Decision,
+    Failure,
+    Outcome,
+    Succeeded,
+    Unknown,
+    decide,
+)
 from jobqueue.domain.retry import Retry
+from jobqueue.domain.units import LONGEST
 from jobqueue.worker.clock import monotonic_us
+from jobqueue.worker.executor import deadline_of
 from jobqueue.worker.held import Held
 from jobqueue.worker.verdicts import NOTHING
 
 log = logging.getLogger("jobqueue.worker")
-
-LONGEST = 100 * 366 * 86400.0  # seconds; a handler may ask for any delay, a calendar ends
 
 _json = msgspec.json.Encoder()
 
@@ -26,6 +33,7 @@ class Written(msgspec.Struct, frozen=True):
     """One outcome on its way to Redis; ``record`` is empty when it leaves no row."""
 
     held: Held
+    outcome: Outcome
     decision: Decision
     settlement: Settlement | Return
     record: bytes
@@ -53,13 +61,16 @@ class Scribe:
         row = decision.outcome and (held.started_us or decision.final)
         record = self._record(held, decision, outcome) if row else b""
         if decision.state is State.READY:
-            return Written(held, decision, _return(held), record)
+            return Written(held, outcome, decision, _return(held), record)
         failure = getattr(outcome, "failure", None)
         delay_ms = _ms(decision.delay)
         fields: list[str | int] = []
         payload = ""
-        if decision.state is State.RETRYING:
-            fields = ["attempts", delivery.attempts + 1, "delay", delay_ms or 0]
+        if isinstance(outcome, Unknown):
+            fields = ["unknown", delivery.unknown + 1]
+        elif decision.state is State.RETRYING:
+            attempts = delivery.attempts + decision.counted
+            fields = ["attempts", attempts, "delay", delay_ms or 0, "unknown", 0]
         elif isinstance(outcome, Succeeded) and outcome.result is not None:
             payload = outcome.result.decode()
             fields = ["result", payload]
@@ -77,7 +88,7 @@ class Scribe:
             fields,
             payload,
         )
-        return Written(held, decision, settlement, record)
+        return Written(held, outcome, decision, settlement, record)
 
     def _decide(self, held: Held, outcome: Outcome) -> Decision:
         if isinstance(outcome, Succeeded):
@@ -85,12 +96,18 @@ class Scribe:
         delivery, handler = held.delivery, held.handler
         attempt, previous = delivery.attempts + 1, delivery.delay_ms / 1000
         policy = handler.retry if handler and handler.retry else self._retry
+        now = (held.ended_us or monotonic_us()) + held.clock_us
+        age = now / 1_000_000 - delivery.enqueued_ms / 1000
+        deadline = deadline_of(held)
+        left = None if deadline is None else deadline / 1000 - now / 1_000_000
         try:
             if held.spec.retry is not None:
-                policy = Retry.from_spec(held.spec.retry)
-            return decide(outcome, attempt, previous, policy, job=held.current())
+                policy = policy.with_spec(held.spec.retry)
+            return decide(
+                outcome, attempt, previous, policy, job=held.current(), age=age, left=left
+            )
         except BaseException:  # an own backoff function is the user's code
-            log.exception("retry policy failed", extra=fields_of(held))
+            log.exception("retry policy failed", extra=held.fields())
             plain = Retry(policy.retries, cap=policy.cap)
             return decide(outcome, attempt, previous, plain)
 
@@ -119,7 +136,8 @@ class Scribe:
             ended,
             d.spec,
         )
-        if outcome is NOTHING and not d.crashes:
+        redact = held.handler.redact if held.handler else ()
+        if outcome is NOTHING and not d.crashes and not redact:
             return executions.pack(head)  # what follows has its defaults
         delay_ms = _ms(decision.delay)
         return executions.pack(
@@ -132,6 +150,7 @@ class Scribe:
                 failure.traceback or None if failure else None,
                 None if delay_ms is None else ended // 1000 + delay_ms,
                 d.crashes,
+                redact,
             )
         )
 
@@ -143,9 +162,3 @@ def _ms(delay: float | None) -> int | None:
 def _return(held: Held) -> Return:
     d = held.delivery
     return Return(d.id, d.token, d.stream, d.entry)
-
-
-def fields_of(held: Held) -> dict[str, Any]:
-    """Return the fields that every log line about a delivery carries."""
-    d = held.delivery
-    return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": held.queue}

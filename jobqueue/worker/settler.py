@@ -8,14 +8,16 @@ it after a lost answer changes nothing.
 import asyncio
 import logging
 from collections import defaultdict
+from collections.abc import Callable
 
-from jobqueue.broker.calls import KEPT, Call, Calls, Return, Settlement
+from jobqueue.broker.calls import CANCELLED, KEPT, Call, Calls, Return, Settlement
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.jobs import State
+from jobqueue.domain.outcomes import Cancelled
 from jobqueue.worker.held import Pool
-from jobqueue.worker.settlements import Written, fields_of
+from jobqueue.worker.settlements import Scribe, Written
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -30,13 +32,25 @@ class Settler:
         calls: Makes the calls.
         worker: Id of the worker.
         pool: Told which deliveries are settled.
+        scribe: Writes again what was cancelled meanwhile.
+        settled: Told of each outcome that counts.
     """
 
-    def __init__(self, lane: Lane, calls: Calls, worker: str, pool: Pool) -> None:
+    def __init__(
+        self,
+        lane: Lane,
+        calls: Calls,
+        worker: str,
+        pool: Pool,
+        scribe: Scribe,
+        settled: Callable[[Written], None] | None,
+    ) -> None:
         self._lane = lane
         self._calls = calls
         self._caller = f"{worker}/s"
         self._pool = pool
+        self._scribe = scribe
+        self._tell = settled
         self._waiting: defaultdict[str, list[Written]] = defaultdict(list)
         self._numbers: defaultdict[str, int] = defaultdict(int)
         self._arrived = asyncio.Event()
@@ -102,6 +116,12 @@ class Settler:
     def _settled(self, batch: list[Written], codes: str) -> None:
         for written, code in zip(batch, codes, strict=True):
             held = written.held
+            if code == CANCELLED:
+                # It was to go on, and may not: somebody cancelled it before we said so.
+                self.add(self._scribe.write(held, Cancelled()))
+                continue
             self._pool.settled(held)
             if code != KEPT:
-                log.warning("lease lost", extra=fields_of(held))
+                log.warning("lease lost", extra=held.fields())
+            elif self._tell is not None:
+                self._tell(written)

@@ -10,6 +10,7 @@ from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable
 from typing import Self
 
+from jobqueue import logs
 from jobqueue.worker.child import LEAVING
 from jobqueue.worker.frames import Answer, take_answer
 
@@ -40,6 +41,7 @@ class Spawned:
         fd = theirs.fileno()
         code = (
             f"import sys; sys.path[:] = {path!r}; "
+            f"from jobqueue import logs; logs.take_over({logs.style()!r}); "
             f"from jobqueue.worker import child; child.main({fd})"
         )
         with theirs:

@@ -113,7 +113,7 @@ class _Supervisor:
                 start_new_session=True,
             )
         except OSError as error:
-            log.error("worker process not started", extra={"error": str(error)})  # noqa: TRY400
+            log.error("worker process not started", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
             return 1
         self._began[process] = time.monotonic()
         if self._stopping.is_set():  # the signal came while it was being made

@@ -4,12 +4,16 @@ The same functions speak for handlers on the loop, in threads and in children, s
 an exception means the same wherever it was raised.
 """
 
+import logging
 from typing import Any
 
 from jobqueue.domain import codec
 from jobqueue.domain.errors import Permanent, RetryAfter, Snooze
+from jobqueue.domain.handlers import Handler
 from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
 from jobqueue.worker.failures import MESSAGE_LIMIT, failure
+
+log = logging.getLogger("jobqueue.worker")
 
 NOTHING = Succeeded()
 
@@ -36,12 +40,15 @@ def returned(value: Any, max_result: int, max_traceback: int) -> Outcome:
     return Succeeded(raw)
 
 
-def raised(error: BaseException, max_traceback: int, *, skip: int = 1) -> Failed | Snoozed:
+def raised(
+    error: BaseException, max_traceback: int, *, handler: Handler | None = None, skip: int = 1
+) -> Failed | Snoozed:
     """Return the outcome of a handler that raised ``error``.
 
     Args:
         error: Any exception, ``SystemExit`` and ``KeyboardInterrupt`` too.
         max_traceback: Most bytes of traceback.
+        handler: The handler; its ``is_failure`` is asked.
         skip: Outermost frames to leave out: those of the worker.
     """
     # A subclass that does not call our __init__ has no delay: then it is an error like others.
@@ -51,7 +58,18 @@ def raised(error: BaseException, max_traceback: int, *, skip: int = 1) -> Failed
     text = failure(error, max_traceback, skip=skip)
     if isinstance(error, Permanent):
         return Failed(text, error, permanent="permanent")
-    return Failed(text, error, None if asked is None else asked.total_seconds())
+    delay = None if asked is None else asked.total_seconds()
+    return Failed(text, error, delay, counted=_counts(error, handler))
+
+
+def _counts(error: BaseException, handler: Handler | None) -> bool:
+    if handler is None or handler.is_failure is None:
+        return True
+    try:
+        return bool(handler.is_failure(error))
+    except BaseException:  # it is the user's code
+        log.exception("is_failure failed; the attempt counts", extra={"job": handler.name})
+        return True
 
 
 def mismatched(error: Exception) -> Mismatch:

@@ -20,7 +20,7 @@ from jobqueue.worker.heartbeat import Heartbeat
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.queues import QueueOrder
 from jobqueue.worker.reclaimer import Reclaimer
-from jobqueue.worker.settlements import Scribe, fields_of
+from jobqueue.worker.settlements import Scribe
 from jobqueue.worker.settler import Settler
 from jobqueue.worker.threads import Threads
 
@@ -215,10 +215,10 @@ class Worker:
         if failure is not None:
             log.warning(
                 "job failed",
-                extra=fields_of(held) | {"error": f"{failure.type}: {failure.message}"},
+                extra=held.fields() | {"error": f"{failure.type}: {failure.message}"},
             )
         elif log.isEnabledFor(logging.DEBUG):
-            log.debug("job ended", extra=fields_of(held) | {"outcome": type(outcome).__name__})
+            log.debug("job ended", extra=held.fields() | {"outcome": type(outcome).__name__})
 
     def _report_unknown(self, held: Held) -> None:
         name, now = held.delivery.name, self._loop.time()
@@ -226,7 +226,7 @@ class Worker:
             self._unknown[name] = now
             log.error(
                 "no handler for this job; it waits for a worker that has one",
-                extra=fields_of(held) | {"known": sorted(self._registry)},
+                extra=held.fields() | {"known": sorted(self._registry)},
             )
 
     def _presence(self) -> dict[str, Any]:

@@ -202,7 +202,7 @@ class System:
                 self._send_all(signal.SIGTERM)  # the second one does not wait for the grace
             if not program.ends(within=10.0):
                 program.kill()
-            print(f"--- {program.name}: {program.process.returncode}\n{program.log}")  # noqa: T201
+            print(f"--- {program.name}: {program.process.returncode}\n{program.log}")  # noqa: T201 - pytest shows it when the test fails
         self.queue.close_sync()
         self._database.close()
         self.redis.close()
@@ -234,7 +234,7 @@ class System:
 
     def rows(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
         """Executions in the order in which their jobs were handed out."""
-        query = f"SELECT * FROM jobqueue.job_executions WHERE {where} ORDER BY id"  # noqa: S608
+        query = f"SELECT * FROM jobqueue.job_executions WHERE {where} ORDER BY id"  # noqa: S608 - from the tests
         return self.sql(query, *values)
 
     def sql(self, query: str, *values: Any) -> list[dict[str, Any]]:

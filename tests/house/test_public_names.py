@@ -3,8 +3,12 @@
 import inspect
 import subprocess
 import sys
+import typing
+from collections.abc import Iterator
 
 import jobqueue
+from jobqueue import DeadLetter, ExecutionView, FoundJob, JobHandle, JobQueue, QueueView, Retried
+from jobqueue.asking import Asking
 
 SLOW = {"redis", "croniter", "sqlalchemy", "alembic", "psycopg", "typer"}
 
@@ -19,6 +23,27 @@ def test_names_are_documented() -> None:
     values = {name: getattr(jobqueue, name) for name in jobqueue.__all__}
     silent = [name for name, value in values.items() if not inspect.getdoc(value)]
     assert set(silent) <= {"__version__"}
+
+
+def classes(annotation: object) -> Iterator[type]:
+    """Return our classes in an annotation."""
+    if isinstance(annotation, type) and annotation.__module__.startswith("jobqueue."):
+        yield annotation
+    for argument in typing.get_args(annotation):
+        yield from classes(argument)
+
+
+def test_what_users_get_has_a_public_name() -> None:
+    """Who annotates an answer, or a field of it, finds the class in ``jobqueue``."""
+    asked = [getattr(JobQueue, name) for name in vars(Asking) if name[0] != "_"]
+    answers = [each for each in asked if inspect.iscoroutinefunction(each)]
+    assert len(answers) == 5
+    found = {*answers, DeadLetter, ExecutionView, FoundJob, JobHandle, QueueView, Retried}
+    ours = {
+        one for each in found for a in typing.get_type_hints(each).values() for one in classes(a)
+    }
+    assert {FoundJob, QueueView, DeadLetter, Retried, ExecutionView} <= ours
+    assert {one.__name__ for one in ours} <= set(jobqueue.__all__)
 
 
 def test_import_is_cheap() -> None:

@@ -30,6 +30,15 @@ def test_no_registry_address() -> None:
     assert [path for path, text in texts.items() if REGISTRY.search(text)] == []
 
 
+@pytest.mark.skipif(not (ROOT / ".git").exists(), reason="no git repository: an unpacked sdist")
+def test_every_exception_has_its_reason() -> None:
+    """A lint rule is switched off for a line with the reason beside it."""
+    bare = re.compile(r"# noqa(: [A-Z0-9, ]+)?$", re.MULTILINE)
+    texts = {path: path.read_text("utf-8") for path in tracked() if path.suffix == ".py"}
+    assert texts
+    assert [path for path, text in texts.items() if bare.search(text)] == []
+
+
 def test_versions_are_pinned_without_an_index() -> None:
     """Every line pins one version; none is an option, an address or a path."""
     lines = [line for line in REQUIREMENTS.read_text().splitlines() if line[:1] != "#"]

@@ -34,7 +34,7 @@ from jobqueue.domain.jobs import SPEC_VERSION, Spec
 
 T = TypeVar("T")
 
-SPEC = msgspec.msgpack.encode(Spec(SPEC_VERSION, b"{}"))
+SPEC = msgspec.msgpack.encode(Spec(SPEC_VERSION, None, b"{}"))
 LEASE_MS = 15_000
 OVER = 0  # life of a lease that is over as soon as it is set
 JOURNAL_BYTES = 1 << 30

@@ -19,13 +19,15 @@ from jobqueue.broker.keys import QUEUE_KEYS
 from jobqueue.broker.lanes import Server, SyncLane
 from jobqueue.domain import executions
 
+ENDED = {"succeeded", "dead", "cancelled", "expired"}
 LIFETIMES = {"1 hour": 3_600_000, "1 minute": 60_000}
 EACH = """local found = {}
 for i, key in ipairs(KEYS) do found[i] = redis.call(ARGV[1], key, unpack(ARGV, 2)) end
 return found"""
 FOR_EVER = -1  # what PTTL answers; -2 is a key that has just gone
 DELAYED = {"scheduled", "retrying"}
-COUNTED = {"ready", "running", "scheduled", "retrying"}
+STATES = {"scheduled": "scheduled", "blocked": "blocked", "parked": "blocked"}
+COUNTED = {"ready", "running", "scheduled", "retrying", "blocked"}
 
 
 def check(url: str, prefix: str = "jobqueue") -> None:
@@ -114,8 +116,18 @@ class QueueSpace:
             yield from self._judge_job(part.removeprefix(name))
         if name == "state:":
             yield from self._judge_state(part, part.removeprefix(name))
-        if part == "scheduled":
-            yield from (f"{i} has no record" for i in self._scheduled - set(self._records))
+        if part in {"scheduled", "expiring"}:
+            jobs = {i for i in self._members(part) if not i.startswith(" ")}
+            yield from (f"{i} has no record" for i in jobs - set(self._records))
+        if name in {"unique:", "idem:"} and self._lifetime(part) == FOR_EVER:
+            yield from self._judge_key(part)
+        if name == "lock:":
+            yield from self._judge_lock(part)
+        if name == "waiting:" and f"lock:{part.removeprefix(name)}" not in self.parts:
+            yield "is a line that nobody is at the head of"
+        if name == "limit:":
+            tokens = {t.decode() for t in self._do("SMEMBERS", part)}
+            yield from (f"{t} occupies it and does not run" for t in tokens - self._tokens)
 
     def _judge_job(self, id_: str) -> Iterator[str]:
         if not (self._waits(id_) or id_ in self._ended):
@@ -124,6 +136,16 @@ class QueueSpace:
     def _judge_state(self, part: str, id_: str) -> Iterator[str]:
         if id_ not in self._records and self._lifetime(part) == FOR_EVER:
             yield "its job is gone and it lives for ever"
+
+    def _judge_key(self, part: str) -> Iterator[str]:
+        id_ = _text(self._do("GET", part)).rpartition(" ")[2]
+        if id_ not in self._records or self._state(id_) in ENDED:
+            yield f"names {id_}, which has ended or never was"
+
+    def _judge_lock(self, part: str) -> Iterator[str]:
+        id_ = _text(self._do("GET", part))
+        if id_ not in self._records or self._state(id_) not in {"ready", "running", "blocked"}:
+            yield f"is held by {id_}, which does not need it"
 
     def _judge_stream(self, stream: str) -> Iterator[str]:
         group = "recorder" if stream == "journal" else "workers"
@@ -151,13 +173,22 @@ class QueueSpace:
             return True
         if place.startswith("poison"):
             return id_ in self._members("poison")
+        if place.startswith("blocked"):
+            return any(
+                id_ in map(_text, self._do("LRANGE", line, 0, -1))
+                for line in self.parts
+                if line.startswith("waiting:")
+            )
+        if place.startswith("parked"):
+            zsets = [part for part in self.parts if part.startswith("parked:")]
+            return any(id_ in self._members(zset) for zset in zsets)
         return id_ in self._scheduled and (
             place.startswith("scheduled") or self._state(id_) in DELAYED
         )
 
     def _state(self, id_: str) -> str:
-        place = self._records[id_][0]
-        return self._states.get(id_) or ("scheduled" if place.startswith("scheduled") else "ready")
+        place = self._records[id_][0].partition(":")[0]
+        return self._states.get(id_) or STATES.get(place, "ready")
 
     def _ids(self, kind: str) -> list[str]:
         return [part.removeprefix(kind) for part in self.parts if part.startswith(kind)]
@@ -174,6 +205,12 @@ class QueueSpace:
         jobs = self._ids("state:")
         states = self._each([f"state:{id_}" for id_ in jobs], "HGET", "state")
         return {id_: _text(state) for id_, state in zip(jobs, states, strict=True) if state}
+
+    @cached_property
+    def _tokens(self) -> set[str]:
+        """Tokens of the deliveries that run."""
+        jobs = [id_ for id_ in self._ids("state:") if self._states.get(id_) == "running"]
+        return {_text(t) for t in self._each([f"state:{i}" for i in jobs], "HGET", "token")}
 
     @cached_property
     def _types(self) -> dict[str, str]:

@@ -5,6 +5,7 @@ import atexit
 import contextvars
 import ctypes
 import fcntl
+import logging
 import multiprocessing
 import os
 import resource
@@ -102,6 +103,14 @@ def loaded() -> list[str]:
 def shout(word: str) -> None:
     """Print without a flush."""
     sys.stdout.write(word)
+
+
+@process
+def tell(word: str) -> None:
+    """Log on two levels, with the library's logger and with one of one's own."""
+    logging.getLogger("jobqueue.test").debug("detail", extra={"word": word})
+    logging.getLogger("shop").info("said", extra={"word": word})
+    logging.getLogger("shop").debug("never said")
 
 
 def throw(kind: str) -> NoReturn:

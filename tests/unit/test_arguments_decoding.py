@@ -13,7 +13,7 @@ import msgspec
 import pydantic
 import pytest
 
-from jobqueue.domain.arguments import Mismatch, Parameters, encode
+from jobqueue.domain.arguments import ArgumentsMismatch, Parameters, encode
 from jobqueue.domain.errors import ConfigurationError
 
 LIMIT = 1 << 20
@@ -187,7 +187,7 @@ def test_aliases_of_models_are_what_is_stored() -> None:
 )
 def test_mismatch(kind: Any, raw: bytes, words: str) -> None:
     """A value that does not fit is named with its place."""
-    with pytest.raises(Mismatch) as caught:
+    with pytest.raises(ArgumentsMismatch) as caught:
         Parameters(annotated(kind)).decode(b'{"value": %b}' % raw)
     assert words in str(caught.value)
 
@@ -195,14 +195,14 @@ def test_mismatch(kind: Any, raw: bytes, words: str) -> None:
 @pytest.mark.parametrize("raw", [b"", b"nope", b"[1]", b'["*"]', b'"*"', b"{", b"{}", b'{"b": 1}'])
 def test_stored_form_is_wrong(raw: bytes) -> None:
     """Whatever stands in a record, the answer is a mismatch and no other error."""
-    with pytest.raises(Mismatch, match="handler: "):
+    with pytest.raises(ArgumentsMismatch, match="handler: "):
         Parameters(annotated(int)).decode(raw)
 
 
 def test_nested_too_deeply() -> None:
     """What Python can't read any more is a mismatch, not a crash of the worker."""
     raw = b'{"value": %b}' % (b"[" * 100_000 + b"]" * 100_000)
-    with pytest.raises(Mismatch, match="recursion"):
+    with pytest.raises(ArgumentsMismatch, match="recursion"):
         Parameters(annotated(Any)).decode(raw)
 
 
@@ -217,7 +217,7 @@ def test_model_that_raises(error: Exception) -> None:
         def __post_init__(self) -> None:
             raise error
 
-    with pytest.raises(Mismatch, match="x"):
+    with pytest.raises(ArgumentsMismatch, match="x"):
         Parameters(annotated(Picky)).decode(b'{"value": {"number": 1}}')
 
 
@@ -230,7 +230,7 @@ def test_defaults_are_the_worker_s() -> None:
     assert there_and_back(handler) == (1, None, "x")
     assert there_and_back(handler, 2, c=[3]) == (2, None, [3])
     assert there_and_back(handler, b=Model(number=1)) == (1, Model(number=1), "x")
-    with pytest.raises(Mismatch, match="Expected `int`, got `null`"):
+    with pytest.raises(ArgumentsMismatch, match="Expected `int`, got `null`"):
         Parameters(handler).decode(b'{"a": null}')
 
 
@@ -244,9 +244,9 @@ def test_star_arguments_are_typed() -> None:
     assert there_and_back(handler, 1) == (1, (), 0, {})
     assert there_and_back(handler, 1, tea, tea) == (1, (tea, tea), 0, {})
     assert there_and_back(handler, 1, tea, last=5, x=one) == (1, (tea,), 5, {"x": one})
-    with pytest.raises(Mismatch, match=r"Expected `object`, got `int`"):
+    with pytest.raises(ArgumentsMismatch, match=r"Expected `object`, got `int`"):
         Parameters(handler).decode(b'{"first": 1, "*": [5]}')
-    with pytest.raises(Mismatch, match="x: 1 validation error"):
+    with pytest.raises(ArgumentsMismatch, match="x: 1 validation error"):
         Parameters(handler).decode(b'{"first": 1, "x": {}}')
 
 
@@ -301,5 +301,5 @@ def test_optional_argument_for_calls_in_process() -> None:
         return a, where, call
 
     assert there_and_back(handler, 1) == (1, Path("x"), int)
-    with pytest.raises(Mismatch, match=r"can't make a Path from JSON - at `\$.where`"):
+    with pytest.raises(ArgumentsMismatch, match=r"can't make a Path from JSON - at `\$.where`"):
         Parameters(handler).decode(b'{"a": 1, "where": "x"}')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from jobqueue.domain.annotations import hints
-from jobqueue.domain.arguments import Mismatch, Parameters, encode, loose
+from jobqueue.domain.arguments import ArgumentsMismatch, Parameters, encode, loose
 from jobqueue.domain.errors import ConfigurationError
 
 if TYPE_CHECKING:
@@ -50,7 +50,7 @@ def half_known(point: Point, day: date, price: decimal.Decimal, when: dt.nothing
     raise AssertionError(point, day, price, when)
 
 
-def wrong_text(value: "no type") -> None:  # type: ignore[valid-type] # noqa: F722
+def wrong_text(value: "no type") -> None:  # type: ignore[valid-type] # noqa: F722 - wrong on purpose
     """Take what can't be read."""
 
 
@@ -70,7 +70,7 @@ def test_names_of_type_checkers_only() -> None:
     raw = b'{"point": {"x": 1}, "day": "2026-01-01", "price": 5, "when": null}'
     assert decode(raw)[1] == {"point": Point(1), "day": "2026-01-01", "price": 5, "when": None}
     assert hints(half_known) == {"point": Point}
-    with pytest.raises(Mismatch, match=r"at `\$.point.x`"):
+    with pytest.raises(ArgumentsMismatch, match=r"at `\$.point.x`"):
         decode(raw.replace(b'"x": 1', b'"x": "1"'))
 
 
@@ -147,12 +147,12 @@ def test_call_that_does_not_fit(
     function: Any, args: tuple[Any, ...], kwargs: dict[str, Any], words: str
 ) -> None:
     """What Python would refuse is a mismatch: no argument lands where it was not meant to."""
-    with pytest.raises(Mismatch, match=f"^{function.__name__}: {words}|{words}"):
+    with pytest.raises(ArgumentsMismatch, match=f"^{function.__name__}: {words}|{words}"):
         called(function, *args, **kwargs)
 
 
 @pytest.mark.parametrize("rest", ["5", '"xy"', '{"a": 1}', "null"])
 def test_list_of_arguments_is_no_list(rest: str) -> None:
     """Another program may have written anything under the marker."""
-    with pytest.raises(Mismatch, match="Expected `array`"):
+    with pytest.raises(ArgumentsMismatch, match="Expected `array`"):
         Parameters(two).decode(b'{"*": %b}' % rest.encode())

@@ -6,7 +6,7 @@ from typing import Any
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from jobqueue.domain.arguments import Mismatch, Parameters, encode, loose
+from jobqueue.domain.arguments import ArgumentsMismatch, Parameters, encode, loose
 from jobqueue.domain.errors import InvalidJob
 
 # Each returns everything that it was given.
@@ -87,7 +87,7 @@ def test_call_by_name(
     expected = python(function, args, kwargs)
     try:
         found = stored(function, loose(args, kwargs), parameters)
-    except Mismatch:
+    except ArgumentsMismatch:
         assert expected is TypeError
     else:
         assert plain(found) == plain(expected)

@@ -157,7 +157,7 @@ def test_wrong_annotation_is_not_registered() -> None:
 def test_returns() -> None:
     """What a function returns is what its annotation says."""
 
-    def silent(x: int):  # type: ignore[no-untyped-def] # noqa: ANN202
+    def silent(x: int):  # type: ignore[no-untyped-def] # noqa: ANN202 - says nothing
         """Say nothing of what comes back."""
 
     assert handler("a", awaited).returns is int

@@ -57,17 +57,17 @@ def test_priorities() -> None:
 
 def test_spec_on_the_wire() -> None:
     """A spec is an array; what older code did not write has its default."""
-    spec = Spec(SPEC_VERSION, b"{}", 5, Retry(2).to_spec(), 7, b"{}", ("a",))
+    spec = Spec(SPEC_VERSION, None, b"{}", 5, Retry(2).to_spec(), 7, b"{}", ("a",))
     decode = msgspec.msgpack.Decoder(Spec).decode
     assert decode(msgspec.msgpack.encode(spec)) == spec
-    assert decode(msgspec.msgpack.encode([1, b"{}"])) == Spec(1, b"{}")
+    assert decode(msgspec.msgpack.encode([1, None, b"{}"])) == Spec(1, None, b"{}")
     newer = [*msgspec.msgpack.decode(msgspec.msgpack.encode(spec)), "a field of a newer version"]
     assert decode(msgspec.msgpack.encode(newer)) == spec
 
 
 def execution(outcome: str, *, final: bool) -> Execution:
     """Return a record of that outcome."""
-    spec = msgspec.Raw(msgspec.msgpack.encode(Spec(SPEC_VERSION, b"{}")))
+    spec = msgspec.Raw(msgspec.msgpack.encode(Spec(SPEC_VERSION, None, b"{}")))
     return Execution(
         1, "e", "j", 0, 1, 1, final, outcome, "q", "n", 2, "w", "", 1, 2, 3, 4, spec
     )  # fmt: skip

@@ -11,7 +11,7 @@ import pytest
 
 import jobqueue.logs
 from jobqueue.domain.context import CurrentJob, running
-from jobqueue.logs import configure, identify
+from jobqueue.logs import configure, identify, style, take_over
 
 log = logging.getLogger("jobqueue.test")
 
@@ -220,3 +220,35 @@ def test_lines_of_a_running_job(monkeypatch: pytest.MonkeyPatch) -> None:
     assert first["attempt"] == "own"
     assert second["worker"] == "w1"
     assert "job_id" not in second
+
+
+@pytest.mark.parametrize(
+    ("stream", "form", "inherited"),
+    [(Terminal(), None, "people"), (io.StringIO(), None, "json"), (Terminal(), "json", "json")],
+)
+def test_style(
+    stream: io.StringIO, form: str | None, inherited: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A child gets the level, the form that was chosen and the fields of every line."""
+    monkeypatch.setattr(jobqueue.logs, "_process", {"worker": "w1"})
+    configure("warning", form, stream)
+    assert style() == ("warning", inherited, {"worker": "w1"})
+
+
+def test_take_over(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    """Who takes a style over logs to stderr, and passes the same one on."""
+    monkeypatch.setattr(jobqueue.logs, "_process", {})
+    parent = ("debug", "json", {"worker": "w1"})
+    take_over(parent)
+    log.debug("here")
+    line = json.loads(capsys.readouterr().err)
+    assert (line["event"], line["worker"]) == ("here", "w1")
+    assert style() == parent
+
+
+def test_nothing_to_take_over() -> None:
+    """Where nobody configured logs there is no style, and taking it over changes nothing."""
+    logging.getLogger().handlers.clear()
+    assert style() is None
+    take_over(None)
+    assert logging.getLogger().handlers == []

@@ -1,6 +1,6 @@
 """Names that nobody can run, as the counts and the living workers tell."""
 
-from jobqueue.broker.lookup import QueueView
+from jobqueue import QueueView
 from jobqueue.client.lookups import unknown_names
 
 
@@ -9,7 +9,7 @@ def queue(name: str, **names: dict[str, int]) -> QueueView:
     return QueueView(name, {}, 0, 0, 0, 0, None, names)
 
 
-def worker(queues: str, names: str) -> dict[str, object]:
+def worker(queues: list[str], names: list[str]) -> dict[str, object]:
     """Return what a worker says of itself."""
     return {"queues": queues, "names": names}
 
@@ -17,7 +17,7 @@ def worker(queues: str, names: str) -> dict[str, object]:
 def test_every_name_is_known() -> None:
     """A name that a worker of the queue declares is no problem, however many wait."""
     counts = [queue("a", send={"ready": 5, "retrying": 1})]
-    assert unknown_names(counts, [worker("a,b", "send,fetch")]) == []
+    assert unknown_names(counts, [worker(["a", "b"], ["send", "fetch"])]) == []
 
 
 def test_waiting_jobs_are_counted() -> None:
@@ -32,4 +32,4 @@ def test_waiting_jobs_are_counted() -> None:
 def test_a_worker_of_another_queue_is_no_help() -> None:
     """The worker must serve the queue and have the code."""
     counts = [queue("a", send={"ready": 1})]
-    assert unknown_names(counts, [worker("b", "send"), worker("a", "")]) == [("a", "send", 1)]
+    assert unknown_names(counts, [worker(["b"], ["send"]), worker(["a"], [])]) == [("a", "send", 1)]

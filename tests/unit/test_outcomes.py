@@ -22,6 +22,7 @@ from jobqueue.domain.outcomes import (
     decide,
     settle_error,
 )
+from jobqueue.domain.retry import RetrySpec
 
 TEXT = Failure("builtins.OSError", "down", "Traceback …")
 STEADY = Retry(2, base=4, backoff="constant", jitter="none")
@@ -111,6 +112,24 @@ def test_on_and_never(error: BaseException, policy: Retry, *, retried: bool) -> 
 
 
 @pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (OSError(), ""),
+        (ConnectionError(), "not_retried"),
+        (ValueError(), "not_retried"),
+    ],
+)
+def test_a_jobs_own_policy_keeps_on_and_never(error: BaseException, reason: str) -> None:
+    """In a child as in the worker, the handler's classes hold for jobs with their own numbers."""
+    policy = Retry(0, on=OSError, never=ConnectionError).with_spec(STEADY.to_spec())
+    outcome = Failed(TEXT, error)
+    here, there = decided(outcome, 1, policy), settle_error(outcome, 1, policy)
+    assert (here.reason, there.permanent) == (reason, reason)
+    assert decided(there, 1, policy) == here
+    assert here.delay == (None if reason else 4)
+
+
+@pytest.mark.parametrize(
     ("policy", "retried"),
     [
         (Retry(), True),
@@ -180,6 +199,14 @@ policies = st.builds(
     on=st.sampled_from([(), (OSError,)]),
     never=st.sampled_from([(), (ValueError,)]),
 )
+specs = st.builds(
+    RetrySpec,
+    st.integers(0, 5),
+    st.integers(0, 10_000),
+    st.integers(0, 10_000),
+    st.sampled_from(["exponential", "constant"]),
+    st.sampled_from(["none", "decorrelated"]),
+)
 HISTORY = {"succeeded", "failed", "timed_out", "snoozed", "released", ""}
 
 
@@ -200,12 +227,13 @@ def test_every_decision_is_legal(
     assert decision.state is not State.RETRYING or attempt <= policy.retries
 
 
-@given(outcomes, st.integers(1, 10), policies)
+@given(outcomes, st.integers(1, 10), policies, st.none() | specs)
 def test_decision_survives_the_way_from_a_child(
-    outcome: Outcome, attempt: int, policy: Retry
+    outcome: Outcome, attempt: int, policy: Retry, own: RetrySpec | None
 ) -> None:
     """A failure that lost its exception on the way leads to the same state and reason."""
     if isinstance(outcome, Failed):
+        policy = policy.with_spec(own) if own else policy
         there = decide(outcome, attempt, 0.0, policy, rng=lambda: 0.5)
         settled = settle_error(outcome, attempt, policy)
         assert decide(settled, attempt, 0.0, policy, rng=lambda: 0.5) == there

@@ -11,7 +11,7 @@ import msgspec
 import pytest
 
 from jobqueue import InvalidJob, JobQueue, Prepared, Priority, Retry
-from jobqueue.client.prepared import OPTIONS
+from jobqueue.client.options import OPTIONS
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from jobqueue.settings import Settings
 
@@ -42,7 +42,7 @@ def test_defaults() -> None:
     assert (prepared.queue, prepared.job.priority, prepared.job.name) == ("default", 2, "job")
     assert (prepared.job.delay_ms, prepared.job.at_ms) == (None, None)
     assert UUID(prepared.job.id).version == 7
-    assert spec_of(prepared) == Spec(SPEC_VERSION, b'{"a":1}')
+    assert spec_of(prepared) == Spec(SPEC_VERSION, None, b'{"a":1}')
 
 
 def test_ids_are_new_for_each_job() -> None:
@@ -104,7 +104,7 @@ def test_none_is_not_given() -> None:
     prepared = full.options(**nothing).prepare()
     assert (prepared.queue, prepared.job.priority, prepared.job.delay_ms) == ("default", 2, None)
     assert prepared.job.id != "a"
-    assert spec_of(prepared) == Spec(SPEC_VERSION, b"{}")
+    assert spec_of(prepared) == Spec(SPEC_VERSION, None, b"{}")
 
 
 def test_options_add_up() -> None:

@@ -160,11 +160,11 @@ def test_a_number_is_a_policy() -> None:
         ({"retries": 2.5}, "whole number from 0"),
         ({"retries": 10**10}, "whole number from 0"),
         ({"base": -1}, "retry base: -1 is out of range"),
-        ({"base": "2"}, "retry base: write seconds or a timedelta"),
+        ({"base": "2"}, "retry base: '2' is no duration; write seconds or a timedelta"),
         ({"cap": float("nan")}, "retry cap: nan is out of range"),
         ({"cap": float("inf")}, "retry cap: inf is out of range"),
         ({"cap": 10**400}, "is out of range"),
-        ({"cap": True}, "retry cap: write seconds or a timedelta"),
+        ({"cap": True}, "retry cap: True is no duration"),
         ({"backoff": "exponental"}, "did you mean 'exponential'"),
         ({"jitter": "decorelated"}, "did you mean 'decorrelated'"),
         ({"jitter": "x"}, "write one of full, equal, decorrelated, none"),
@@ -182,7 +182,7 @@ def test_bad_options_are_refused(options: dict[str, Any], message: str) -> None:
 def test_wire_form_round_trip() -> None:
     """What an override says is what the worker gets, inside the packed job."""
     policy = Retry(5, base=0.25, cap=60, backoff="linear", jitter="decorrelated")
-    packed = msgspec.msgpack.encode(Spec(SPEC_VERSION, b"{}", retry=policy.to_spec()))
+    packed = msgspec.msgpack.encode(Spec(SPEC_VERSION, None, b"{}", retry=policy.to_spec()))
     spec = msgspec.msgpack.decode(packed, type=Spec).retry
     assert spec == RetrySpec(5, 250, 60_000, "linear", "decorrelated")
     assert Retry.from_spec(spec) == policy
@@ -200,6 +200,24 @@ def test_a_foreign_spec_is_checked() -> None:
     """A name that a newer producer knows is an error, not a silent default."""
     with pytest.raises(ConfigurationError, match="retry backoff: 'cubic' is unknown"):
         Retry.from_spec(RetrySpec(1, 0, 0, "cubic", "none"))
+
+
+def test_a_job_brings_numbers_to_the_handlers_classes() -> None:
+    """``options(retry=...)`` replaces how often and when, never which errors may be retried."""
+    handler = Retry(9, base=7, jitter="full", on=OSError, never=PermissionError)
+    spec = Retry(2, base=1, cap=5, backoff="linear", jitter="none").to_spec()
+    assert handler.with_spec(spec) == Retry(
+        2, base=1, cap=5, backoff="linear", jitter="none", on=OSError, never=PermissionError
+    )
+    assert Retry(9).with_spec(spec) == Retry.from_spec(spec)
+
+
+def test_a_job_replaces_the_handlers_function() -> None:
+    """A job's policy has a backoff of its own, so the handler's function is not asked."""
+    handler = Retry(9, backoff=lambda *_: 1, never=ValueError)
+    policy = handler.with_spec(Retry(2, base=4, jitter="none").to_spec())
+    assert policy.delay_after(1, error=OSError()) == 4
+    assert not policy.retries_on(ValueError())
 
 
 def test_policies_survive_pickling() -> None:

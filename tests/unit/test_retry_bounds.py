@@ -1,13 +1,10 @@
 """The bounds of every wait, whatever the policy, the attempt and the dice."""
 
-from datetime import timedelta
-
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobqueue.domain.retry import MOST_RETRIES, Backoff, Jitter, Retry, RetrySpec
-
-LONGEST = timedelta(days=36_500).total_seconds()
+from jobqueue.domain.units import LONGEST
 
 durations = st.floats(0, LONGEST) | st.floats(0, 1)
 attempts = st.integers(1, 1_000_000) | st.sampled_from([1, 1_000, 1_024, 1_025, 1_000_000])

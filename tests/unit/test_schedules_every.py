@@ -13,7 +13,7 @@ from jobqueue.domain.schedules import Every
 
 NOON = datetime(2026, 3, 8, 12, tzinfo=UTC)
 
-moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001
+moments = st.datetimes(datetime(1900, 1, 1), datetime(2200, 1, 1), timezones=st.just(UTC))  # noqa: DTZ001 - naive on purpose
 intervals = st.timedeltas(timedelta(milliseconds=1), timedelta(days=400))
 
 
@@ -71,7 +71,7 @@ def test_the_calendar_ends() -> None:
         ({"interval": timedelta(seconds=-1)}, "out of range"),
         ({"interval": float("inf")}, "out of range"),
         ({"interval": "60"}, "seconds or a timedelta"),
-        ({"interval": 60, "anchor": datetime(2026, 1, 1)}, "no time zone"),  # noqa: DTZ001
+        ({"interval": 60, "anchor": datetime(2026, 1, 1)}, "no time zone"),  # noqa: DTZ001 - naive on purpose
     ],
 )
 def test_bad_intervals_are_refused(options: dict[str, Any], message: str) -> None:
@@ -83,7 +83,7 @@ def test_bad_intervals_are_refused(options: dict[str, Any], message: str) -> Non
 def test_naive_moments_are_refused() -> None:
     """A naive time does not say which moment it is."""
     with pytest.raises(ValueError, match="no time zone"):
-        Every(60).next_after(datetime(2026, 1, 1))  # noqa: DTZ001
+        Every(60).next_after(datetime(2026, 1, 1))  # noqa: DTZ001 - naive on purpose
 
 
 @settings(deadline=None)

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from jobqueue.domain import kinds
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.units import seconds, show_seconds, show_size, size
+from jobqueue.domain.units import LONGEST, read_seconds, seconds, show_seconds, show_size, size
 
 
 @pytest.mark.parametrize(
@@ -31,20 +31,29 @@ from jobqueue.domain.units import seconds, show_seconds, show_size, size
 )
 def test_durations(written: Any, value: float) -> None:
     """A duration is seconds, a number with a unit or a ``timedelta``."""
-    assert seconds(written) == value
+    assert read_seconds(written) == value
 
 
 @pytest.mark.parametrize(
     "written",
     [
-        *("", "s", "15 apples", "5M", "1h30m", "1e3", "٣s", "-1s", "9" * 400, "36501d"),
+        *("", "s", "15 apples", "5M", "1h30m", "1e3", "٣s", "-1s", "9" * 400, "36601d"),
         *(-1, True, None, [], math.nan, math.inf, 10**400, timedelta(seconds=-1)),
     ],
 )
 def test_no_durations(written: Any) -> None:
     """Anything else is refused, also what would overflow."""
     with pytest.raises(ValueError, match="write"):
-        seconds(written)
+        read_seconds(written)
+
+
+def test_durations_in_code_are_no_texts() -> None:
+    """Options of jobs, policies and schedules take the same numbers, without the texts."""
+    assert seconds(timedelta(minutes=1)) == seconds(60) == 60
+    assert seconds(LONGEST) == read_seconds("36600d") == LONGEST
+    for wrong in ("15", "15s", None, True, -1, math.nan, LONGEST + 1):
+        with pytest.raises(ValueError, match="write"):
+            seconds(wrong)
 
 
 @pytest.mark.parametrize(
@@ -77,7 +86,7 @@ def test_no_sizes(written: Any) -> None:
 @given(st.integers(0, 36_500 * 86_400))
 def test_shown_duration_reads_back(value: int) -> None:
     """What ``show`` writes, ``parse`` reads."""
-    assert seconds(show_seconds(float(value))) == value
+    assert read_seconds(show_seconds(float(value))) == value
 
 
 @given(st.integers(0, 1 << 49))

@@ -36,7 +36,7 @@ FIXED = Retry(2, base=4, jitter="none")
 
 def held(*, started: bool = True, attempts: int = 0, crashes: int = 0, **fields: Any) -> Held:
     """Return a delivery whose handler has ended, or one that has not started."""
-    spec = fields.pop("spec", Spec(SPEC_VERSION, b"{}"))
+    spec = fields.pop("spec", Spec(SPEC_VERSION, None, b"{}"))
     raw = msgspec.Raw(msgspec.msgpack.encode(spec))
     number = attempts + crashes + 1
     delivery = Delivery(
@@ -170,7 +170,7 @@ def test_delays(seconds: float, ms: int) -> None:
 
 def policy_of(handler: Retry | None, job: RetrySpec | None) -> Settlement:
     """Return what becomes of a failed job whose handler and spec bring policies."""
-    spec = Spec(SPEC_VERSION, b"{}", retry=job)
+    spec = Spec(SPEC_VERSION, None, b"{}", retry=job)
     own = Handler("work", print, Kind.THREAD, retry=handler)
     return settled(FAILED, handler=own, spec=spec)
 

@@ -23,3 +23,14 @@ def test_some_names_when_none_is_near() -> None:
     assert did_you_mean("xyzzy", ["a", "b"]) == "write one of a, b"
     many = [f"name{number}" for number in range(20)]
     assert did_you_mean("xyzzy", many).endswith("name7, ...")
+
+
+def test_a_single_name_is_what_was_meant() -> None:
+    """Where there is one name there is nothing to choose."""
+    assert did_you_mean("xyzzy", ["queue"]) == "did you mean 'queue'?"
+
+
+def test_other_words_when_none_is_near() -> None:
+    """Where names are too many to list, the caller says where they are."""
+    assert did_you_mean("xyzzy", ["a", "b"], otherwise="see the list") == "see the list"
+    assert did_you_mean("hihg", ["high", "low"], otherwise="") == "did you mean 'high'?"

@@ -1,19 +1,25 @@
 #!lua
 --[[
-enqueue: store new jobs, ready at once or at a later time, and say which ids were taken already.
+enqueue: store new jobs, ready at once or at a later time, and say what became of each.
 
 No flags: a script that adds work is refused whole when Redis is out of memory.
 
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller  string  id of the producer's lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
-ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms since epoch or nil, name}
+ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms since epoch or nil, name, whether the spec
+                 holds something to obey}
 ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
 ARGV[5]  specs   msgpack the packed specs, one behind the other
-Keys     call:<caller>, job:<id>, state:<id>, ready:<priority>, scheduled, counts, wake, wake:due
-Returns  a string with one letter for each job: c created, x a job with this id exists; "stale" for a lower number
+Keys     call:<caller>, rules, counts, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring,
+         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, journal, journal:size, inbox:<client>, wake,
+         wake:due
+Returns  a string with one letter for each job: c created, b created and blocked by the holder of its lock, r created
+         and another one replaced, x a job with this id exists, d an equal one exists, u its unique key is taken, m its
+         idempotency key belongs to other arguments, f the queue is full; after b, r, d, u and m, in their order, a new
+         line each with the id of the other job; "stale" for a lower number
 ]]
---@use clock call wake due count record
+--@use clock call wake due count ack answer journal uuid7 record requeue lock keys row withdraw store
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -29,31 +35,80 @@ for i, job in ipairs(jobs) do
   codes[i] = exists and 'x' or 'c'
 end
 
-local sizes, specs, first = cmsgpack.unpack(ARGV[4]), ARGV[5], 1
-local ready = false
-for i, job in ipairs(jobs) do
-  if codes[i] == 'c' then
-    local id, priority, delay, at, name = job[1], job[2], job[3], job[4], job[5]
-    local rest = cmsgpack.pack(name, now) .. string.sub(specs, first, first + sizes[i] - 1)
-    local due = delay and now + delay or at
-    -- The record comes last: stopping before it leaves an entry or a due time without one, which fetch or promote drops.
-    if due and due > now then
-      schedule(id, due)
-      redis.call('SET', base .. 'job:' .. id, head('scheduled:' .. priority, '-', 0) .. rest)
-      count('scheduled', name, 1)
-    else
-      local stream = 'ready:' .. priority
-      local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-      redis.call('SET', base .. 'job:' .. id, head(stream, entry, 0) .. rest)
-      count('ready', name, 1)
-      ready = true
+-- Jobs that wait to be run now, counted only where a rule bounds them.
+local packed = redis.call('GET', base .. 'rules')
+local bound = packed and cmsgpack.unpack(packed)['depth:queue']
+local waiting = 0
+if bound then
+  local counts = redis.call('HGETALL', base .. 'counts')
+  for i = 1, #counts, 2 do
+    local state = string.match(counts[i], '^%a+')
+    if state == 'ready' or state == 'blocked' then waiting = waiting + tonumber(counts[i + 1]) end
+  end
+end
+
+-- Whether another job stands in the way of this one; a key whose job has no record was left by a script that stopped.
+local function conflict(id, asks)
+  if asks.idem then
+    local key = base .. 'idem:' .. asks.idem
+    local known = redis.call('GET', key)
+    local print, other = string.match(known or '', '^(%S+) (.*)$')
+    if other and other ~= id and (redis.call('EXISTS', base .. 'job:' .. other) == 1 or redis.call('PTTL', key) > 0) then
+      return print == asks.print and 'd' or 'm', other
     end
   end
-  first = first + sizes[i]
+  local other = asks.unique and redis.call('GET', base .. 'unique:' .. asks.unique)
+  if not other or other == id then return nil end
+  if not asks.ttl and redis.call('EXISTS', base .. 'job:' .. other) == 0 then return nil end
+  if asks.conflict == 'replace' and WAITING[withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. id)] then
+    return 'r', other
+  end
+  return asks.conflict == 'return' and 'd' or 'u', other
 end
+
+local function claim(id, asks)
+  if asks.idem then redis.call('SET', base .. 'idem:' .. asks.idem, asks.print .. ' ' .. id) end
+  local expires = expiry(asks, now)
+  if expires then redis.call('ZADD', base .. 'expiring', expires, id) end
+  if not asks.unique then return end
+  if asks.ttl then
+    redis.call('SET', base .. 'unique:' .. asks.unique, id, 'PX', asks.ttl)
+  else
+    redis.call('SET', base .. 'unique:' .. asks.unique, id)
+  end
+end
+
+local NONE = {}
+local sizes, specs, first = cmsgpack.unpack(ARGV[4]), ARGV[5], 1
+local ready, others = false, {}
+for i, job in ipairs(jobs) do
+  local id, priority, delay, at, name, asked = job[1], job[2], job[3], job[4], job[5], job[6]
+  local spec = string.sub(specs, first, first + sizes[i] - 1)
+  local due = delay and now + delay or at
+  first = first + sizes[i]
+  if codes[i] == 'c' and bound and not (due and due > now) and waiting >= bound.n then codes[i] = 'f' end
+  local asks, other = NONE, nil
+  if codes[i] == 'c' and asked then
+    asks = asks_at(spec, 0)
+    local code
+    code, other = conflict(id, asks)
+    codes[i] = code or 'c'
+    if not code or code == 'r' then claim(id, asks) end
+  end
+  if codes[i] == 'c' or codes[i] == 'r' then
+    local state, owner = store(id, priority, name, asked and ASKS or 0, cmsgpack.pack(name, now) .. spec, asks, due)
+    count(state, name, 1)
+    ready = ready or state == 'ready'
+    if state ~= 'scheduled' then waiting = waiting + 1 end
+    if owner and not other then codes[i], other = 'b', owner end
+  end
+  if other then others[#others + 1] = '\n' .. other end
+end
+write_acks()
 write_counts()
-local reply = table.concat(codes)
+write_size()
+local reply = table.concat(codes) .. table.concat(others)
 remember(ARGV[1], number, reply)
 wake_scheduler()
-if ready then wake() end
+if ready or put_back > 0 then wake() end
 return reply

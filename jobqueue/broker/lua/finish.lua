@@ -3,7 +3,7 @@
 finish: settle attempts: write their journal records, and end the jobs or put them into the schedule again.
 
 Each attempt is fenced by its delivery token; one that lost its job changes nothing. The order within the call is
-journal, schedule, acknowledgement, state: repeating it after a stop at any line is harmless.
+journal, schedule, acknowledgement, keys, state: repeating it after a stop at any line is harmless.
 
 KEYS[1]  base      string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller    string  id of the worker's settling lane
@@ -12,11 +12,13 @@ ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tok
                    states, delays in ms (-1 for none); then two maps from an attempt's number, as text, for those
                    that have some: fields to set as a flat list, and the payload for waiting clients
 ARGV[4…] records   msgpack journal record of each attempt, in their order; empty for an attempt that leaves no row
-Keys     call:<caller>, state:<id>, journal, journal:size, scheduled, again:<priority>, ready:<priority>, inbox:<client>,
-         counts, poison, wake, wake:due
-Returns  a string with one letter for each attempt: k kept, l the lease was lost; "stale" for a lower number
+Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, scheduled, expiring, again:<priority>,
+         ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>, rate:<scope>, parked:<scope>,
+         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake, wake:due
+Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
+         not go on; "stale" for a lower number
 ]]
---@use clock call wake due count ack answer journal
+--@use clock call wake due count ack answer journal record requeue lock limits keys
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -24,11 +26,12 @@ if before then return before end
 local columns = cmsgpack.unpack(ARGV[3])
 local ids, tokens, streams, entries, names, states, delays = unpack(columns, 1, 7)
 local fields, payloads = columns[8], columns[9]
-local codes, waiters = {}, {}
+local codes, waiters, held = {}, {}, {}
 for i, id in ipairs(ids) do
-  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'waiters')
+  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'waiters', 'held', 'cancel')
   codes[i] = live[1] == tokens[i] and live[2] == 'running' and 'k' or 'l'
-  waiters[i] = live[3]
+  if codes[i] == 'k' and live[5] and delays[i] >= 0 then codes[i] = 'c' end
+  waiters[i], held[i] = live[3], live[4]
 end
 
 for i, id in ipairs(ids) do
@@ -43,6 +46,11 @@ end
 write_acks()
 for i, id in ipairs(ids) do
   if codes[i] == 'k' then
+    if held[i] then
+      vacate(tokens[i], cmsgpack.unpack(held[i]))
+      local record = redis.call('GET', base .. 'job:' .. id)
+      if record then let_go(id, parse(record).asks, delays[i] < 0) end
+    end
     local more = fields[tostring(i)]
     redis.call('HSET', base .. 'state:' .. id, 'state', states[i], unpack(more or {}))
     if waiters[i] and delays[i] < 0 then answer(id, waiters[i], states[i], payloads[tostring(i)] or '') end
@@ -54,5 +62,5 @@ local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
 wake_scheduler()
 -- A worker whose job on its last life has ended may take another one.
-if redis.call('EXISTS', base .. 'poison') == 1 then wake() end
+if put_back > 0 or redis.call('EXISTS', base .. 'poison') == 1 then wake() end
 return reply

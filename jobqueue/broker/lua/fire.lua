@@ -11,23 +11,23 @@ ARGV[3]  id        string  job id, made of the schedule's name and the occurrenc
 ARGV[4]  priority  int     0-3
 ARGV[5]  name      string  job name
 ARGV[6]  spec      msgpack packed spec
-Keys     fired, job:<id>, state:<id>, ready:<priority>, counts, wake
+ARGV[7]  asked     int     1 when the spec holds a lock
+Keys     fired, job:<id>, state:<id>, ready:<priority>, scheduled, lock:<key>, waiting:<key>, counts, wake
 Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future
 ]]
---@use clock wake count record
-local schedule, time, id, priority, name, body = unpack(ARGV, 1, 6)
-local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule) or -1)
+--@use clock wake due count record requeue lock store
+local schedule_name, time, id, priority, name, spec, asked = unpack(ARGV, 1, 7)
+local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule_name) or -1)
 if tonumber(time) <= watermark then return 'already' end
 if tonumber(time) > now then return 'early' end
 local exists = redis.call('EXISTS', base .. 'job:' .. id, base .. 'state:' .. id) > 0
 
 if not exists then
-  local stream = 'ready:' .. priority
-  local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-  redis.call('SET', base .. 'job:' .. id, head(stream, entry, 0) .. cmsgpack.pack(name, now) .. body)
-  count('ready', name, 1)
+  local flags = asked == '1' and ASKS or 0
+  local asks = flags == ASKS and asks_at(spec, 0) or {}
+  count(store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks), name, 1)
   write_counts()
 end
-redis.call('HSET', base .. 'fired', schedule, time)
+redis.call('HSET', base .. 'fired', schedule_name, time)
 wake()
 return exists and 'already' or 'fired'

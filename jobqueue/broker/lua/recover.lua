@@ -28,14 +28,14 @@ for _, held in ipairs(all) do
     ack(stream, entry)
   else
     local live = redis.call('HMGET', base .. 'state:' .. id, 'state', 'token', 'worker')
-    local past = live[1] and lives(id, 1) or nil
+    local past = live[1] and lives(id) or nil
     if live[1] == 'running' and live[3] == worker then
       local delivery, fence = tonumber(past[3] or 1), tonumber(past[6] or now_us)
       -- A first delivery has not stored these; from here on they must not change.
       redis.call('HSET', base .. 'state:' .. id, 'deliveries', delivery, 'fence', string.format('%d', fence))
       deliveries[#deliveries + 1] = pack_delivery(id, live[2], record, past, delivery, fence)
     else
-      deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[5])
+      deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[5], job.asked == ASKS and {} or nil)
       count('ready', job.name, -1)
       count('running', job.name, 1)
     end

@@ -1,39 +1,41 @@
 #!lua flags=allow-oom
 --[[
-release: hand unfinished jobs back, in front of their priority and at no cost.
+release: hand unfinished jobs back, in front of their priority and at no cost. They keep their locks.
 
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller  string  id of the worker's settling lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
 ARGV[3]  jobs    msgpack list of {id, token, stream, entry}
 ARGV[4…] records msgpack journal record of each job, in their order; empty when the handler had not started
-Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, again:<priority>, ready:<priority>, counts, wake
-Returns  a string with one letter for each job: k handed back, l the lease was lost; "stale" for a lower number
+Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, again:<priority>, ready:<priority>, counts, rules,
+         limit:<scope>, rate:<scope>, parked:<scope>, wake
+Returns  a string with one letter for each job: k handed back, l the lease was lost, c it was cancelled meanwhile and
+         may not go on; "stale" for a lower number
 ]]
---@use call wake count record ack requeue journal
+--@use clock call wake count record ack requeue limits journal
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
 
 local jobs = cmsgpack.unpack(ARGV[3])
-local codes, records = {}, {}
+local codes, records, held = {}, {}, {}
 for i, job in ipairs(jobs) do
-  local live = redis.call('HMGET', base .. 'state:' .. job[1], 'token', 'state')
+  local live = redis.call('HMGET', base .. 'state:' .. job[1], 'token', 'state', 'held', 'cancel')
   records[i] = redis.call('GET', base .. 'job:' .. job[1])
-  codes[i] = records[i] and live[1] == job[2] and live[2] == 'running' and 'k' or 'l'
+  codes[i] = records[i] and live[1] == job[2] and live[2] == 'running' and (live[4] and 'c' or 'k') or 'l'
+  held[i] = live[3]
 end
 
-local released = false
-for i, held in ipairs(jobs) do
+for i, delivery in ipairs(jobs) do
   if codes[i] == 'k' then
-    local id, _, stream, entry = unpack(held, 1, 4)
+    local id, token, stream, entry = unpack(delivery, 1, 4)
     local job = parse(records[i])
     if ARGV[3 + i] ~= '' then journal(ARGV[3 + i]) end
-    requeue(id, job)
+    requeue(id, job, PAST)
     ack(stream, entry)
+    if held[i] then vacate(token, cmsgpack.unpack(held[i])) end
     count('running', job.name, -1)
     count('ready', job.name, 1)
-    released = true
   end
 end
 write_acks()
@@ -41,5 +43,5 @@ write_counts()
 write_size()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
-if released then wake() end
+if put_back > 0 then wake() end
 return reply

@@ -57,7 +57,7 @@ async def test_payload(broker: Broker, size: int) -> None:
     """Arguments arrive as they were sent, whatever their size and whatever is in them."""
     text = ("äöü€𝄞\n\x01 \r\t" * (size // 16 + 1)).encode()[:size].decode("utf-8", "ignore")
     arguments = msgspec.json.encode({"text": text, "binary": bytes(range(256))})
-    spec = Spec(SPEC_VERSION, arguments, tags=("ü", "b"), metadata=b'{"k":"\xc3\xbc"}')
+    spec = Spec(SPEC_VERSION, None, arguments, tags=("ü", "b"), metadata=b'{"k":"\xc3\xbc"}')
     await broker.enqueue("a", spec=msgspec.msgpack.encode(spec))
     delivery = await broker.take()
     assert msgspec.msgpack.decode(delivery.spec, type=Spec) == spec

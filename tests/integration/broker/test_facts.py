@@ -90,10 +90,3 @@ async def test_comes_in_time(breakable_redis: ValkeyServer) -> None:
         asking = asyncio.create_task(facts.ask(lane, 30))
         await asyncio.to_thread(breakable_redis.start)
         assert (await asking).flavour == "Valkey"
-
-
-async def test_queues(broker: Broker) -> None:
-    """The set of queues names every queue, in order; an empty one names none."""
-    assert await facts.queues(broker.lane, broker.keys.queues) == []
-    await broker.redis("SADD", broker.keys.queues, "b", "a", "c.d-1")
-    assert await facts.queues(broker.lane, broker.keys.queues) == ["a", "b", "c.d-1"]

@@ -7,7 +7,7 @@ from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from tests.support.broker import SPEC, Broker
 
 KIB, MIB = 1024, 1024 * 1024
-BIG = msgspec.msgpack.encode(Spec(SPEC_VERSION, b'{"text": "' + b"x" * MIB + b'"}'))
+BIG = msgspec.msgpack.encode(Spec(SPEC_VERSION, None, b'{"text": "' + b"x" * MIB + b'"}'))
 
 
 async def run_jobs(broker: Broker, n: int, *, spec: bytes = SPEC, prefix: str = "job") -> None:

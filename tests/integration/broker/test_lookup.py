@@ -104,3 +104,10 @@ async def test_kept_back_is_ready(broker: Broker, priority: Priority) -> None:
     assert found.ready[priority] == 1
     assert (await view(broker, "b")).state is State.READY
     assert (await view(broker, "b")).priority is priority
+
+
+async def test_queues(broker: Broker) -> None:
+    """The set of queues names every queue, in order; an empty one names none."""
+    assert await lookup.queues(broker.lane, broker.keys) == []
+    await broker.redis("SADD", broker.keys.queues, "b", "a", "c.d-1")
+    assert await lookup.queues(broker.lane, broker.keys) == ["a", "b", "c.d-1"]

@@ -1,10 +1,11 @@
 """Presence says which services live, and forgets those that are silent."""
 
 import asyncio
+import os
+import socket
 
-from jobqueue.broker import presence
-from jobqueue.broker.beats import beat, service_id
 from jobqueue.broker.lanes import Server
+from jobqueue.broker.presence import beat, hide, service_id, services, show
 from tests.support import wait_until
 from tests.support.broker import Broker
 
@@ -13,30 +14,31 @@ async def test_living(broker: Broker) -> None:
     """A service is there with what it says of itself, until it leaves."""
     await broker.lane.commands(
         [
-            *presence.beat(broker.keys, "worker", "w1", {"pid": 1, "queues": ["ä"]}, 60_000),
-            *presence.beat(broker.keys, "scheduler", "s1", {}, 60_000),
+            *show(broker.keys, "worker", "w1", {"queues": ["ä"]}, 60_000),
+            *show(broker.keys, "scheduler", "s1", {}, 60_000),
         ]
     )
-    worker = {"role": "worker", "id": "w1", "pid": 1, "queues": ["ä"]}
-    scheduler = {"role": "scheduler", "id": "s1"}
-    assert await presence.services(broker.lane, broker.keys) == [scheduler, worker]
-    assert await presence.services(broker.lane, broker.keys, "worker") == [worker]
-    await broker.lane.commands(presence.leave(broker.keys, "worker", "w1"))
-    assert await presence.services(broker.lane, broker.keys) == [scheduler]
+    here = {"host": socket.gethostname(), "pid": os.getpid()}
+    worker = {"role": "worker", "id": "w1", "queues": ["ä"], **here}
+    scheduler = {"role": "scheduler", "id": "s1", **here}
+    assert await services(broker.lane, broker.keys) == [scheduler, worker]
+    assert await services(broker.lane, broker.keys, "worker") == [worker]
+    await broker.lane.commands(hide(broker.keys, "worker", "w1"))
+    assert await services(broker.lane, broker.keys) == [scheduler]
 
 
 async def test_silent(broker: Broker) -> None:
     """A service whose time is over is forgotten by the next reader."""
-    await broker.lane.commands(presence.beat(broker.keys, "worker", "w1", {}, 60_000))
+    await broker.lane.commands(show(broker.keys, "worker", "w1", {}, 60_000))
     await broker.redis("PEXPIRE", broker.keys.presence("worker:w1"), 0)
     assert await broker.redis("SISMEMBER", broker.keys.services, "worker:w1")
-    assert await presence.services(broker.lane, broker.keys) == []
+    assert await services(broker.lane, broker.keys) == []
     assert await broker.redis("EXISTS", broker.keys.services) == 0
 
 
 async def test_nobody(broker: Broker) -> None:
     """Where nobody ever was, nobody is."""
-    assert await presence.services(broker.lane, broker.keys) == []
+    assert await services(broker.lane, broker.keys) == []
 
 
 async def test_beats(broker: Broker) -> None:
@@ -47,7 +49,7 @@ async def test_beats(broker: Broker) -> None:
         )
 
         async def found() -> list[dict[str, object]]:
-            return await presence.services(broker.lane, broker.keys)
+            return await services(broker.lane, broker.keys)
 
         [service] = await wait_until(found, description="the service is there")
         assert (service["role"], service["id"], service["problems"]) == ("scheduler", "s1", [])

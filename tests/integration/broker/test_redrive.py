@@ -7,7 +7,7 @@ from jobqueue.broker.calls import Delivery
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from tests.support.broker import HOUR_MS, Broker, ids
 
-OTHER = msgspec.msgpack.encode(Spec(SPEC_VERSION, b'{"x": 1}'))
+OTHER = msgspec.msgpack.encode(Spec(SPEC_VERSION, None, b'{"x": 1}'))
 
 
 async def die(broker: Broker, id_: str = "a") -> Delivery:

@@ -29,7 +29,7 @@ def milliseconds(moment: datetime) -> int:
 
 def packed(arguments: bytes = b'{"to":"a@example.com"}', **fields: Any) -> msgspec.Raw:
     """Return a packed spec."""
-    return msgspec.Raw(msgspec.msgpack.encode(Spec(SPEC_VERSION, arguments, **fields)))
+    return msgspec.Raw(msgspec.msgpack.encode(Spec(SPEC_VERSION, None, arguments, **fields)))
 
 
 def record(moment: datetime = NOON, **fields: Any) -> Execution:

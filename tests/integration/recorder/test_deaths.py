@@ -10,7 +10,7 @@ from jobqueue.broker import journal
 from jobqueue.domain.executions import Execution
 from jobqueue.embedded import PostgresServer
 from jobqueue.history import migrate
-from jobqueue.history.writer import HistoryWriter, WriteResult
+from jobqueue.history.writer import HistoryWriter, Refused
 from jobqueue.recorder import recorder as recorder_module
 from jobqueue.recorder.recorder import Recorder
 from tests.integration.recorder.conftest import (
@@ -28,7 +28,7 @@ from tests.support.waiting import wait_until
 class Mortal(HistoryWriter):
     """Writes a batch, and then the whole process is gone."""
 
-    async def write(self, executions: Sequence[Execution]) -> WriteResult:
+    async def write(self, executions: Sequence[Execution]) -> list[Refused]:
         """Write, and die before anybody hears of it."""
         await super().write(executions)
         raise asyncio.CancelledError

@@ -55,7 +55,7 @@ def runner(pool: ChildPool) -> Run:
         **arguments: Any,
     ) -> Outcome:
         handler = job if isinstance(job, Handler) else job.handler
-        spec = Spec(SPEC_VERSION, codec.encode(arguments), retry=retry)
+        spec = Spec(SPEC_VERSION, None, codec.encode(arguments), retry=retry)
         return await pool.run(handler, spec, current(attempt), started)
 
     return run

@@ -1,6 +1,8 @@
 """What a job in a child comes to."""
 
 import asyncio
+import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -33,6 +35,33 @@ async def main():
 
 asyncio.run(main())
 """
+
+
+LOGGING = """
+import asyncio, sys
+from jobqueue import logs
+from jobqueue.worker.children import ChildPool
+from tests.integration.worker.conftest import LIMITS, runner
+from tests.support import process_jobs as jobs
+
+async def main():
+    pool = ChildPool(1, LIMITS)
+    await runner(pool)(jobs.tell, word="hello")
+    await pool.close()
+
+if len(sys.argv) > 1:
+    logs.configure(*sys.argv[1:], sys.stderr)
+    logs.identify(worker="w1")
+asyncio.run(main())
+"""
+
+
+def logged(*style: str) -> list[str]:
+    """Return the lines on stderr of a program whose child logs; no style configures nothing."""
+    command = [sys.executable, "-c", LOGGING, *style]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert done.stdout == ""
+    return done.stderr.splitlines()
 
 
 def value(outcome: Outcome) -> bytes | None:
@@ -156,10 +185,25 @@ async def test_what_handlers_ask_for(run: Run) -> None:
 
 
 async def test_retry_rules_of_the_handler(run: Run) -> None:
-    """The handler's ``never`` is asked of the true exception, unless the job has a policy."""
-    assert failed(await run(jobs.choosy)).permanent == "not_retried"
+    """The handler's ``never`` is asked of the true exception, whatever policy the job has."""
     own = RetrySpec(5, 1000, 1000, "constant", "none")
-    assert failed(await run(jobs.choosy, retry=own)).permanent == ""
+    assert failed(await run(jobs.choosy)).permanent == "not_retried"
+    assert failed(await run(jobs.choosy, retry=own)).permanent == "not_retried"
+
+
+async def test_a_job_replaces_the_backoff_function(run: Run) -> None:
+    """A job with a policy of its own waits as that says; the handler's function is not asked."""
+    own = RetrySpec(5, 1000, 1000, "constant", "none")
+    outcome = failed(await run(jobs.own_backoff, retry=own))
+    assert (outcome.delay, outcome.permanent) == (None, "")
+
+
+async def test_a_policy_of_newer_code(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
+    """A job's policy with a word that is unknown here is logged; the worker decides."""
+    own = RetrySpec(5, 1000, 1000, "cubic", "none")
+    outcome = failed(await run(jobs.choosy, retry=own))
+    assert (outcome.delay, outcome.permanent) == (None, "")
+    assert "'cubic' is unknown" in capfd.readouterr().err
 
 
 async def test_own_backoff_function(run: Run, capfd: pytest.CaptureFixture[str]) -> None:
@@ -168,7 +212,7 @@ async def test_own_backoff_function(run: Run, capfd: pytest.CaptureFixture[str])
     assert failed(await run(jobs.own_backoff, attempt=2)).permanent == "retries_exhausted"
     broken = failed(await run(jobs.broken_backoff))
     assert (broken.delay, broken.permanent) == (None, "")
-    assert "backoff function failed" in capfd.readouterr().err
+    assert "retry policy failed" in capfd.readouterr().err
 
 
 async def test_mismatch(run: Run) -> None:
@@ -206,6 +250,27 @@ def test_prints_at_once() -> None:
     )
     assert done.stdout == "from the child, then from the parent\n"
     assert done.stderr == ""
+
+
+def test_logs_like_its_parent() -> None:
+    """A handler's log lines are on the worker's stderr, with the fields of job and worker."""
+    detail, said = map(json.loads, logged("debug", "json"))
+    about = {"job_id": "job-1", "job": "name", "attempt": 1, "worker": "w1", "word": "hello"}
+    assert (detail["event"], detail["level"], said["event"]) == ("detail", "debug", "said")
+    assert detail.items() >= about.items()
+    assert said.items() >= about.items()
+
+
+def test_logs_for_people() -> None:
+    """The form is the parent's, and what its level hides stays hidden."""
+    [line] = logged("info", "people")
+    assert re.search(r" info +said  word=hello job_id=job-1 job=name attempt=1 worker=w1$", line)
+    assert logged("error", "people") == []
+
+
+def test_own_logging_is_left_alone() -> None:
+    """The child of a program that did not configure our logs configures none either."""
+    assert logged() == []
 
 
 def test_on_uvloop(tmp_path: Path) -> None:

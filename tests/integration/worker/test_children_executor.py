@@ -36,7 +36,7 @@ def held(job: Job[..., Any, Any] | Handler, timeout: float | None = None, **argu
     handler = job if isinstance(job, Handler) else job.handler
     timeout_ms = None if timeout is None else round(timeout * 1000)
     spec = msgspec.Raw(
-        msgspec.msgpack.encode(Spec(SPEC_VERSION, codec.encode(arguments), timeout_ms))
+        msgspec.msgpack.encode(Spec(SPEC_VERSION, None, codec.encode(arguments), timeout_ms))
     )
     delivery = Delivery(
         "job-1", "token", "ready:2", "1-0", 0, handler.name, 1, spec, 0, 0, 1, 0, 0, 99

@@ -38,7 +38,7 @@ def request(job: Job[..., Any, Any], path: Path) -> bytes:
     function = job.handler.function
     arguments = f'{{"path": "{path}"}}'.encode()
     return pack(
-        Request(function.__module__, function.__qualname__, arguments, current(), True, 1000, 1000)
+        Request(function.__module__, function.__qualname__, arguments, current(), None, 1000, 1000)
     )
 
 

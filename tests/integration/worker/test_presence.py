@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from jobqueue.broker import presence
+from jobqueue.broker.presence import services
 from tests.support.stage import SHORT, Stage, stage_on
 from tests.support.waiting import wait_until
 
@@ -15,7 +15,7 @@ FULL = "the journal of queue default is past its bound: is a recorder running?"
 
 async def living(stage: Stage) -> list[dict[str, Any]]:
     """Return what the living workers say of themselves."""
-    return await presence.services(stage.broker.lane, stage.broker.keys, "worker")
+    return await services(stage.broker.lane, stage.broker.keys, "worker")
 
 
 async def told(stage: Stage, **fields: Any) -> dict[str, Any]:
@@ -40,8 +40,8 @@ async def test_a_worker_is_seen_until_it_stops(redis_url: str) -> None:
         async with stage.app.worker(queues=["b", "default"], concurrency=7) as worker:
             said = await told(stage, id=worker.id, running=0, done=0)
             assert (said["role"], said["pid"], said["problem"]) == ("worker", os.getpid(), "")
-            assert (said["queues"], said["concurrency"]) == ("b,default", 7)
-            assert "work" in said["names"]
+            assert (said["queues"], said["concurrency"]) == (["b", "default"], 7)
+            assert said["names"] == ["work"]
             await work.enqueue()
             await told(stage, running=1, done=0)
             release.set()

@@ -148,7 +148,7 @@ async def test_an_own_backoff_function(stage: Stage, answer: Any) -> None:
 
 async def test_a_policy_of_a_newer_version(stage: Stage) -> None:
     """A job whose own policy nobody here knows is tried by the handler's."""
-    raw = Spec(SPEC_VERSION, b"{}", retry=RetrySpec(7, 1, 1, "fibonacci", "none"))
+    raw = Spec(SPEC_VERSION, None, b"{}", retry=RetrySpec(7, 1, 1, "fibonacci", "none"))
     await stage.broker.enqueue("new", name="fails", spec=msgspec.msgpack.encode(raw))
 
     @stage.app.job(retry=0)

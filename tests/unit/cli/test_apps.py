@@ -53,7 +53,7 @@ def test_module_missing(tmp_path: Path) -> None:
     write("shop_jobs.py", "")
     assert refusal("shop_job:app") == (
         f"app shop_job:app: there is no module 'shop_job' in {tmp_path} or on Python's path; "
-        "did you mean shop_jobs?"
+        "did you mean 'shop_jobs'?"
     )
 
 
@@ -62,7 +62,7 @@ def test_submodule_missing() -> None:
     write("shop/__init__.py", "")
     write("shop/jobs.py", "")
     assert refusal("shop.job:app") == (
-        "app shop.job:app: there is no module 'job' in shop; did you mean shop.jobs?"
+        "app shop.job:app: there is no module 'job' in shop; did you mean 'shop.jobs'?"
     )
 
 

@@ -2,14 +2,14 @@
 local STALE = 'stale'
 
 local function answered(caller, number)
-  local last = redis.call('HMGET', base .. 'call:' .. caller, 'n', 'answer')
-  local seen = tonumber(last[1] or 0)
-  if number == seen then return last[2] or STALE end
+  local last = redis.call('GET', base .. 'call:' .. caller)
+  if not last then return nil end
+  local space = string.find(last, ' ', 1, true)
+  local seen = tonumber(string.sub(last, 1, space - 1))
+  if number == seen then return string.sub(last, space + 1) end
   return number < seen and STALE or nil
 end
 
 local function remember(caller, number, answer)
-  local key = base .. 'call:' .. caller
-  redis.call('HSET', key, 'n', number, 'answer', answer)
-  redis.call('PEXPIRE', key, 3600000)
+  redis.call('SET', base .. 'call:' .. caller, string.format('%d ', number) .. answer, 'PX', 3600000)
 end

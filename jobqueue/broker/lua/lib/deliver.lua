@@ -2,22 +2,24 @@
 -- A first delivery writes only what can't be derived: its fence lies in its token's millisecond.
 local FIRST = '\0\0\1\0\0' .. cmsgpack.pack(now_us)
 
-local function lives(id, past)
-  if past == 0 then return nil end
+-- What the state hash knows of earlier deliveries.
+local function lives(id)
   return redis.call('HMGET', base .. 'state:' .. id, 'run', 'attempts', 'deliveries', 'crashes', 'delay', 'fence',
-    'token')
+    'token', 'unknown')
 end
 
 local function pack_delivery(id, token, record, past, delivery, fence)
-  return '\158' .. cmsgpack.pack(id, token) .. record .. cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0),
-    delivery, tonumber(past[4] or 0), tonumber(past[5] or 0), fence)
+  return '\159' .. cmsgpack.pack(id, token) .. record .. cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0),
+    delivery, tonumber(past[4] or 0), tonumber(past[5] or 0), fence, tonumber(past[8] or 0))
 end
 
-local function deliver(id, record, past, worker, seed)
+-- `held` names the limits that the delivery occupies; it is there, and may be empty, when the job asks for anything.
+local function deliver(id, record, past, worker, seed, held)
   local key, token = base .. 'state:' .. id, uuid7(seed)
   if not past then
     redis.call('HSET', key, 'state', 'running', 'token', token, 'worker', worker)
-    return '\158' .. cmsgpack.pack(id) .. '\217\36' .. token .. record .. FIRST
+    if held then redis.call('HSET', key, 'held', cmsgpack.pack(held)) end
+    return '\158' .. cmsgpack.pack(id) .. '\217\36' .. token .. record .. FIRST, token
   end
   local delivery = tonumber(past[3] or (past[7] and 1 or 0)) + 1
   local last = tonumber(past[6] or 0)
@@ -26,7 +28,8 @@ local function deliver(id, record, past, worker, seed)
   -- As text: Redis formats numbers slowly.
   redis.call('HSET', key, 'state', 'running', 'token', token, 'worker', worker,
     'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))
-  return pack_delivery(id, token, record, past, delivery, fence)
+  if held then redis.call('HSET', key, 'held', cmsgpack.pack(held)) end
+  return pack_delivery(id, token, record, past, delivery, fence), token
 end
 
 local function reply(status, deliveries)

@@ -2,9 +2,8 @@
 local kept = 0
 
 local function keep_back(id, job)
-  local priority = string.sub(job.place, -1)
-  redis.call('ZADD', base .. 'poison', tonumber(priority) * 1e13 + now + kept / 100, id)
-  redis.call('SET', base .. 'job:' .. id, head('poison:' .. priority, '-', 1) .. job.rest)
+  redis.call('ZADD', base .. 'poison', tonumber(job.priority) * 1e13 + now + kept / 100, id)
+  redis.call('SET', base .. 'job:' .. id, head('poison:' .. job.priority, '-', job.asked + PAST) .. job.rest)
   kept = kept + 1
 end
 
@@ -15,7 +14,7 @@ local function admit()
   if not id then return false end
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
-  if job and string.sub(job.place, 1, 7) == 'poison:' then requeue(id, job) end
+  if job and string.sub(job.place, 1, 7) == 'poison:' then requeue(id, job, PAST) end
   redis.call('ZREM', base .. 'poison', id)
   return ids[2] ~= nil
 end

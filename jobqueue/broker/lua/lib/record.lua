@@ -1,18 +1,35 @@
--- record: a job's record is msgpack without a frame: place, entry, past, name, enqueued ms, spec. `place` and `entry`
--- name its present entry; `past` is 1 when the state hash knows of earlier deliveries. A delivery carries it as it is.
-local function head(place, entry, past)
-  return string.char(160 + #place) .. place .. string.char(160 + #entry) .. entry .. string.char(past)
+-- record: a job's record is msgpack without a frame: place, entry, flags, name, enqueued ms, spec. `place` and `entry`
+-- name its present entry; flags: PAST when the state hash knows of earlier deliveries, ASKS when the spec holds what
+-- these scripts have to obey. A delivery carries the record as it is.
+local PAST, ASKS = 1, 2
+
+local function head(place, entry, flags)
+  return string.char(160 + #place) .. place .. string.char(160 + #entry) .. entry .. string.char(flags)
 end
 
--- Where the place ends and where `past` stands; what follows `past` never changes.
+-- What a job asks for, from its spec: the second element of an array of at most fifteen.
+local function asks_at(text, spec)
+  local _, _, asks = cmsgpack.unpack_limit(text, 2, spec + 1)
+  return asks
+end
+
+-- When a job that has not started ends, if ever.
+local function expiry(asks, enqueued)
+  return asks.expires or asks.within and enqueued + asks.within
+end
+
+-- Where the place ends and where the flags stand; what follows these never changes.
 local function open(record)
   local entry = string.byte(record, 1) - 158
   return entry, entry + string.byte(record, entry) - 159
 end
 
 local function parse(record)
-  local entry, past = open(record)
-  local _, name = cmsgpack.unpack_one(record, past)
-  return {place = string.sub(record, 2, entry - 1), entry = string.sub(record, entry + 1, past - 1),
-          name = name, rest = string.sub(record, past + 1)}
+  local entry, at = open(record)
+  local flags = string.byte(record, at)
+  local spec, name, enqueued = cmsgpack.unpack_limit(record, 2, at)
+  return {place = string.sub(record, 2, entry - 1), entry = string.sub(record, entry + 1, at - 1), name = name,
+          enqueued = enqueued, priority = string.sub(record, entry - 1, entry - 1), past = flags % 2,
+          asked = flags - flags % 2, asks = flags >= ASKS and asks_at(record, spec) or {},
+          rest = string.sub(record, at + 1), spec = spec - at}
 end

@@ -1,0 +1,25 @@
+#!lua flags=allow-oom
+--[[
+cancel: end a job that waits; tell the worker of one that runs. Repeating it changes nothing.
+
+KEYS[1]  base    string  prefix of every key of the queue; names no key itself
+ARGV[1]  id      string  job id
+ARGV[2]  reason  string  why, for the row; may be empty
+Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring, poison, unique:<key>, idem:<key>,
+         lock:<key>, waiting:<key>, journal, journal:size, inbox:<client>, counts, tell:<worker>, wake
+Returns  the job's state before, as text; "" when there is no such job
+]]
+--@use clock wake count record ack answer journal uuid7 requeue lock keys row withdraw
+local id, reason = ARGV[1], ARGV[2]
+local state, live = withdraw(id, 'cancelled', 'cancelled', reason)
+if state == 'running' then
+  redis.call('HSET', base .. 'state:' .. id, 'cancel', reason)
+  local tell = base .. 'tell:' .. live.worker
+  redis.call('RPUSH', tell, live.token)
+  redis.call('PEXPIRE', tell, 60000)
+end
+write_acks()
+write_counts()
+write_size()
+if put_back > 0 then wake() end
+return state or redis.call('HGET', base .. 'state:' .. id, 'state') or ''

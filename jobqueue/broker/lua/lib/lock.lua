@@ -1,0 +1,29 @@
+-- lock: jobs with one lock key stand in a line, by arrival; its head has the lock and is the only one in a stream.
+-- The lock names the head as long as that waits to be fetched or runs, however long it runs.
+
+-- Takes the lock for a job that becomes ready; returns the id of the job that has it, if that is another.
+local function take_lock(id, key)
+  local owner = redis.call('GET', base .. 'lock:' .. key)
+  -- A job without a record got the lock from a script that stopped half way.
+  if owner and owner ~= id and redis.call('EXISTS', base .. 'job:' .. owner) == 1 then return owner end
+  redis.call('SET', base .. 'lock:' .. key, id)
+  return nil
+end
+
+-- Hands the lock of a job that ended, or waits for a time, to the next in line. That one is made ready first and named
+-- next: stopping in between, and repeating, finds it out of its place and only names it.
+local function unlock(id, key)
+  local lock, line = base .. 'lock:' .. key, base .. 'waiting:' .. key
+  if redis.call('GET', lock) ~= id then return end
+  while true do
+    local following = redis.call('LINDEX', line, 0)
+    if not following then
+      redis.call('DEL', lock)
+      return
+    end
+    local waited = let_in(following, 'blocked:')
+    if waited then redis.call('SET', lock, following) end
+    redis.call('LPOP', line)
+    if waited then return end
+  end
+end

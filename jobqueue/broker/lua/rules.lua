@@ -1,0 +1,54 @@
+#!lua flags=allow-oom
+--[[
+rules: change what a queue and its jobs are limited to. What an operator has set wins over what code declares; taking
+it back makes the declaration count again.
+
+KEYS[1]  base    string  prefix of every key of the queue; names no key itself
+ARGV[1]  layer   string  `declared` or `set`
+ARGV[2]  rules   msgpack list of {label, kind (limit, rate, depth), name of the jobs or nil, keyed, n or nil to take it
+                 back, period in ms or nil}
+ARGV[3]  names   msgpack list of the job names whose other declarations end; empty for `set`
+Keys     rules, scheduled, wake, wake:due
+Returns  msgpack map of all rules by label
+]]
+--@use clock wake due
+local layer = ARGV[1]
+local packed = redis.call('GET', base .. 'rules')
+local rules = packed and cmsgpack.unpack(packed) or {}
+local changed = {}
+
+local function settle(rule)
+  local counts = rule.set or rule.declared
+  local n, per = counts and counts.n, counts and counts.per
+  if n ~= rule.n or per ~= rule.per then changed[rule.label] = true end
+  rule.n, rule.per = n, per
+  rules[rule.label] = counts and rule or nil
+end
+
+local declares = {}
+for _, name in ipairs(cmsgpack.unpack(ARGV[3])) do declares[name] = true end
+local given = {}
+for _, row in ipairs(cmsgpack.unpack(ARGV[2])) do
+  local label, kind, name, keyed, n, per = unpack(row, 1, 6)
+  local rule = rules[label] or {label = label, kind = kind, name = name, keyed = keyed}
+  rule[layer] = n and {n = n, per = per} or nil
+  given[label] = true
+  settle(rule)
+end
+for label, rule in pairs(rules) do
+  if rule.name and declares[rule.name] and not given[label] then
+    rule.declared = nil
+    settle(rule)
+  end
+end
+
+if next(rules) then
+  redis.call('SET', base .. 'rules', cmsgpack.pack(rules))
+else
+  redis.call('DEL', base .. 'rules')
+end
+-- Whoever waits behind a rule is looked at again by the next promotion.
+for label in pairs(changed) do schedule(' ' .. label, now) end
+wake_scheduler()
+if next(changed) then wake() end
+return cmsgpack.pack(rules)

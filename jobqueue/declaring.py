@@ -1,0 +1,322 @@
+"""The declaring half of :class:`~jobqueue.JobQueue`: what its decorators make."""
+
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+
+from jobqueue.client.declared import App, Declare, Job, JobCall, Schedulable
+from jobqueue.client.options import (
+    PriorityName,
+    Seconds,
+    check_metadata,
+    check_tags,
+    check_unique,
+    parse_priority,
+    positive_ms,
+    seconds_of,
+)
+from jobqueue.domain.checks import choice
+from jobqueue.domain.errors import ConfigurationError, InvalidJob
+from jobqueue.domain.extensions import Extensions, Hook, HookName, Lifespan
+from jobqueue.domain.handlers import Handler, LockMode, Registry, kind_of
+from jobqueue.domain.ids import check_name, check_queue
+from jobqueue.domain.jobs import Priority
+from jobqueue.domain.limits import Limit, QueueLimits, Rate
+from jobqueue.domain.retry import Retry
+from jobqueue.domain.unique import Unique
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from jobqueue.domain.schedules import DstName, Schedule
+
+F = TypeVar("F", bound=Callable[..., Any])
+J = TypeVar("J", bound=Schedulable)
+T = TypeVar("T")
+LockModeName = Literal["optional", "required", "forbidden"]
+
+
+class Declaring:
+    """Declares handlers, schedules, limits, middleware, hooks and resources."""
+
+    def __init__(self) -> None:
+        self._registry = Registry()
+        self._schedules: dict[str, tuple[Schedule, JobCall[..., Any]]] = {}
+        self._queue_limits: dict[str, QueueLimits] = {}
+        self.extensions = Extensions()
+
+    @property
+    def jobs(self) -> Mapping[str, Handler]:
+        """The declared handlers by name."""
+        return self._registry
+
+    def job(  # noqa: PLR0913 - each is an option of a handler
+        self,
+        *,
+        name: str | None = None,
+        queue: str | None = None,
+        priority: PriorityName | Priority | None = None,
+        retry: Retry | int | None = None,
+        is_failure: Callable[[BaseException], bool] | None = None,
+        timeout: Seconds | None = None,
+        deadline: Seconds | None = None,
+        expires: Seconds | None = None,
+        unique: Unique | None = None,
+        lock_mode: LockModeName | LockMode = LockMode.OPTIONAL,
+        limit: Limit | int | Iterable[Limit] | None = None,
+        rate: Rate | Iterable[Rate] | None = None,
+        result_ttl: Seconds | None = None,
+        tags: Iterable[str] = (),
+        metadata: Mapping[str, Any] | None = None,
+        redact: Iterable[str] = (),
+        process: bool = False,
+    ) -> Declare:
+        """Declare a function as the handler of a job.
+
+        Args:
+            name: The job's name; else the function's.
+            queue: Queue of its jobs.
+            priority: ``critical``, ``high``, ``normal`` or ``low``.
+            retry: Retries after a failure (a number or a ``Retry``); 0 means one run.
+            is_failure: Gets an exception; where it returns False, the attempt is
+                repeated like any other and counts for nothing.
+            timeout: Longest run of one attempt, in seconds or as a ``timedelta``.
+            deadline: Time from the enqueueing on past which no attempt runs; the earlier
+                of timeout and deadline wins.
+            expires: Time from the enqueueing on in which a job must start, or it never does.
+            unique: Which jobs are equal, so that only one of them may be unfinished.
+            lock_mode: Whether its jobs may, must or must not have a ``lock`` key.
+            limit: Jobs at once over all workers: a number, or one or more ``Limit``.
+            rate: Starts within a time over all workers: one or more ``Rate``.
+            result_ttl: How long Redis keeps a result that is not ``None``.
+            tags: Labels for people, in the history.
+            metadata: Values for people, in the history; a job's own replace them.
+            redact: Arguments that logs, history, views and command line show as ``***``.
+            process: Run it in a child process, which a timeout can kill.
+
+        Raises:
+            ConfigurationError: An option is wrong, or the name is taken.
+        """
+
+        def declare(function: Callable[..., Any]) -> Job[..., Any, Any]:
+            kind = kind_of(function, process=process)
+            try:
+                handler = Handler(
+                    name=check_name(function.__name__ if name is None else name),
+                    function=function,
+                    kind=kind,
+                    queue=None if queue is None else check_queue(queue),
+                    priority=None if priority is None else parse_priority(priority),
+                    retry=None if retry is None else Retry.of(retry),
+                    timeout=_positive("timeout", timeout),
+                    result_ttl=None if result_ttl is None else seconds_of("result_ttl", result_ttl),
+                    expires=_positive("expires", expires),
+                    deadline=_positive("deadline", deadline),
+                    unique=None if unique is None else check_unique(unique),
+                    lock_mode=choice("lock_mode", LockMode, lock_mode),
+                    limits=(*_bounds(Limit, limit), *_bounds(Rate, rate)),
+                    tags=check_tags(tags),
+                    metadata=metadata if metadata is None else _checked(metadata),
+                    redact=tuple(redact),
+                    is_failure=is_failure,
+                )
+                handler.check()
+            except (InvalidJob, ConfigurationError) as error:
+                label = function.__qualname__
+                raise ConfigurationError(f"@app.job on {label}: {error}") from error
+            self._registry.add(handler)
+            return Job(cast("App", self), handler)
+
+        return cast("Declare", declare)
+
+    def queue(
+        self,
+        name: str,
+        *,
+        limit: int | None = None,
+        rate: Rate | None = None,
+        max_depth: int | None = None,
+    ) -> None:
+        """Declare the limits of a whole queue; workers of this app make them known.
+
+        Args:
+            name: The queue.
+            limit: Jobs at once over all workers.
+            rate: Starts within a time over all workers.
+            max_depth: Waiting jobs above which an enqueue raises ``QueueFull``.
+
+        Raises:
+            ConfigurationError: A value is wrong, or the queue was declared before.
+        """
+        try:
+            label = check_queue(name)
+        except InvalidJob as error:
+            raise ConfigurationError(str(error)) from error
+        if label in self._queue_limits:
+            raise ConfigurationError(f"queue {label!r} is declared twice")
+        if rate is not None and (not isinstance(rate, Rate) or rate.key):
+            raise ConfigurationError(f"queue {label!r}: rate takes a Rate(n, per) without by=")
+        if max_depth is not None:
+            max_depth = Limit(max_depth).n
+        self._queue_limits[label] = QueueLimits(
+            None if limit is None else Limit(limit), rate, max_depth
+        )
+
+    def middleware(
+        self, function: F | None = None, /, *, around: Literal["run", "enqueue"] = "run"
+    ) -> Any:
+        """Put a function around every run, or around every enqueueing.
+
+        Around a run: ``async def (job: CurrentJob, call_next)``; ``await call_next()`` runs
+        the handler and returns its result or raises its error. Around an enqueueing:
+        ``def (draft: Draft, call_next)``; ``call_next(draft)`` returns what will be sent.
+        The first one declared is outermost.
+
+        Raises:
+            ConfigurationError: It is of the wrong kind.
+        """
+
+        def declare(function: F) -> F:
+            self.extensions.add_middleware(around, function)
+            return function
+
+        return declare if function is None else declare(function)
+
+    def on(self, name: HookName) -> Callable[[F], F]:
+        """Call a function at a moment in the life of each job, with a :class:`JobEvent`.
+
+        ``start``, ``success``, ``failure`` (each failed attempt), ``retry``, ``dead``,
+        ``cancelled``; and ``health``, which gets the error of Redis or None, at each change
+        and every 15 s. It may be async. What it raises is logged and harms nothing.
+
+        Raises:
+            ConfigurationError: There is no such moment.
+        """
+
+        def declare(function: F) -> F:
+            self.extensions.add_hook(name, cast("Hook", function))
+            return function
+
+        return declare
+
+    def lifespan(self, make: Callable[[], AsyncIterator[T]]) -> Lifespan[T]:
+        """Open resources when a worker starts, and close them when it stops.
+
+        Args:
+            make: An async generator that yields them once. Its ``state`` reaches them,
+                typed; so does ``current_job().state``. Child processes don't have them.
+
+        Raises:
+            ConfigurationError: It is no async generator, or there is one already.
+        """
+        if self.extensions.lifespan is not None:
+            raise ConfigurationError("@app.lifespan: there is one already; open all in one")
+        self.extensions.lifespan = lifespan = Lifespan(make)
+        return lifespan
+
+    def cron(
+        self,
+        expression: str,
+        *,
+        name: str | None = None,
+        lock: str | None = None,
+        timezone: str = "UTC",
+        dst: "DstName" = "once",
+        seconds: bool = False,
+    ) -> Callable[[J], J]:
+        """Enqueue a declared job by the calendar; write it above ``@app.job``.
+
+        Args:
+            expression: ``minute hour day month weekday``, or a word such as ``@daily``.
+            name: The schedule's name; else the job's.
+            lock: Lock key of its jobs.
+            timezone: IANA name of the zone whose wall clock counts.
+            dst: What happens where clocks are changed: ``once``, ``every`` or ``skip``.
+            seconds: Whether the expression has a sixth field, the seconds, in front.
+
+        Raises:
+            ConfigurationError: The expression, the zone or the name is wrong.
+        """
+        from jobqueue.domain.schedules import Cron
+
+        rule = Cron(expression, timezone=timezone, dst=dst, seconds=seconds)
+        return self._schedule(rule, name, lock)
+
+    def every(
+        self,
+        interval: Seconds,
+        *,
+        name: str | None = None,
+        lock: str | None = None,
+        anchor: "datetime | None" = None,
+    ) -> Callable[[J], J]:
+        """Enqueue a declared job at a fixed distance; write it above ``@app.job``.
+
+        Args:
+            interval: Seconds or a ``timedelta``.
+            name: The schedule's name; else the job's.
+            lock: Lock key of its jobs. A job has one interval for each lock key.
+            anchor: An aware moment on the grid; else the Unix epoch.
+
+        Raises:
+            ConfigurationError: The interval or the name is wrong, or the job has an
+                interval with this lock key already.
+        """
+        from jobqueue.domain.schedules import Every
+
+        return self._schedule(Every(interval, anchor=anchor), name, lock)
+
+    def _schedule(self, rule: "Schedule", name: str | None, lock: str | None) -> Callable[[J], J]:
+        def declare(job: J) -> J:
+            if not isinstance(job, Job):
+                raise ConfigurationError(
+                    "a schedule needs a declared job: write it above @app.job()"
+                )
+            try:
+                label = check_name(job.name if name is None else name)
+                call: JobCall[..., Any] = job.options(lock=lock)
+            except InvalidJob as error:
+                raise ConfigurationError(f"schedule: {error}") from error
+            if label in self._schedules:
+                raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
+            self._refuse_second(rule, call)
+            try:
+                job.handler.parameters.bind((), {})
+            except InvalidJob as error:
+                raise ConfigurationError(
+                    f"schedule {label!r}: {error}, and a schedule gives none"
+                ) from error
+            self._schedules[label] = (rule, call)
+            return job
+
+        return declare
+
+    def _refuse_second(self, rule: "Schedule", call: JobCall[..., Any]) -> None:
+        """Refuse a second interval for one name and lock key: they would only double it."""
+        for label, (other, known) in self._schedules.items():
+            same = known.name == call.name and known.lock == call.lock
+            if same and type(rule) is type(other) and type(rule).__name__ == "Every":
+                lock = f" with the lock {call.lock!r}" if call.lock else ""
+                raise ConfigurationError(
+                    f"job {call.name!r}{lock} has an interval already, {label!r}"
+                )
+
+
+def _positive(option: str, value: Seconds | None) -> float | None:
+    return None if positive_ms(option, value) is None else seconds_of(option, value)
+
+
+def _bounds(kind: type[Limit] | type[Rate], given: Any) -> Iterable[Any]:
+    if given is None:
+        return ()
+    if kind is Limit and isinstance(given, int):
+        return (Limit(given),)
+    several = (given,) if isinstance(given, kind) else tuple(given)
+    for each in several:
+        if not isinstance(each, kind):
+            raise ConfigurationError(f"{each!r} is no {kind.__name__}")
+    return several
+
+
+def _checked(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
+    check_metadata(metadata)
+    return metadata

@@ -1,0 +1,98 @@
+"""Limits: how many jobs run at once, or start within a time, over all workers.
+
+A limit without ``by`` counts all jobs of its handler; with it each key counts apart.
+Limits belong to a queue: jobs of one name in two queues are counted apart.
+"""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Literal
+
+from jobqueue.domain.checks import seconds
+from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.keyed import By, KeyOf
+
+MOST = 1_000_000
+Kind = Literal["limit", "rate"]
+
+
+def _count(option: str, value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+        raise ConfigurationError(f"{option}: {value!r}; write a whole number from 1 to {MOST:,}")
+    return value
+
+
+@dataclass(frozen=True, init=False)
+class Limit:
+    """At most ``n`` jobs at once.
+
+    Args:
+        n: Jobs that run at the same time, on all workers together.
+        by: Count each key apart: names of arguments, or a function that gets the
+            arguments by name and returns a key.
+
+    Raises:
+        ConfigurationError: ``n`` is no whole number of at least 1.
+    """
+
+    n: int
+    key: KeyOf | None
+
+    def __init__(self, n: int, *, by: By | None = None) -> None:
+        object.__setattr__(self, "n", _count("limit", n))
+        object.__setattr__(self, "key", None if by is None else KeyOf("limit by", by))
+
+    kind: Kind = "limit"
+    per_ms: int | None = None
+
+
+@dataclass(frozen=True, init=False)
+class Rate:
+    """At most ``n`` starts within any ``per`` seconds.
+
+    Args:
+        n: Starts, on all workers together.
+        per: The period, in seconds or as a ``timedelta``; any such window counts,
+            not only those that begin on the clock.
+        by: Count each key apart; see :class:`Limit`.
+
+    Raises:
+        ConfigurationError: ``n`` is no whole number of at least 1, or ``per`` no time.
+    """
+
+    n: int
+    per_ms: int
+    key: KeyOf | None
+
+    def __init__(self, n: int, per: float | timedelta = 1.0, *, by: By | None = None) -> None:
+        ms = round(seconds("rate per", per) * 1000)
+        if ms < 1:
+            raise ConfigurationError("rate per: write at least a millisecond")
+        object.__setattr__(self, "n", _count("rate", n))
+        object.__setattr__(self, "per_ms", ms)
+        object.__setattr__(self, "key", None if by is None else KeyOf("rate by", by))
+
+    kind: Kind = "rate"
+
+
+@dataclass(frozen=True)
+class QueueLimits:
+    """What code declares for a whole queue; None where it declares nothing."""
+
+    limit: Limit | None = None
+    rate: Rate | None = None
+    max_depth: int | None = None
+
+
+def label_of(bound: Limit | Rate, name: str | None) -> str:
+    """Return the name under which a limit is kept, shown and set.
+
+    Args:
+        bound: The limit.
+        name: Name of its jobs; None for the whole queue.
+    """
+    if name is None:
+        return f"{bound.kind}:queue"
+    if bound.key is None:
+        return f"{bound.kind}:job:{name}"
+    return f"{bound.kind}:key:{name}:{bound.key.label}"

@@ -1,0 +1,187 @@
+"""What users get when they ask: jobs, queues, attempts, dead letters.
+
+One rule: these hold what was found and nothing that could ask again, so they can be
+kept, compared and turned into JSON after every connection is closed.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from jobqueue.domain.errors import DeadLetterNotFound, RedriveConflict
+from jobqueue.domain.executions import DEAD_OUTCOMES
+from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.retry import Retry
+
+
+class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
+    """One attempt in the history; comments on the SQL view ``v_executions`` explain each field."""
+
+    id: str
+    job_id: str
+    run: int
+    attempt: int
+    delivery: int
+    final: bool
+    name: str
+    queue: str
+    priority: Priority
+    outcome: str
+    reason: str | None
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+    arguments: Any
+    result: Any
+    metadata: Any
+    tags: list[str] | None
+    enqueued_at: datetime
+    ready_at: datetime
+    started_at: datetime | None
+    finished_at: datetime
+    retry_at: datetime | None
+    worker: str | None
+    code_version: str | None
+    crashes: int
+
+    @property
+    def state(self) -> State | None:
+        """The state in which it left the job; ``None`` when it did not end the job's run."""
+        if not self.final:
+            return None
+        return State.DEAD if self.outcome in DEAD_OUTCOMES else State(self.outcome)
+
+    @property
+    def failure(self) -> Failure | None:
+        """Its error; ``None`` when there was none."""
+        if self.error_type is None:
+            return None
+        return Failure(self.error_type, self.error_message or "", self.traceback or "")
+
+    @property
+    def wait_seconds(self) -> float | None:
+        """From ready to started; ``None`` when no worker started it."""
+        return None if self.started_at is None else _seconds(self.ready_at, self.started_at)
+
+    @property
+    def run_seconds(self) -> float | None:
+        """From started to finished; ``None`` when no worker started it."""
+        return None if self.started_at is None else _seconds(self.started_at, self.finished_at)
+
+
+class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
+    """A job that ended in failure, with all that it takes to run it again.
+
+    ``run`` is the run that died; a redrive makes the next one. ``spec`` is the packed
+    spec as the producer sent it.
+    """
+
+    execution_id: str
+    job_id: str
+    run: int
+    queue: str
+    name: str
+    priority: Priority
+    attempts: int
+    crashes: int
+    outcome: str
+    reason: str | None
+    error_type: str | None
+    error_message: str | None
+    traceback: str | None
+    arguments: Any
+    metadata: Any
+    tags: list[str] | None
+    enqueued_at: datetime
+    failed_at: datetime
+    redriven_at: datetime | None
+    deleted_at: datetime | None
+    spec: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Retried:
+    """What became of one dead letter that was to run again.
+
+    Attributes:
+        id: The id that the caller gave.
+        job_id: The job's id; the given id when there is no such letter.
+        queue: Its queue; None when there is no such letter.
+        error: Why it did not go back; None when it did.
+    """
+
+    id: str
+    job_id: str
+    queue: str | None
+    error: DeadLetterNotFound | RedriveConflict | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueView:
+    """How many jobs of a queue are where.
+
+    ``ready`` is by priority. ``names`` is by job name, then state; succeeded and
+    dead count since the queue began. ``oldest_ms`` is the age of the oldest ready job.
+    """
+
+    name: str
+    ready: Mapping[Priority, int]
+    running: int
+    scheduled: int
+    journal: int
+    journal_bad: int
+    oldest_ms: int | None
+    names: Mapping[str, Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FoundJob:
+    """A job as Redis and the history know it together.
+
+    Attributes:
+        state: None where Redis has lost the job and the history has not seen its end.
+        run: 0, and one more for each redrive.
+        attempts: Counted runs since the last redrive, the present one included.
+        deliveries: How often a worker got it since the last redrive.
+        crashes: How often its worker died.
+        worker: The worker that has or had it last.
+        due_at: When a scheduled or retrying job becomes ready.
+        timeout: Longest run of one attempt in seconds, if the job has its own.
+        retry: The job's own policy; this and the other options are known to Redis alone.
+        result_ttl: How long Redis keeps the result, in seconds, if the job says.
+        result: What the handler returned.
+        error: Why it died, or why its last attempt failed.
+        executions: Its rows in the history, oldest first; empty without a database URL.
+        history_problem: Why the history could not be asked.
+    """
+
+    id: str
+    queue: str
+    state: State | None
+    name: str | None
+    priority: Priority | None
+    run: int
+    attempts: int
+    deliveries: int
+    crashes: int
+    worker: str | None
+    enqueued_at: datetime | None
+    due_at: datetime | None
+    arguments: Any
+    timeout: float | None = None
+    retry: Retry | None = None
+    result_ttl: float | None = None
+    metadata: Any = None
+    tags: Sequence[str] | None = None
+    result: Any = None
+    error: Failure | None = None
+    executions: Sequence[ExecutionView] = ()
+    history_problem: str | None = None
+
+
+def _seconds(start: datetime, end: datetime) -> float:
+    return (end - start).total_seconds()

@@ -1,0 +1,78 @@
+"""Hears which running jobs were cancelled, and tells them.
+
+Redis notes a cancellation with the job before it tells the worker, and refuses to let
+the job go on afterwards; so a message that is lost costs time and nothing else.
+"""
+
+import asyncio
+import logging
+from collections import deque
+from collections.abc import Sequence
+
+from jobqueue.broker.calls import Calls
+from jobqueue.broker.lanes import Lane
+from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.handlers import Kind
+from jobqueue.worker.held import Held, Pool
+
+log = logging.getLogger("jobqueue.worker")
+
+BLOCK = 10  # seconds of one blocking read
+EARLY = 1000  # messages about deliveries that have not arrived yet
+
+
+class Listener:
+    """Owns the lane on which a worker is told of cancellations.
+
+    Args:
+        lane: Used by nobody else; reading blocks it.
+        calls: Makes the calls.
+        worker: Id of the worker.
+        queues: The queues that it serves.
+        pool: What it owns.
+    """
+
+    def __init__(
+        self, lane: Lane, calls: Calls, worker: str, queues: Sequence[str], pool: Pool
+    ) -> None:
+        self._lane = lane
+        self._keys = [calls.keys.tell(queue, worker) for queue in queues]
+        self._pool = pool
+        # The message may overtake the delivery that it speaks of.
+        self._early: deque[str] = deque(maxlen=EARLY)
+
+    async def run(self) -> None:
+        """Listen until cancelled."""
+        pause = Pause()
+        while True:
+            try:
+                message = await self._lane.command("BLPOP", *self._keys, BLOCK, wait=BLOCK)
+                pause.reset()
+            except (BrokerUnavailable, BrokerError) as error:
+                log.debug("can't hear of cancellations", extra={"error": str(error)})
+                await pause.wait()
+                continue
+            if message is not None:
+                self._hear(message[1].decode())
+
+    def _hear(self, token: str) -> None:
+        held = self._pool.owned.get(token)
+        if held is None:
+            self._early.append(token)
+        else:
+            cancel(held)
+
+    def arrived(self, held: Held) -> None:
+        """Look whether a new delivery was cancelled before it came here."""
+        if self._early and held.delivery.token in self._early:
+            cancel(held)
+
+
+def cancel(held: Held) -> None:
+    """Tell a running job; a thread can only be told, and has to look."""
+    held.cancelled = True
+    log.info("job cancelled", extra=held.fields())
+    in_thread = held.handler is not None and held.handler.kind is Kind.THREAD
+    if held.task is not None and not (in_thread and held.started_us):
+        held.task.cancel()
