@@ -1,6 +1,6 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
 
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import cached_property
@@ -130,7 +130,16 @@ class JobQueue(Declaring, Asking):
         """Makes everything that talks to a server."""
         from jobqueue.services import Services
 
-        return self._only("services", Services(self.settings, self._registry, self._schedules))
+        return self._only(
+            "services",
+            Services(
+                self.settings,
+                self._registry,
+                self._schedules,
+                self._queue_limits,
+                self.extensions,
+            ),
+        )
 
     def _only(self, name: str, made: R) -> R:
         """Return what the first of several threads made; from Python 3.12 on they may race here."""
@@ -139,13 +148,16 @@ class JobQueue(Declaring, Asking):
 
     @asynccontextmanager
     async def worker(
-        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None
+        self,
+        *,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
+        concurrency: int | None = None,
     ) -> AsyncIterator["Worker"]:
         """Run a worker beside your code, in this event loop; it drains at the end.
 
         Args:
-            queues: Queues to serve, each before the next; else every queue that a handler
-                names, and the default one, which take turns.
+            queues: Queues to serve, each before the next, or by weight (``{"a": 6, "b": 3}``);
+                else every queue that a handler names, and the default one, which take turns.
             concurrency: Jobs at once.
 
         Raises:
@@ -158,7 +170,10 @@ class JobQueue(Declaring, Asking):
             yield worker
 
     async def run_worker(
-        self, *, queues: Sequence[str] | None = None, concurrency: int | None = None
+        self,
+        *,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
+        concurrency: int | None = None,
     ) -> None:
         """Run a worker until this task is cancelled; running jobs get the grace."""
         async with self.worker(queues=queues, concurrency=concurrency) as worker:

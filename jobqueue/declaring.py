@@ -153,8 +153,9 @@ class Declaring:
             raise ConfigurationError(str(error)) from error
         if label in self._queue_limits:
             raise ConfigurationError(f"queue {label!r} is declared twice")
-        if rate is not None and (not isinstance(rate, Rate) or rate.key):
-            raise ConfigurationError(f"queue {label!r}: rate takes a Rate(n, per) without by=")
+        for each in _bounds(Rate, rate):
+            if each.key:
+                raise ConfigurationError(f"queue {label!r}: rate takes a Rate without by=")
         if max_depth is not None:
             max_depth = Limit(max_depth).n
         self._queue_limits[label] = QueueLimits(

@@ -8,7 +8,7 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from jobqueue.broker.calls import Calls, Watched
+from jobqueue.broker.calls import Calls, Rule, Watched
 from jobqueue.broker.facts import Facts, ask
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Server
@@ -16,8 +16,10 @@ from jobqueue.broker.presence import service_id
 from jobqueue.client.client import Client
 from jobqueue.client.declared import JobCall
 from jobqueue.client.lookups import Lookups
-from jobqueue.domain.handlers import Registry
+from jobqueue.domain.extensions import Extensions
+from jobqueue.domain.handlers import Kind, Registry
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.limits import MOST, Limit, QueueLimits, Rate, label_of
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.schedules import Schedule
 from jobqueue.scheduler.firer import Firer
@@ -27,7 +29,7 @@ from jobqueue.scheduler.service import Component, Service
 from jobqueue.settings import SETTINGS, Settings
 from jobqueue.worker.children import ChildPool
 from jobqueue.worker.executor import Limits
-from jobqueue.worker.queues import QueueOrder
+from jobqueue.worker.queues import QueueOrder, Strict, Weighted
 from jobqueue.worker.worker import Worker, WorkerOptions
 
 if TYPE_CHECKING:
@@ -51,6 +53,13 @@ class Runs(Protocol):
 S = TypeVar("S", bound=Runs)
 
 
+def _rule(kind: str, bound: Limit | Rate | None, name: str | None) -> Rule:
+    if bound is None:
+        return Rule(f"{kind}:queue", kind, None, False, None, None)
+    label, keyed = label_of(bound, name), bound.key is not None
+    return Rule(label, kind, name, keyed, bound.n, bound.per_ms)
+
+
 @asynccontextmanager
 async def running(service: S) -> AsyncIterator[S]:
     """Run a service beside the block, and stop it at the block's end."""
@@ -69,6 +78,8 @@ class Services:
         settings: Where the servers are, and everything else.
         registry: The app's handlers.
         schedules: The app's schedules: a rule and a job by name.
+        queue_limits: What the app declares for whole queues.
+        extensions: The app's middleware, hooks and resources.
     """
 
     def __init__(
@@ -76,10 +87,14 @@ class Services:
         settings: Settings,
         registry: Registry,
         schedules: Mapping[str, tuple[Schedule, JobCall[..., Any]]],
+        queue_limits: Mapping[str, QueueLimits],
+        extensions: Extensions,
     ) -> None:
         self._settings = settings
         self._registry = registry
         self._schedules = schedules
+        self._queue_limits = queue_limits
+        self._extensions = extensions
         self.calls = Calls(Keys(settings.prefix))
 
     @cached_property
@@ -128,12 +143,15 @@ class Services:
             return await ask(lane, START_PATIENCE)
 
     async def worker(
-        self, queues: Sequence[str] | None = None, concurrency: int | None = None
+        self,
+        queues: Sequence[str] | Mapping[str, int] | None = None,
+        concurrency: int | None = None,
     ) -> Worker:
         """Return a worker that has not been started.
 
         Args:
-            queues: Queues to serve; None for the setting's, else the app's.
+            queues: Queues to serve, in order or with weights; None for the setting's, else
+                the app's.
             concurrency: Jobs at once; None for the setting's.
 
         Raises:
@@ -148,8 +166,10 @@ class Services:
             concurrency = SETTINGS["concurrency"].check(concurrency, "argument")
         facts = await self.facts()
         self._warn(facts)
+        order = self._order(queues or settings.queues)
         options = WorkerOptions(
-            queues=self._order(queues or settings.queues),
+            queues=order,
+            most_of=self._most_of(order.names),
             concurrency=concurrency or settings.concurrency,
             threads=settings.threads,
             grace=settings.grace,
@@ -159,16 +179,46 @@ class Services:
             retry=Retry(settings.retries),
             limits=Limits(settings.default_timeout, settings.max_result, settings.max_traceback),
             code_version=settings.code_version or "",
+            rules={queue: self._rules(queue) for queue in order.names},
         )
         children = ChildPool(options.concurrency, options.limits)
         children.check(self._registry.values())
-        return Worker(self.server, self.calls, self._registry, children, options)
+        return Worker(self.server, self.calls, self._registry, self._extensions, children, options)
 
-    def _order(self, chosen: Sequence[str] | None) -> QueueOrder:
+    def _order(self, chosen: Sequence[str] | Mapping[str, int] | None) -> QueueOrder:
+        if isinstance(chosen, Mapping):
+            return Weighted(chosen)
         if chosen:
-            return QueueOrder(chosen, strict=True)
+            return Strict(chosen)
         named = {handler.queue for handler in self._registry.values() if handler.queue}
-        return QueueOrder(sorted(named | {self._settings.default_queue}), strict=False)
+        return Weighted(dict.fromkeys(sorted(named | {self._settings.default_queue}), 1))
+
+    def _most_of(self, queues: Sequence[str]) -> dict[str, int]:
+        """Return how many jobs of a queue can run here at once, where that is bounded."""
+        bounds = dict(self._settings.queue_concurrency or {})
+        for queue in queues:
+            kinds = {
+                handler.kind
+                for handler in self._registry.values()
+                if (handler.queue or self._settings.default_queue) == queue
+            }
+            if kinds == {Kind.THREAD}:
+                # More would wait for a thread here while another worker could run them.
+                bounds[queue] = min(bounds.get(queue, MOST), self._settings.threads)
+        return {queue: bound for queue, bound in bounds.items() if queue in queues}
+
+    def _rules(self, queue: str) -> list[Rule]:
+        """Return what the app limits in ``queue``; what it does not limit is taken back."""
+        declared = self._queue_limits.get(queue, QueueLimits())
+        whole: list[Limit | Rate | None] = [declared.limit, declared.rate]
+        rules = [
+            _rule(kind, each, None) for kind, each in zip(("limit", "rate"), whole, strict=True)
+        ]
+        depth = declared.max_depth
+        rules.append(Rule("depth:queue", "depth", None, False, depth, None))
+        for handler in self._registry.values():
+            rules += [_rule(each.kind, each, handler.name) for each in handler.limits]
+        return rules
 
     def _warn(self, facts: Facts) -> None:
         for warning in facts.warnings():

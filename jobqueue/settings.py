@@ -163,8 +163,14 @@ class Settings:
         32, kinds.WHOLE, "Plain functions that one worker process runs at once.", least=1
     )
     processes: int = _setting(1, kinds.WHOLE, "Worker processes.", least=1)
-    queues: tuple[str, ...] | None = _setting(
-        None, kinds.QUEUES, "Queues that a worker serves; unset means those of the app's jobs."
+    queues: tuple[str, ...] | Mapping[str, int] | None = _setting(
+        None,
+        kinds.QUEUES,
+        "Queues that a worker serves, each before the next (a,b) or by weight (a:6,b:3); "
+        "unset means those of the app's jobs.",
+    )
+    queue_concurrency: Mapping[str, int] | None = _setting(
+        None, kinds.COUNTS, "Jobs of a queue that one worker process runs at once."
     )
     grace: float = _setting(
         25.0, kinds.DURATION, "How long a stopping worker waits before it hands jobs back.", least=0

@@ -27,9 +27,6 @@ class ArgumentsMismatch(ValueError):
     """Stored arguments don't fit the handler's parameters; retrying can't help."""
 
 
-Mismatch = ArgumentsMismatch  # goes when ``worker/executor.py`` uses the new name
-
-
 def encode(arguments: Mapping[str, Any], limit: int) -> bytes:
     """Return arguments by name as JSON.
 

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, get_args
+from typing import Any, Generic, Literal, TypeVar, cast, get_args
 
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.errors import ConfigurationError, NoCurrentJob
@@ -76,7 +76,7 @@ class Lifespan(Generic[T]):
         """
         if not self._running:
             raise NoCurrentJob
-        return self._state  # type: ignore[return-value] - T may be None itself
+        return cast("T", self._state)  # T may be None itself
 
     def opened(self) -> AbstractAsyncContextManager[T]:
         """Open the resources, and close them at the end."""

@@ -5,9 +5,9 @@ with what to write instead. Who calls it adds the setting's name.
 """
 
 import re
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 from jobqueue.domain import units, urls
 from jobqueue.domain.errors import InvalidJob
@@ -15,6 +15,9 @@ from jobqueue.domain.ids import check_queue
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.suggest import did_you_mean
 
+T = TypeVar("T")
+
+MOST_WEIGHT = 1000
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
@@ -76,18 +79,58 @@ def queue(value: Any) -> str:
         raise ValueError(error.problem) from None
 
 
-def queues(value: Any) -> tuple[str, ...]:
-    """Return queue names in order, each once, from ``"a,b"`` or a list."""
+def queues(value: Any) -> tuple[str, ...] | dict[str, int]:
+    """Return queues in their order from ``"a,b"`` or a list; or their weights.
+
+    Weights come from ``"a:6,b:3"`` or a mapping.
+    """
+    if isinstance(value, Mapping):
+        return {queue(name): weight(number) for name, number in _some(value).items()}
     parts = value.split(",") if isinstance(value, str) else value
-    if not isinstance(parts, list | tuple) or not parts:
-        raise ValueError(f"{value!r} is no list; write names with commas between them: a,b")
-    names = [part.strip() if isinstance(part, str) else part for part in parts]
-    if any(isinstance(name, str) and ":" in name for name in names):
-        raise ValueError(
-            f"{value!r} has weights, which workers don't know yet; "
-            "write the names alone, the queue to be served first in front: a,b"
-        )
-    return tuple(dict.fromkeys(queue(name) for name in names))
+    if not isinstance(parts, list | tuple):
+        raise ValueError(f"{value!r} is no list; write a,b or, with weights, a:6,b:3")  # noqa: TRY004 - see above: ValueError is the rule
+    names = [part.strip() if isinstance(part, str) else part for part in _some(parts)]
+    weighted = [isinstance(name, str) and ":" in name for name in names]
+    if not any(weighted):
+        return tuple(dict.fromkeys(queue(name) for name in names))
+    if not all(weighted):
+        raise ValueError(f"{value!r} gives weights to some only; write a,b or a:6,b:3")
+    pairs = (name.partition(":") for name in names)
+    return {queue(name): weight(number) for name, _, number in pairs}
+
+
+def show_queues(value: tuple[str, ...] | dict[str, int]) -> str:
+    """Return queues as they are written."""
+    if isinstance(value, dict):
+        return ",".join(f"{name}:{number}" for name, number in value.items())
+    return ",".join(value)
+
+
+def weight(value: Any) -> int:
+    """Return a weight: a whole number from 1 to 1,000."""
+    number = whole(value)
+    if not 1 <= number <= MOST_WEIGHT:
+        raise ValueError(f"{value!r} is no weight; write a whole number from 1 to {MOST_WEIGHT}")
+    return number
+
+
+def counts(value: Any) -> dict[str, int]:
+    """Return a number of at least 1 for each queue, from ``"a=5,b=1"`` or a mapping."""
+    if isinstance(value, str):
+        pairs = [part.strip().partition("=") for part in value.split(",")]
+        value = {name: number for name, _, number in pairs}
+    if not isinstance(value, Mapping):
+        raise ValueError(f"{value!r} is not understood; write such as email=5,reports=1")  # noqa: TRY004 - see above: ValueError is the rule
+    found = {queue(name): whole(number) for name, number in _some(value).items()}
+    if min(found.values()) < 1:
+        raise ValueError(f"{value!r}: every queue needs at least 1")
+    return found
+
+
+def _some(value: T) -> T:
+    if not value:
+        raise ValueError("it names no queue; write at least one")
+    return value
 
 
 def one_of(label: str, choices: Iterable[str]) -> ValueKind:
@@ -110,7 +153,10 @@ TEXT = ValueKind("text", text)
 PREFIX = ValueKind("text", prefix)
 APP = ValueKind("MODULE:APP", app_path)
 QUEUE = ValueKind("queue", queue)
-QUEUES = ValueKind("queue,...", queues, ",".join)
+QUEUES = ValueKind("queue,...", queues, show_queues)
+COUNTS = ValueKind(
+    "queue=n,...", counts, lambda value: ",".join(f"{k}={n}" for k, n in value.items())
+)
 PRIORITY = one_of("priority", (priority.label for priority in Priority))
 LOG_LEVEL = one_of("level", ("debug", "info", "warning", "error", "critical"))
 LOG_FORMAT = one_of("form", ("people", "json"))

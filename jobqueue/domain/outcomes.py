@@ -184,7 +184,7 @@ def _over(due: float | None, policy: Retry, age: float, left: float | None) -> s
     return ""
 
 
-def _without_retry(outcome: Outcome) -> Decision:
+def _without_retry(outcome: Outcome) -> Decision:  # noqa: PLR0911 - one return for each kind of outcome
     match outcome:
         case Snoozed(delay):
             return Decision(State.SCHEDULED, "snoozed", counted=False, delay=max(0.0, delay))

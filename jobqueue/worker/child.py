@@ -34,16 +34,31 @@ from contextvars import copy_context
 from queue import SimpleQueue
 from typing import Any
 
+import msgspec
+
 from jobqueue.domain import context
 from jobqueue.domain.arguments import ArgumentsMismatch
+from jobqueue.domain.context import Progress
+from jobqueue.domain.errors import NoCurrentJob
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.outcomes import Failed, Outcome, settle_error
 from jobqueue.domain.retry import Retry
-from jobqueue.worker.frames import HEADER, STARTED, Request, answer_of, pack, unpack_request
+from jobqueue.domain.signals import Signal
+from jobqueue.worker.frames import (
+    HEADER,
+    SHUTTING_DOWN,
+    STARTED,
+    Answer,
+    Request,
+    answer_of,
+    pack,
+    unpack_request,
+)
 from jobqueue.worker.verdicts import mismatched, raised, returned
 
 log = logging.getLogger("jobqueue.worker")
 
+OFTEN = 0.1  # seconds between two progress reports to the worker
 LEAVING = 0.8  # seconds from the parent's end to ours
 PR_SET_PDEATHSIG = 1
 
@@ -54,12 +69,46 @@ def main(fd: int) -> None:
         parent.set_inheritable(False)
         _be_a_child(parent)
         requests: SimpleQueue[bytes | None] = SimpleQueue()
-        threading.Thread(target=_listen, args=(parent, requests), daemon=True).start()
+        control = ChildControl(parent)
+        listening = threading.Thread(
+            target=_listen, args=(parent, requests, control.shutting_down), daemon=True
+        )
+        listening.start()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
             while (body := requests.get()) is not None:
-                outcome = serve(unpack_request(body), lambda: parent.sendall(pack(STARTED)))
+                request = unpack_request(body)
+                job = msgspec.structs.replace(request.job, control=control)
+                request = msgspec.structs.replace(request, job=job)
+                outcome = serve(request, lambda: parent.sendall(pack(STARTED)))
                 _flush()
                 parent.sendall(pack(answer_of(outcome)))
+
+
+class ChildControl:
+    """What ``current_job()`` asks and says in a child; a cancelled job's child is killed."""
+
+    cancelled = False
+
+    def __init__(self, parent: socket.socket) -> None:
+        self.shutting_down = Signal()
+        self._parent = parent
+        self._sent = 0.0
+
+    @property
+    def state(self) -> Any:
+        """What a lifespan made stays in the worker's process.
+
+        Raises:
+            NoCurrentJob: Always.
+        """
+        raise NoCurrentJob
+
+    def report(self, progress: Progress) -> None:
+        """Pass progress on, not oftener than the worker does; the end is always told."""
+        if progress.fraction < 1 and time.monotonic() - self._sent < OFTEN:
+            return
+        self._sent = time.monotonic()
+        self._parent.sendall(pack(Answer("progress", progress=progress)))
 
 
 def serve(request: Request, started: Callable[[], None]) -> Outcome:
@@ -82,7 +131,8 @@ def serve(request: Request, started: Callable[[], None]) -> Outcome:
     value, error = copy_context().run(_call, call, handler.function, request.job)
     if error is None:
         return returned(value, request.max_result, request.max_traceback)
-    return _without_error(raised(error, request.max_traceback), handler.retry, request)
+    outcome = raised(error, request.max_traceback, handler=handler)
+    return _without_error(outcome, handler.retry, request)
 
 
 def _without_error(outcome: Outcome, policy: Retry | None, request: Request) -> Outcome:
@@ -158,11 +208,16 @@ def _be_a_stranger(parent: socket.socket) -> None:
     signal.signal(signal.SIGTERM, signal.SIG_DFL)
 
 
-def _listen(parent: socket.socket, requests: "SimpleQueue[bytes | None]") -> None:
+def _listen(
+    parent: socket.socket, requests: "SimpleQueue[bytes | None]", shutting_down: Signal
+) -> None:
     # A parent that left answers unread resets the connection.
     with contextlib.suppress(ConnectionResetError), parent.makefile("rb") as stream:
         while len(header := stream.read(HEADER.size)) == HEADER.size:
-            requests.put(stream.read(*HEADER.unpack(header)))
+            if header == SHUTTING_DOWN:
+                shutting_down.set()
+            else:
+                requests.put(stream.read(*HEADER.unpack(header)))
     requests.put(None)
     time.sleep(LEAVING)
     os.killpg(os.getpid(), signal.SIGKILL)

@@ -19,10 +19,11 @@ worker's ``sys.path``; ``child.py`` says what it does.
 import asyncio
 import signal
 from collections.abc import Callable, Iterable
+from functools import partial
 
 import msgspec
 
-from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.context import CurrentJob, Progress
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
@@ -76,7 +77,7 @@ class ChildPool:
                 handler.function.__module__,
                 handler.function.__qualname__,
                 spec.arguments,
-                job,
+                msgspec.structs.replace(job, control=None),
                 spec.retry,
                 self._limits.result,
                 self._limits.traceback,
@@ -88,9 +89,14 @@ class ChildPool:
                     child = await self._take()
                 except OSError as error:
                     return _died(f"no child process could be started: {error}")
-                outcome = await self._attempt(child, request, started)
+                outcome = await self._attempt(child, request, started, partial(_report, job))
                 if outcome is not None:
                     return outcome
+
+    def shut_down(self) -> None:
+        """Tell every running handler that the worker begins to stop."""
+        for child in self._children:
+            child.shut_down()
 
     async def close(self) -> None:
         """End every child, in order where it has no job, within a second."""
@@ -109,11 +115,15 @@ class ChildPool:
         return child
 
     async def _attempt(
-        self, child: Spawned, request: bytes, started: Callable[[], None]
+        self,
+        child: Spawned,
+        request: bytes,
+        started: Callable[[], None],
+        report: Callable[[Progress], None],
     ) -> Outcome | None:
         """Return the outcome; ``None`` when the child was dead before it had the job."""
         try:
-            answer = await child.run(request, started)
+            answer = await child.run(request, started, report)
         except TimeoutError:
             await self._end(child)
             return _died(f"the child process was not ready within {READY:g} s")
@@ -130,6 +140,11 @@ class ChildPool:
     async def _end(self, child: Spawned) -> int:
         self._children.discard(child)
         return await child.end()
+
+
+def _report(job: CurrentJob, progress: Progress) -> None:
+    if job.control is not None:
+        job.control.report(progress)
 
 
 def _died(words: str) -> Failed:
@@ -169,8 +184,9 @@ def _check(handler: Handler) -> None:
 
 
 def _has_rules(handler: Handler) -> bool:
-    """Whether its retry policy holds code, which only a child that finds the job can apply."""
+    """Whether its retries depend on code, which only a child that finds the job can apply."""
     policy = handler.retry
-    return policy is not None and bool(
-        policy.on or policy.never or not isinstance(policy.backoff, Backoff)
+    return handler.is_failure is not None or (
+        policy is not None
+        and bool(policy.on or policy.never or not isinstance(policy.backoff, Backoff))
     )

@@ -8,7 +8,7 @@ stops, too: what it owns unseen is handed back.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from jobqueue.broker.calls import STALE, Calls, Delivery, Fetched, FetchLimits
@@ -37,17 +37,19 @@ class Fetcher:
         calls: Makes the calls.
         worker: Id of the worker.
         queues: The queues, and whose turn it is.
+        most_of: Jobs of a queue that run here at once, where there is a bound.
         limits: What every fetch carries.
         pool: Slots, and what is owned.
         start: Starts a delivery; gets queue, delivery and the clock's offset in µs.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - it stands between Redis and the whole worker
         self,
         server: Server,
         calls: Calls,
         worker: str,
         queues: QueueOrder,
+        most_of: Mapping[str, int],
         limits: FetchLimits,
         pool: Pool,
         start: Start,
@@ -58,6 +60,7 @@ class Fetcher:
         self._worker = worker
         self._order = queues
         self._queues = queues.names
+        self._most_of = most_of
         self._limits = limits
         self._pool = pool
         self._start = start
@@ -67,6 +70,8 @@ class Fetcher:
         self._doubtful: set[str] = set()  # queues whose deliveries must be compared first
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
+        self._token: asyncio.Task[None] | None = None  # waits for a token
+        self._asked: set[str] = set()  # of these queues
         self._quiet = False
         self._stopping = asyncio.Event()
 
@@ -98,6 +103,11 @@ class Fetcher:
         return not (self._quiet or self._stopping.is_set())
 
     @property
+    def error(self) -> str | None:
+        """What is wrong with Redis, if anything."""
+        return self._error or None
+
+    @property
     def problem(self) -> str | None:
         """Why nothing is fetched, for health."""
         if self._error:
@@ -122,6 +132,7 @@ class Fetcher:
             await self._look_back()
         finally:
             stopping.cancel()
+            await self._forgo()
             await self._lane.close()
             await self._waiting.close()
 
@@ -129,6 +140,7 @@ class Fetcher:
         for queue in list(self._doubtful):
             await self._recover(queue)
         if self._quiet or self._pool.free <= 0:
+            await self._forgo()
             await self._until(stopping, self._blocked())
         elif not await self._fetch():
             await self._until(stopping, self._wait())
@@ -161,15 +173,47 @@ class Fetcher:
             raise error
 
     async def _wait(self) -> None:
-        keys = [self._calls.keys.wake(queue) for queue in self._queues]
+        """Sleep until a token comes, or a queue that was full here has room again."""
+        usable = {queue for queue in self._queues if self._slots(queue) > 0}
+        if not usable <= self._asked:
+            await self._forgo()
+        if self._token is None and usable:
+            self._asked = usable
+            self._token = asyncio.create_task(self._take_token(sorted(usable)))
+        room = None
+        if len(usable) < len(self._queues):
+            self._pool.changed.clear()
+            room = asyncio.create_task(self._pool.changed.wait())
         try:
-            await self._waiting.command("BLPOP", *keys, BLOCK, wait=BLOCK)
+            waits = [task for task in (self._token, room) if task is not None]
+            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+        except asyncio.CancelledError:
+            await self._forgo()
+            raise
+        finally:
+            if room is not None:
+                room.cancel()
+        if self._token is not None and self._token.done():
+            token, self._token, self._asked = self._token, None, set()
+            token.result()
+
+    async def _take_token(self, queues: Sequence[str]) -> None:
+        keys = [self._calls.keys.wake(queue) for queue in queues]
+        try:
+            token = await self._waiting.command("BLPOP", *keys, BLOCK, wait=BLOCK)
         except asyncio.CancelledError:
             # The token may be ours by now, and this worker can't use it.
             await self._give_back(keys)
             raise
-        if self._quiet:
+        if self._quiet or (token and self._slots(queues[keys.index(token[0].decode())]) <= 0):
             await self._give_back(keys)
+
+    async def _forgo(self) -> None:
+        """Wait for no token any more."""
+        if self._token is not None:
+            token, self._token, self._asked = self._token, None, set()
+            token.cancel()
+            await asyncio.wait({token})
 
     async def _give_back(self, keys: Sequence[str]) -> None:
         try:
@@ -184,8 +228,10 @@ class Fetcher:
     async def _fetch(self) -> bool:
         """Fill free slots from the queues in their order; say whether to go on at once."""
         for queue in self._order.round():
-            if (slots := min(self._pool.free, self._most)) <= 0:
+            if self._pool.free <= 0:
                 return True
+            if (slots := self._slots(queue)) <= 0:
+                continue
             alone = self._pool.last_lives > 0
             number = self._number(queue)
             fetched = await self._lane.call(
@@ -193,9 +239,17 @@ class Fetcher:
             )
             self._begin(queue, fetched)
             self._note(queue, fetched.status)
-            if fetched.status == "more":
+            more = fetched.status == "more"
+            self._order.took(queue, len(fetched.deliveries), more=more)
+            if more and self._slots(queue) > 0:
                 return True  # a later queue gets nothing while this one may have more
         return False
+
+    def _slots(self, queue: str) -> int:
+        """Return how many jobs of a queue could start here now."""
+        free = min(self._pool.free, self._most)
+        most = self._most_of.get(queue)
+        return free if most is None else min(free, most - self._pool.busy[queue])
 
     def _note(self, queue: str, status: str) -> None:
         if status == STALE:

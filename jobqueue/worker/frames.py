@@ -9,7 +9,7 @@ from typing import Literal
 
 import msgspec
 
-from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.context import CurrentJob, Progress
 from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
 from jobqueue.domain.retry import RetrySpec
 
@@ -33,13 +33,15 @@ class Request(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):
-    """What a child says: first that the handler starts now, then what it came to."""
+    """What a child says: that the handler starts now, how far it is, what it came to."""
 
-    kind: Literal["started", "succeeded", "failed", "mismatch", "snoozed"]
+    kind: Literal["started", "progress", "succeeded", "failed", "mismatch", "snoozed"]
     result: bytes | None = None
     failure: Failure | None = None
     delay: float | None = None
     permanent: str = ""
+    counted: bool = True
+    progress: Progress | None = None
 
 
 _encoder = msgspec.msgpack.Encoder()
@@ -75,6 +77,7 @@ def take_answer(buffer: bytearray) -> Answer | None:
 
 
 STARTED = Answer("started")
+SHUTTING_DOWN = HEADER.pack(0)  # an empty frame: the worker begins to stop
 
 
 def answer_of(outcome: Outcome) -> Answer:
@@ -82,8 +85,8 @@ def answer_of(outcome: Outcome) -> Answer:
     match outcome:
         case Succeeded(result):
             return Answer("succeeded", result)
-        case Failed(failure, _, delay, permanent):
-            return Answer("failed", None, failure, delay, permanent)
+        case Failed(failure, _, delay, permanent, counted):
+            return Answer("failed", None, failure, delay, permanent, counted)
         case Mismatch(failure):
             return Answer("mismatch", None, failure)
         case Snoozed(delay):
@@ -96,7 +99,7 @@ def outcome_of(answer: Answer) -> Outcome:
     failure = answer.failure or Failure("", "")
     match answer.kind:
         case "failed":
-            return Failed(failure, None, answer.delay, answer.permanent)
+            return Failed(failure, None, answer.delay, answer.permanent, answer.counted)
         case "mismatch":
             return Mismatch(failure)
         case "snoozed":

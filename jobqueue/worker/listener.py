@@ -75,4 +75,5 @@ def cancel(held: Held) -> None:
     log.info("job cancelled", extra=held.fields())
     in_thread = held.handler is not None and held.handler.kind is Kind.THREAD
     if held.task is not None and not (in_thread and held.started_us):
-        held.task.cancel()
+        # Soon, not now: a task that is cancelled before its first step never frees its slot.
+        asyncio.get_running_loop().call_soon(held.task.cancel)

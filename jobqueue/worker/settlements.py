@@ -70,7 +70,9 @@ class Scribe:
             fields = ["unknown", delivery.unknown + 1]
         elif decision.state is State.RETRYING:
             attempts = delivery.attempts + decision.counted
-            fields = ["attempts", attempts, "delay", delay_ms or 0, "unknown", 0]
+            fields = ["attempts", attempts, "delay", delay_ms or 0]
+            if delivery.unknown:
+                fields += ["unknown", 0]
         elif isinstance(outcome, Succeeded) and outcome.result is not None:
             payload = outcome.result.decode()
             fields = ["result", payload]

@@ -11,8 +11,9 @@ from collections.abc import Callable
 from typing import Self
 
 from jobqueue import logs
+from jobqueue.domain.context import Progress
 from jobqueue.worker.child import LEAVING
-from jobqueue.worker.frames import Answer, take_answer
+from jobqueue.worker.frames import SHUTTING_DOWN, Answer, take_answer
 
 READY = 60.0  # seconds that a child may take to import a job's code
 CHUNK = 1 << 16
@@ -70,8 +71,18 @@ class Spawned:
         """Whether a child that has served before did not even begin this job."""
         return self._proven and not self._began
 
-    async def run(self, request: bytes, started: Callable[[], None]) -> Answer:
+    async def run(
+        self,
+        request: bytes,
+        started: Callable[[], None],
+        report: Callable[[Progress], None],
+    ) -> Answer:
         """Hand a job over and return what it came to.
+
+        Args:
+            request: The job, as a frame.
+            started: Called when its handler starts.
+            report: Called with each progress report of it.
 
         Raises:
             TimeoutError: The handler's code was not imported within ``READY``.
@@ -87,6 +98,9 @@ class Spawned:
                 self._began = True
                 started()
                 answer = await self._receive()
+            while answer.kind == "progress" and answer.progress is not None:
+                report(answer.progress)
+                answer = await self._receive()
         self._proven = True
         return answer
 
@@ -97,6 +111,11 @@ class Spawned:
                 raise ConnectionResetError("the child has hung up")
             self._buffer += part
         return answer
+
+    def shut_down(self) -> None:
+        """Tell the handler that the worker begins to stop."""
+        with contextlib.suppress(OSError):  # it is dead, or does not read: then it need not know
+            self._socket.send(SHUTTING_DOWN)
 
     async def leave(self) -> None:
         """Hang up and let it end; kill it when it does not."""

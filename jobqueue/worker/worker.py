@@ -3,24 +3,27 @@
 import asyncio
 import contextlib
 import logging
-import os
-import socket
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobqueue.broker.beats import service_id
-from jobqueue.broker.calls import Calls, Delivery, FetchLimits
+from jobqueue.broker.calls import Calls, Delivery, FetchLimits, Rule
 from jobqueue.broker.lanes import Server
+from jobqueue.broker.presence import service_id
+from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
 from jobqueue.domain.outcomes import Outcome, Released, Unknown
 from jobqueue.domain.retry import Retry
 from jobqueue.worker.executor import Children, Executor, Limits
 from jobqueue.worker.fetcher import Fetcher
 from jobqueue.worker.heartbeat import Heartbeat
-from jobqueue.worker.held import Held, Pool
+from jobqueue.worker.held import Held, Pool, Shared
+from jobqueue.worker.hooks import Hooks
+from jobqueue.worker.listener import Listener
 from jobqueue.worker.queues import QueueOrder
 from jobqueue.worker.reclaimer import Reclaimer
-from jobqueue.worker.settlements import Scribe
+from jobqueue.worker.reporter import Reporter
+from jobqueue.worker.settlements import Scribe, Written
 from jobqueue.worker.settler import Settler
 from jobqueue.worker.threads import Threads
 
@@ -36,6 +39,7 @@ class WorkerOptions:
     """What a worker is told; seconds and bytes."""
 
     queues: QueueOrder
+    most_of: Mapping[str, int]  # jobs of a queue at once, where there is a bound
     concurrency: int
     threads: int
     grace: float
@@ -45,6 +49,7 @@ class WorkerOptions:
     retry: Retry
     limits: Limits
     code_version: str
+    rules: Mapping[str, Sequence[Rule]]  # what code declares, by queue
 
 
 class Worker:
@@ -54,6 +59,7 @@ class Worker:
         server: Where Redis is.
         calls: Makes the calls.
         registry: Handlers by name.
+        extensions: Middleware, hooks and resources.
         children: Runs process handlers.
         options: What it is told.
     """
@@ -63,6 +69,7 @@ class Worker:
         server: Server,
         calls: Calls,
         registry: Registry,
+        extensions: Extensions,
         children: Children,
         options: WorkerOptions,
     ) -> None:
@@ -73,18 +80,33 @@ class Worker:
         self._pool = Pool(options.concurrency)
         self._threads = Threads(options.threads, self._loop)
         self._children = children
-        self._executor = Executor(options.limits, self._threads, children)
+        self._executor = Executor(options.limits, self._threads, children, extensions.around_run)
         self._scribe = Scribe(self.id, options.code_version, options.retry)
-        self._lanes = settling, sweeping = server.lane(), server.lane()
-        self._settler = Settler(settling, calls, self.id, self._pool)
+        self._lanes = [server.lane() for _ in range(4)]
+        settling, self._sweeping, listening, reporting = self._lanes
+        self._lifespan = extensions.lifespan
+        self._hooks = Hooks(extensions.hooks)
+        tell = self._tell if self._hooks.about_outcomes else None
+        self._settler = Settler(settling, calls, self.id, self._pool, self._scribe, tell)
+        self._reporter = Reporter(reporting, calls)
+        self._shared = Shared(self._reporter)
+        self._listener = Listener(listening, calls, self.id, options.queues.names, self._pool)
+        self._calls = calls
         limits = FetchLimits(
             round(options.lease * 1000), options.journal_bytes, options.crash_budget
         )
         self._fetcher = Fetcher(
-            server, calls, self.id, options.queues, limits, self._pool, self._start
+            server,
+            calls,
+            self.id,
+            options.queues,
+            options.most_of,
+            limits,
+            self._pool,
+            self._start,
         )
         self._reclaimer = Reclaimer(
-            sweeping, calls, options.queues.names, options.lease, options.crash_budget
+            self._sweeping, calls, options.queues.names, options.lease, options.crash_budget
         )
         self._heartbeat = Heartbeat(
             server,
@@ -111,18 +133,50 @@ class Worker:
         log.info(
             "worker started", extra={"worker": self.id, "queues": list(self._options.queues.names)}
         )
+        try:
+            async with self._opened():
+                await self._declare()
+                await self._run_duties()
+        finally:
+            for lane in self._lanes:
+                await lane.close()
+            self._stopped.set()
+            log.info("worker stopped", extra={"worker": self.id, "jobs": self._done})
+
+    @contextlib.asynccontextmanager
+    async def _opened(self) -> AsyncIterator[None]:
+        """Open the app's resources, if it has any, around everything that could use them."""
+        if self._lifespan is None:
+            yield
+            return
+        async with self._lifespan.opened() as state:
+            self._shared.lifespan = (state,)
+            yield
+
+    async def _declare(self) -> None:
+        """Say what code limits, before the first fetch; what it no longer limits ends."""
+        known = list(self._registry)
+        for queue, rules in self._options.rules.items():
+            await self._sweeping.call(self._calls.declare(queue, rules, known))
+
+    async def _run_duties(self) -> None:
         self._heartbeat.start()
         duties = [
-            asyncio.create_task(self._fetcher.run()),
-            asyncio.create_task(self._settler.run()),
-            asyncio.create_task(self._reclaimer.run()),
+            asyncio.create_task(duty)
+            for duty in (
+                self._fetcher.run(),
+                self._settler.run(),
+                self._reclaimer.run(),
+                self._listener.run(),
+                self._reporter.run(),
+            )
         ]
+        health = asyncio.create_task(self._hooks.watch_health(lambda: self._fetcher.error))
         try:
             await self._until_stopped(duties)
         finally:
+            health.cancel()
             await self._close(duties)
-            self._stopped.set()
-            log.info("worker stopped", extra={"worker": self.id, "jobs": self._done})
 
     async def _until_stopped(self, duties: "list[asyncio.Task[None]]") -> None:
         told = asyncio.create_task(self._fetcher.told())
@@ -133,6 +187,8 @@ class Worker:
             raise
         finally:
             self._fetcher.stop()
+            self._shared.shutting_down.set()
+            self._children.shut_down()
             await self._drain(fetching=duties[0])
         for task in duties:
             if task.done():
@@ -146,8 +202,7 @@ class Worker:
         self._threads.close()
         await self._children.close()
         await self._heartbeat.stop()
-        for lane in self._lanes:
-            await lane.close()
+        await self._hooks.close(CLEANUP)
 
     async def wait(self) -> None:
         """Wait until the worker has stopped."""
@@ -191,15 +246,21 @@ class Worker:
     def _start(self, queue: str, delivery: Delivery, clock_us: int) -> None:
         handler = self._registry.get(delivery.name)
         last_life = 0 < self._last_lives_at <= delivery.crashes
-        held = Held(queue, delivery, handler, clock_us, last_life)
+        held = Held(queue, delivery, handler, clock_us, self._shared, last_life)
         self._pool.take(held)
         if self._fetcher.starting and self._pool.free >= 0:
             held.task = self._loop.create_task(self._run(held))
+            self._listener.arrived(held)
         else:  # it came too late, or a recovery brought more than there are slots
             self._pool.ended(held)
             self._settler.add(self._scribe.write(held, Released()))
 
+    def _tell(self, written: Written) -> None:
+        self._hooks.settled(written.held, written.decision, written.outcome)
+
     async def _run(self, held: Held) -> None:
+        if "start" in self._hooks:
+            self._hooks.started(held)
         outcome = await self._executor.run(held)
         self._pool.ended(held)
         if held.dropped:
@@ -231,12 +292,10 @@ class Worker:
 
     def _presence(self) -> dict[str, Any]:
         return {
-            "host": socket.gethostname(),
-            "pid": os.getpid(),
-            "queues": ",".join(self._options.queues.names),
+            "queues": list(self._options.queues.names),
             "concurrency": self._options.concurrency,
             "running": len(self._pool.working),
             "done": self._done,
-            "names": ",".join(self._registry),
+            "names": sorted(self._registry),
             "problem": self._fetcher.problem or "",
         }

@@ -4,17 +4,15 @@ Every step exists twice: ``enqueue`` makes the call and runs it; ``enqueuing`` o
 it, so that a test can run it late, twice, or never, as a network does.
 """
 
-from collections import Counter
 from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any, TypeVar
+from dataclasses import dataclass
+from typing import Any
 
 import msgspec
 
 from jobqueue.broker.calls import (
     Call,
-    Calls,
     Delivery,
     Fetched,
     FetchLimits,
@@ -22,19 +20,26 @@ from jobqueue.broker.calls import (
     Promoted,
     Reclaimed,
     Recorded,
+    Report,
     Return,
+    Rule,
+    Ruled,
     Settlement,
     Watched,
 )
-from jobqueue.broker.keys import Keys
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import Server
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
-from jobqueue.domain.jobs import SPEC_VERSION, Spec
+from jobqueue.domain.jobs import SPEC_VERSION, Asks, Spec
+from tests.support.place import Place
 
-T = TypeVar("T")
 
-SPEC = msgspec.msgpack.encode(Spec(SPEC_VERSION, None, b"{}"))
+def spec_of(asks: Asks | None) -> bytes:
+    """Return the packed spec of a job without arguments."""
+    return msgspec.msgpack.encode(Spec(SPEC_VERSION, asks, b"{}"))
+
+
+SPEC = spec_of(None)
 LEASE_MS = 15_000
 OVER = 0  # life of a lease that is over as soon as it is set
 JOURNAL_BYTES = 1 << 30
@@ -44,27 +49,8 @@ OUTCOMES = {"succeeded": "succeeded", "dead": "failed", "retrying": "failed", "s
 
 
 @dataclass
-class Broker:
+class Broker(Place):
     """A queue with its producers, workers and recorders; call numbers count by themselves."""
-
-    lane: Lane
-    url: str
-    queue: str = "default"
-    keys: Keys = field(default_factory=lambda: Keys("jobqueue"))
-    numbers: Counter[str] = field(default_factory=Counter)
-
-    @property
-    def calls(self) -> Calls:
-        """The typed scripts."""
-        return Calls(self.keys)
-
-    async def run(self, call: Call[T]) -> T:
-        """Send a call, for the first time or again."""
-        return await self.lane.call(call)
-
-    async def redis(self, *command: Any) -> Any:
-        """Run a plain command: what a test does behind the scripts' back."""
-        return await self.lane.command(*command)
 
     def number(self, caller: str) -> int:
         """Return the next call number of a lane."""
@@ -81,25 +67,42 @@ class Broker:
         at_ms: int | None = None,
         name: str = "job",
         spec: bytes = SPEC,
+        asks: Asks | None = None,
         caller: str = "producer",
     ) -> Call[str]:
-        """Make the call that stores jobs."""
-        jobs = [NewJob(id_, priority, delay_ms, at_ms, name) for id_ in ids]
-        specs = [spec] * len(jobs)
+        """Make the call that stores jobs, which all ask for the same."""
+        jobs = [NewJob(id_, priority, delay_ms, at_ms, name, asks is not None) for id_ in ids]
+        specs = [spec_of(asks) if asks else spec] * len(jobs)
         return self.calls.enqueue(self.queue, caller, self.number(caller), jobs, specs)
 
     async def enqueue(self, *ids: str, **options: Any) -> str:
         """Store jobs; return their letters."""
         return await self.run(self.enqueuing(*ids, **options))
 
-    def firing(self, schedule: str, time_ms: int, *, id_: str | None = None) -> Call[str]:
+    def firing(
+        self, schedule: str, time_ms: int, *, id_: str | None = None, asks: Asks | None = None
+    ) -> Call[str]:
         """Make the call that enqueues one occurrence."""
-        job = NewJob(id_ or f"{schedule}@{time_ms}", 2, None, None, "job")
-        return self.calls.fire(self.queue, schedule, time_ms, job, SPEC)
+        job = NewJob(id_ or f"{schedule}@{time_ms}", 2, None, None, "job", asks is not None)
+        return self.calls.fire(self.queue, schedule, time_ms, job, spec_of(asks))
 
     async def watch(self, id_: str, inbox: str = "client") -> Watched:
         """Ask what a job came to."""
         return await self.run(self.calls.watch(self.queue, id_, inbox))
+
+    async def cancel(self, id_: str, reason: str = "asked to") -> str:
+        """Cancel a job; return its state before."""
+        return await self.run(self.calls.cancel(self.queue, id_, reason))
+
+    # Operators, and apps that start
+
+    async def declare(self, *rules: Rule, names: Sequence[str] = ("job",)) -> dict[str, Ruled]:
+        """Say what code limits the jobs of some names to."""
+        return await self.run(self.calls.declare(self.queue, rules, names))
+
+    async def set_rule(self, rule: Rule) -> dict[str, Ruled]:
+        """Say what an operator limits something to."""
+        return await self.run(self.calls.set_rule(self.queue, rule))
 
     # Workers
 
@@ -179,6 +182,15 @@ class Broker:
         """Hand jobs back; return their letters."""
         return await self.run(self.releasing(*deliveries, **options))
 
+    async def snooze(self, delivery: Delivery, delay_ms: int = HOUR_MS) -> str:
+        """Put a job off for a time; it is not counted."""
+        return await self.finish(delivery, state="scheduled", delay_ms=delay_ms)
+
+    async def progress(self, delivery: Delivery, progress: str = "[0.5,null]") -> str:
+        """Report how far a job is; return its letter."""
+        report = Report(delivery.id, delivery.token, progress)
+        return await self.run(self.calls.progress(self.queue, [report]))
+
     async def renew(self, worker: str = "w1", lease_ms: int = LEASE_MS) -> int:
         """Lengthen a lease; return what the worker owns, -1 when the lease is gone."""
         return await self.run(self.calls.renew(self.queue, worker, lease_ms))
@@ -236,63 +248,32 @@ class Broker:
             await self.redis("ZADD", self.keys.scheduled(self.queue), "XX", *due)
 
     def redriving(
-        self, letter: str, id_: str, run: int = 1, *, priority: int = 2, spec: bytes = SPEC
+        self,
+        letter: str,
+        id_: str,
+        run: int = 1,
+        *,
+        priority: int = 2,
+        spec: bytes = SPEC,
+        asks: Asks | None = None,
     ) -> Call[str]:
         """Make the call that puts a dead letter back."""
-        job = NewJob(id_, priority, None, None, "job")
-        return self.calls.redrive(self.queue, letter, run, job, spec)
+        job = NewJob(id_, priority, None, None, "job", asks is not None)
+        return self.calls.redrive(self.queue, letter, run, job, spec_of(asks) if asks else spec)
 
-    async def journal(self) -> list[Execution]:
-        """Return the journal's records, oldest first."""
-        return [executions.unpack(raw) for _, raw in await self._entries()]
+    async def redrive(self, letter: Delivery, **options: Any) -> str:
+        """Put back what died in this delivery."""
+        return await self.run(self.redriving(letter.token, letter.id, letter.run + 1, **options))
 
     async def recording(self, *, keep_ms: int = 0) -> list[Recorded]:
         """Return what a recorder says when it has written the whole journal."""
-        rows = [(e, executions.unpack(raw), len(raw)) for e, raw in await self._entries()]
+        rows = [(e, executions.unpack(raw), len(raw)) for e, raw in await self.entries()]
         return [Recorded(e, x.job_id, x.id, x.final, keep_ms, n) for e, x, n in rows]
 
     async def recorded(self, *, keep_ms: int = 0, bound: int = JOURNAL_BYTES) -> int:
         """Let a recorder have written the whole journal; return the jobs that went."""
         records = await self.recording(keep_ms=keep_ms)
         return await self.run(self.calls.recorded(self.queue, records, bound))
-
-    async def _entries(self) -> list[tuple[str, bytes]]:
-        rows = await self.redis("XRANGE", self.keys.journal(self.queue), "-", "+")
-        return [(entry.decode(), fields[1]) for entry, fields in rows]
-
-    # What is there
-
-    async def now_ms(self) -> int:
-        """Return the server's time, ms since the epoch."""
-        seconds, micros = await self.redis("TIME")
-        return int(seconds) * 1000 + int(micros) // 1000
-
-    async def length(self, stream: str) -> int:
-        """Return the number of entries of a stream such as ``ready:2``."""
-        return int(await self.redis("XLEN", self.keys.stream(self.queue, stream)))
-
-    async def token(self) -> int:
-        """Return how many wake tokens lie there."""
-        return int(await self.redis("LLEN", self.keys.wake(self.queue)))
-
-    async def swallow(self) -> None:
-        """Take the wake token and vanish with it."""
-        await self.redis("DEL", self.keys.wake(self.queue))
-
-    async def state(self, id_: str) -> dict[str, str]:
-        """Return a job's changing fields."""
-        live = await self.redis("HGETALL", self.keys.state(self.queue, id_))
-        return {name.decode(): value.decode() for name, value in live.items()}
-
-    async def exists(self, id_: str) -> bool:
-        """Say whether Redis knows anything of a job."""
-        keys = (self.keys.job(self.queue, id_), self.keys.state(self.queue, id_))
-        return bool(await self.redis("EXISTS", *keys))
-
-    async def counts(self) -> dict[str, int]:
-        """Return the counters that are not zero."""
-        found = await self.redis("HGETALL", self.keys.counts(self.queue))
-        return {name.decode(): int(value) for name, value in found.items() if int(value)}
 
     async def drain(self, worker: str = "drain") -> list[str]:
         """Run everything that is there or due, one job at a time; return the ids in order."""

@@ -7,7 +7,7 @@ import pytest
 
 from jobqueue.broker.calls import Delivery, Return, Settlement
 from jobqueue.domain import executions
-from jobqueue.domain.arguments import Mismatch as ArgumentsMismatch
+from jobqueue.domain.arguments import ArgumentsMismatch
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.errors import RetryAfter, Snooze
 from jobqueue.domain.executions import Execution
@@ -24,9 +24,11 @@ from jobqueue.domain.outcomes import (
     Unknown,
 )
 from jobqueue.domain.retry import Retry, RetrySpec
+from jobqueue.domain.units import LONGEST
 from jobqueue.worker.held import Held
-from jobqueue.worker.settlements import LONGEST, Scribe, Written
+from jobqueue.worker.settlements import Scribe, Written
 from jobqueue.worker.verdicts import mismatched, raised, returned
+from tests.support.reports import shared
 
 CLOCK_US = 1_700_000_000_000_000
 FAILURE = Failure("ValueError", "x", "trace")
@@ -43,7 +45,7 @@ def held(*, started: bool = True, attempts: int = 0, crashes: int = 0, **fields:
         *("job-1", "token", "ready:1", "1700000000000-7", 0, "work", 1_699_999_999_000, raw),
         *(0, attempts, number, crashes, 0, 9),
     )
-    run = Held("default", delivery, fields.pop("handler", None), CLOCK_US, spec=spec)
+    run = Held("default", delivery, fields.pop("handler", None), CLOCK_US, shared(), spec=spec)
     if started:
         run.started_us, run.ended_us = 1_000, 3_500
     return run
@@ -149,7 +151,8 @@ def test_what_costs_no_attempt(
         assert done.settlement == Return("job-1", "token", "ready:1", "1700000000000-7")
     else:
         assert isinstance(done.settlement, Settlement)
-        assert (done.settlement.state, done.settlement.fields) == (state, [])
+        fields = ["unknown", 1] if isinstance(outcome, Unknown) else []
+        assert (done.settlement.state, done.settlement.fields) == (state, fields)
     if outcomes is None:
         assert done.record == b""
     else:

@@ -6,10 +6,11 @@ KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  id      string  job id
 ARGV[2]  reason  string  why, for the row; may be empty
 Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring, poison, unique:<key>, idem:<key>,
-         lock:<key>, waiting:<key>, journal, journal:size, inbox:<client>, counts, tell:<worker>, wake
+         lock:<key>, waiting:<key>, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, journal, journal:size,
+         inbox:<client>, counts, tell:<worker>, wake
 Returns  the job's state before, as text; "" when there is no such job
 ]]
---@use clock wake count record ack answer journal uuid7 requeue lock keys row withdraw
+--@use clock wake due count record ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
 local id, reason = ARGV[1], ARGV[2]
 local state, live = withdraw(id, 'cancelled', 'cancelled', reason)
 if state == 'running' then

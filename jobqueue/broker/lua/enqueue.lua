@@ -12,14 +12,14 @@ ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms sin
 ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
 ARGV[5]  specs   msgpack the packed specs, one behind the other
 Keys     call:<caller>, rules, counts, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring,
-         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, journal, journal:size, inbox:<client>, wake,
-         wake:due
+         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, limit:<scope>, rate:<scope>, parked:<scope>,
+         scopes, journal, journal:size, inbox:<client>, wake, wake:due
 Returns  a string with one letter for each job: c created, b created and blocked by the holder of its lock, r created
          and another one replaced, x a job with this id exists, d an equal one exists, u its unique key is taken, m its
          idempotency key belongs to other arguments, f the queue is full; after b, r, d, u and m, in their order, a new
          line each with the id of the other job; "stale" for a lower number
 ]]
---@use clock call wake due count ack answer journal uuid7 record requeue lock keys row withdraw store
+--@use clock call wake due count ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -36,32 +36,33 @@ for i, job in ipairs(jobs) do
 end
 
 -- Jobs that wait to be run now, counted only where a rule bounds them.
+local COUNTED = {ready = true, blocked = true}
 local packed = redis.call('GET', base .. 'rules')
-local bound = packed and cmsgpack.unpack(packed)['depth:queue']
+if packed then read_rules(packed) end
+local bound = packed and rules['depth:queue']
 local waiting = 0
 if bound then
   local counts = redis.call('HGETALL', base .. 'counts')
   for i = 1, #counts, 2 do
-    local state = string.match(counts[i], '^%a+')
-    if state == 'ready' or state == 'blocked' then waiting = waiting + tonumber(counts[i + 1]) end
+    if COUNTED[string.match(counts[i], '^%a+')] then waiting = waiting + tonumber(counts[i + 1]) end
   end
 end
 
--- Whether another job stands in the way of this one; a key whose job has no record was left by a script that stopped.
-local function conflict(id, asks)
+-- Whether another job stands in the way of this one: the letter, that job, and its state when it is to be replaced.
+local function conflict(asks)
   if asks.idem then
     local key = base .. 'idem:' .. asks.idem
-    local known = redis.call('GET', key)
-    local print, other = string.match(known or '', '^(%S+) (.*)$')
-    if other and other ~= id and (redis.call('EXISTS', base .. 'job:' .. other) == 1 or redis.call('PTTL', key) > 0) then
+    local print, other = string.match(redis.call('GET', key) or '', '^(%S+) (.*)$')
+    -- A key whose job has no record was left by a script that stopped, unless it is remembered for a time.
+    if other and (redis.call('EXISTS', base .. 'job:' .. other) == 1 or redis.call('PTTL', key) > 0) then
       return print == asks.print and 'd' or 'm', other
     end
   end
-  local other = asks.unique and redis.call('GET', base .. 'unique:' .. asks.unique)
-  if not other or other == id then return nil end
-  if not asks.ttl and redis.call('EXISTS', base .. 'job:' .. other) == 0 then return nil end
-  if asks.conflict == 'replace' and WAITING[withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. id)] then
-    return 'r', other
+  local other = asks.unique and owner_of(asks.unique)
+  if not other then return nil end
+  if asks.conflict == 'replace' then
+    local _, _, state = find(other)
+    if WAITING[state] then return 'r', other, state end
   end
   return asks.conflict == 'return' and 'd' or 'u', other
 end
@@ -78,31 +79,41 @@ local function claim(id, asks)
   end
 end
 
+-- Stores one job, whose letter is c or r; returns the job whose lock it waits for.
+local ready = false
+local function add(job, spec, asks, due)
+  local id, priority, name, asked = job[1], job[2], job[5], job[6]
+  claim(id, asks)
+  local state, owner = store(id, priority, name, asked and ASKS or 0, cmsgpack.pack(name, now) .. spec, asks, due)
+  count(state, name, 1)
+  ready = ready or state == 'ready'
+  return owner
+end
+
 local NONE = {}
 local sizes, specs, first = cmsgpack.unpack(ARGV[4]), ARGV[5], 1
-local ready, others = false, {}
+local others = {}
 for i, job in ipairs(jobs) do
-  local id, priority, delay, at, name, asked = job[1], job[2], job[3], job[4], job[5], job[6]
   local spec = string.sub(specs, first, first + sizes[i] - 1)
-  local due = delay and now + delay or at
   first = first + sizes[i]
-  if codes[i] == 'c' and bound and not (due and due > now) and waiting >= bound.n then codes[i] = 'f' end
-  local asks, other = NONE, nil
-  if codes[i] == 'c' and asked then
-    asks = asks_at(spec, 0)
-    local code
-    code, other = conflict(id, asks)
+  if codes[i] == 'c' then
+    local due = job[3] and now + job[3] or job[4]
+    local asks, code, other, state = NONE, nil, nil, nil
+    if job[6] then
+      asks = asks_at(spec, 0)
+      code, other, state = conflict(asks)
+    end
+    local more = (due and due > now and 0 or 1) - (COUNTED[state] and 1 or 0)
+    if bound and more > 0 and waiting >= bound.n and (not code or code == 'r') then code, other = 'f', nil end
+    if code == 'r' then withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. job[1]) end
+    if not code or code == 'r' then
+      waiting = waiting + more
+      local owner = add(job, spec, asks, due)
+      if owner and not other then code, other = 'b', owner end
+    end
     codes[i] = code or 'c'
-    if not code or code == 'r' then claim(id, asks) end
+    if other then others[#others + 1] = '\n' .. other end
   end
-  if codes[i] == 'c' or codes[i] == 'r' then
-    local state, owner = store(id, priority, name, asked and ASKS or 0, cmsgpack.pack(name, now) .. spec, asks, due)
-    count(state, name, 1)
-    ready = ready or state == 'ready'
-    if state ~= 'scheduled' then waiting = waiting + 1 end
-    if owner and not other then codes[i], other = 'b', owner end
-  end
-  if other then others[#others + 1] = '\n' .. other end
 end
 write_acks()
 write_counts()

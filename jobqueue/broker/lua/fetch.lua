@@ -16,14 +16,14 @@ ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
 Keys     call:<worker>, journal, journal:size, rules, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>,
-         leases, counts, limit:<scope>, rate:<scope>, parked:<scope>, scheduled, expiring, unique:<key>, idem:<key>,
-         lock:<key>, waiting:<key>, inbox:<client>, wake, wake:due
+         leases, counts, limit:<scope>, rate:<scope>, parked:<scope>, scopes, scheduled, expiring, unique:<key>,
+         idem:<key>, lock:<key>, waiting:<key>, inbox:<client>, wake, wake:due
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
          is past its bound), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
          did not know its name}
 ]]
---@use clock call wake due count record ack answer journal uuid7 deliver requeue lock limits keys row withdraw poison owned
+--@use clock call wake due count record ack answer journal uuid7 deliver requeue lock limits parking keys row leave withdraw poison owned
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
@@ -32,16 +32,12 @@ local settings = redis.call('MGET', base .. 'journal:size', base .. 'rules')
 if settings[1] and tonumber(settings[1]) > tonumber(ARGV[5]) then return reply('full', {}) end
 
 -- The rules of the queue bound the slots; those of names and keys are asked job by job.
-local queue_rules, name_rules, bounded = {}, nil, false
+local queue_rules, bounded = {}, false
 if settings[2] then
   read_rules(settings[2])
   for label, rule in pairs(rules) do
-    if rule.name then
-      name_rules = name_rules or {}
-      name_rules[rule.name] = name_rules[rule.name] or {}
-      table.insert(name_rules[rule.name], rule)
-    elseif rule.kind ~= 'depth' then
-      table.insert(queue_rules, rule)
+    if not rule.name and rule.kind ~= 'depth' then
+      queue_rules[#queue_rules + 1] = {label, rule}
       local free = room(label, rule)
       if free < slots then slots, bounded = math.max(free, 0), true end
     end
@@ -51,26 +47,12 @@ end
 -- How much each scope still allows, and for a rate when it allows more.
 local rooms = {}
 
--- The rules that a job is under, as {scope, rule}, and the first scope that has no room.
-local function held_by(name, asks)
-  local under = {}
-  for _, rule in ipairs(name_rules and name_rules[name] or {}) do
-    local key = rule.keyed and asks.keys and asks.keys[rule.label]
-    if key or not rule.keyed then
-      local scope = rule.label .. (key and '=' .. key or '')
-      rooms[scope] = rooms[scope] or {room(scope, rule)}
-      if rooms[scope][1] <= 0 then return nil, scope end
-      under[#under + 1] = {scope, rule}
-    end
+local function full_one(under)
+  for _, each in ipairs(under) do
+    local scope, rule = each[1], each[2]
+    rooms[scope] = rooms[scope] or {room(scope, rule)}
+    if rooms[scope][1] <= 0 then return scope, rule, rooms[scope][2] end
   end
-  return under
-end
-
-local function park(id, job, scope)
-  redis.call('ZADD', base .. 'parked:' .. scope, tonumber(job.priority) * 1e13 + job.enqueued, id)
-  stand_aside(id, job, 'parked:')
-  count('ready', job.name, -1)
-  if rooms[scope][2] then schedule(' ' .. scope, rooms[scope][2]) end
 end
 
 local function read(stream, limit)
@@ -91,33 +73,50 @@ local others = not alone and slots > 0 and admit()
 put_back = 0 -- what was admitted is read here
 local deliveries, taken = {}, {}
 
+-- What its last delivery occupies still: only after a script that stopped half way, or a group that was lost.
+local function vacate_former(id)
+  local former = redis.call('HMGET', base .. 'state:' .. id, 'token', 'held')
+  if not former[1] or not former[2] then return end
+  vacate(former[1], cmsgpack.unpack(former[2]))
+  rooms = {}
+end
+
+-- Gives a job to the worker under all its rules. A start counts before it is made, a slot when its token is known.
+local function start(id, record, past, under)
+  local held = {}
+  for _, rule in ipairs(queue_rules) do under[#under + 1] = rule end
+  for _, each in ipairs(under) do
+    local scope, rule = each[1], each[2]
+    if rule.kind == 'rate' then note_start(scope, rule) else held[#held + 1] = scope end
+    if rooms[scope] then rooms[scope][1] = rooms[scope][1] - 1 end
+  end
+  local delivery, token = deliver(id, record, past, worker, ARGV[8], held)
+  for _, scope in ipairs(held) do redis.call('SADD', base .. scope, token) end
+  return delivery
+end
+
 -- Hands over a job that asks for something, or that rules may concern; returns nil when it ended or has to wait.
-local function consider(id, record, stream, entry, past, name)
+local function consider(id, record, stream, entry, past)
   local job = parse(record)
   local asks = job.asks
-  local expires = not past and expiry(asks, job.enqueued)
-  if expires and expires <= now then
+  if asks.expires and not past and asks.expires <= now then
     withdraw(id, 'expired', '', EXPIRED)
     return nil
   end
-  local under, full = held_by(name, asks)
+  vacate_former(id)
+  local under = scopes_of(job.name, asks)
+  local full, rule, at = full_one(under)
   if full then
-    park(id, job, full)
+    park(id, job, full, at)
     ack(stream, entry)
+    -- Who waits for another key's sake holds nobody up; where the rule is the name's, the others would wait too.
+    if rule.keyed then pass_on(job.name, asks) end
     return nil
   end
-  if not past and asks.start then free_unique(id, asks) end
-  if expires then redis.call('ZREM', base .. 'expiring', id) end
-  local held = {}
-  for i, each in ipairs(under) do held[i] = each[1] end
-  for _, rule in ipairs(queue_rules) do held[#held + 1] = rule.label end
-  local delivery, token = deliver(id, record, past, worker, ARGV[8], held)
-  for _, each in ipairs(under) do
-    occupy(each[1], each[2], token)
-    rooms[each[1]][1] = rooms[each[1]][1] - 1
-  end
-  for _, rule in ipairs(queue_rules) do occupy(rule.label, rule, token) end
-  return delivery
+  -- A redrive begins anew, with no delivery.
+  if asks.start and (not past or past[3] == '0') then free_unique(id, asks) end
+  if asks.expires and not past then redis.call('ZREM', base .. 'expiring', id) end
+  return start(id, record, past, under)
 end
 
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
@@ -140,13 +139,15 @@ for _, stream in ipairs(STREAMS) do
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
           -- It must not take another such job with it: it waits for a worker without one.
-          keep_back(id, parse(record))
+          local job = parse(record)
+          keep_back(id, job)
           ack(stream, entry)
+          if rules then pass_on(job.name, job.asks) end
         else
           local _, name = cmsgpack.unpack_one(record, #named + 1)
           local delivery
           if rules or flags >= ASKS then
-            delivery = consider(id, record, stream, entry, past, name)
+            delivery = consider(id, record, stream, entry, past)
           else
             delivery = deliver(id, record, past, worker, ARGV[8])
           end
@@ -161,9 +162,13 @@ for _, stream in ipairs(STREAMS) do
     if #rows < limit then break end
   end
 end
-for _, rule in ipairs(queue_rules) do
-  local free, at = room(rule.label, rule)
-  if free <= 0 and at then schedule(' ' .. rule.label, at) end
+for _, each in ipairs(queue_rules) do
+  local free, at = room(each[1], each[2])
+  if free <= 0 and at then schedule(' ' .. each[1], at) end
+end
+if rules and #deliveries < slots and touches > 0 then
+  local scope = redis.call('SRANDMEMBER', base .. 'scopes')
+  if scope then refill(scope) end
 end
 write_acks()
 for name, jobs in pairs(taken) do

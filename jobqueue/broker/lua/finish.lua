@@ -13,12 +13,12 @@ ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tok
                    that have some: fields to set as a flat list, and the payload for waiting clients
 ARGV[4…] records   msgpack journal record of each attempt, in their order; empty for an attempt that leaves no row
 Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, scheduled, expiring, again:<priority>,
-         ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>, rate:<scope>, parked:<scope>,
+         ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes,
          unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake, wake:due
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
          not go on; "stale" for a lower number
 ]]
---@use clock call wake due count ack answer journal record requeue lock limits keys
+--@use clock call wake due count ack answer journal record requeue lock limits parking keys
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end

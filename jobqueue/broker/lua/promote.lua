@@ -3,40 +3,33 @@
 promote: make due jobs ready, let in what a rate allows again, and end what expired. Never early: the server's clock
 decides.
 
-A job whose present entry is still there is ready or running already: a promotion or a finish stopped half way. It
-leaves the schedule and nothing else happens to it. A member that begins with a space is a scope of a rate.
+A job whose present entry is still there, or that stands aside, is ready or running already: a promotion or a finish
+stopped half way. It leaves the schedule and nothing else happens to it. A member that begins with a space is the
+marker of a scope: jobs wait for that.
 
 KEYS[1]  base   string  prefix of every key of the queue; names no key itself
 ARGV[1]  limit  int     most jobs in one call
 Keys     scheduled, expiring, job:<id>, state:<id>, ready:<priority>, again:<priority>, counts, rules, limit:<scope>,
-         rate:<scope>, parked:<scope>, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, journal,
+         rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, journal,
          journal:size, inbox:<client>, wake
-Returns  {members taken from the schedule, due time of the next one in ms since epoch or -1, now ms}
+Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
---@use clock wake due count record ack answer journal uuid7 requeue lock limits keys row withdraw
+--@use clock wake due count record ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
 local jobs, states = {}, {}
 for i, id in ipairs(ids) do
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
-  if job and (job.entry == '-' or #redis.call('XRANGE', base .. job.place, job.entry, job.entry) == 0) then
-    jobs[i] = job
-    states[i] = redis.call('HGET', base .. 'state:' .. id, 'state')
+  local waits = job and string.match(job.place, '^%a+') == 'scheduled'
+  if waits or job and job.entry ~= '-' and #redis.call('XRANGE', base .. job.place, job.entry, job.entry) == 0 then
+    local state = redis.call('HGET', base .. 'state:' .. id, 'state')
+    -- Running: its finish stopped half way.
+    if not state or WAITING[state] or state == 'running' then jobs[i], states[i] = job, state end
   end
 end
 
--- What is parked behind a rate comes by turns: as many as it allows now, and the rest when it allows more.
-local again = {}
-local function refill(scope)
-  local rule = rule_of(scope)
-  local free, at = 1000, now -- a rule that was removed lets in everything, by and by
-  if rule then free, at = room(scope, rule) end
-  let_in_from(scope, free)
-  if at and redis.call('EXISTS', base .. 'parked:' .. scope) == 1 then again[scope] = at end
-  put_back = put_back + 1 -- a rule of the queue keeps jobs in their streams
-end
-
+local gone, readied = {}, 0
 for i, id in ipairs(ids) do
   local job = jobs[i]
   if job then
@@ -53,24 +46,29 @@ for i, id in ipairs(ids) do
       if states[i] then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready') end
       redis.call('SET', base .. 'job:' .. id, head(stream, entry, job.asked + past) .. job.rest)
       count('ready', job.name, 1)
+      readied = readied + 1
     end
-  elseif string.sub(id, 1, 1) == ' ' then
-    refill(string.sub(id, 2))
   end
+  local stays = string.sub(id, 1, 1) == ' ' and refill(string.sub(id, 2))
+  if not stays then gone[#gone + 1] = id end
 end
-for first = 1, #ids, 1000 do
-  redis.call('ZREM', due, unpack(ids, first, math.min(first + 999, #ids)))
+for first = 1, #gone, 1000 do
+  redis.call('ZREM', due, unpack(gone, first, math.min(first + 999, #gone)))
 end
-for scope, at in pairs(again) do schedule(' ' .. scope, at) end
-local expired = redis.call('ZRANGEBYSCORE', base .. 'expiring', '-inf', now, 'LIMIT', 0, 100)
+local expiring = base .. 'expiring'
+local expired = redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, id in ipairs(expired) do
-  withdraw(id, 'expired', '', EXPIRED)
-  -- Also where its job had started: the scripts that end jobs look at the record.
-  redis.call('ZREM', base .. 'expiring', id)
+  -- One that had started runs on; its fetch stopped half way.
+  if redis.call('HEXISTS', base .. 'state:' .. id, 'token') == 0 then withdraw(id, 'expired', '', EXPIRED) end
+  redis.call('ZREM', expiring, id)
 end
 write_acks()
 write_counts()
 write_size()
-if #ids > 0 or put_back > 0 then wake() end
-local following = redis.call('ZRANGE', due, 0, 0, 'WITHSCORES')
-return {#ids + #expired, tonumber(following[2] or -1), now}
+if readied + put_back > 0 then wake() end
+local following
+for _, set in ipairs({due, expiring}) do
+  local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
+  if first[2] then following = math.min(following or math.huge, tonumber(first[2])) end
+end
+return {#ids + #expired, following or -1, now}

@@ -11,11 +11,11 @@ ARGV[2]  expiry  int     expiry of that lease as it was seen, ms since epoch
 ARGV[3]  limit   int     most deliveries in one call
 ARGV[4]  budget  int     crashes that end a job
 Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, journal:size, inbox:<client>,
-         counts, expiring, rules, limit:<scope>, rate:<scope>, parked:<scope>, unique:<key>, idem:<key>, lock:<key>,
-         waiting:<key>, wake
+         counts, expiring, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
+         lock:<key>, waiting:<key>, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
 ]]
---@use clock wake count record ack owned requeue lock limits keys answer uuid7 journal row
+--@use clock wake due count record ack owned requeue lock limits parking keys answer uuid7 journal row
 local worker, budget = ARGV[1], tonumber(ARGV[4])
 local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or nil)
 if not expiry or expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
@@ -72,8 +72,9 @@ for _, lost in ipairs(dead) do
     message = 'its worker died ' .. lost.crashes .. ' times'})
   if lost.live.held then vacate(lost.live.token, cmsgpack.unpack(lost.live.held)) end
   let_go(lost.id, lost.job.asks, true)
+  if lost.state ~= 'dead' then payload = '' end
   redis.call('HSET', base .. 'state:' .. lost.id, 'state', lost.state, 'crashes', lost.crashes, 'error', payload)
-  answer(lost.id, lost.live.waiters, lost.state, lost.state == 'dead' and payload or '')
+  answer(lost.id, lost.live.waiters, lost.state, payload)
 end
 write_counts()
 write_size()

@@ -2,7 +2,8 @@
 --[[
 recover: tell a worker everything that it owns, after a reply was lost or a connection was made anew.
 
-A delivery whose fetch stopped half way gets its token here. The new call number makes a delayed fetch harmless.
+A delivery whose fetch stopped half way gets its token here, or goes back where limits and keys concern it. The new
+call number makes a delayed fetch harmless.
 
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  worker  string  id of the worker
@@ -10,10 +11,10 @@ ARGV[2]  number  int     call number of the worker
 ARGV[3]  lease   int     life of the worker's lease, ms
 ARGV[4]  limit   int     most deliveries in the answer
 ARGV[5]  seed    string  random bits for ids, `xxxx-xxxxxxxxxxxx`
-Keys     call:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts
+Keys     call:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts, rules, wake
 Returns  like fetch; status ok, or stale for a number seen before
 ]]
---@use clock call count record ack uuid7 deliver owned
+--@use clock call wake count record ack uuid7 deliver requeue owned
 local worker, number = ARGV[1], tonumber(ARGV[2])
 if answered(worker, number) then return reply('stale', {}) end
 
@@ -34,8 +35,11 @@ for _, held in ipairs(all) do
       -- A first delivery has not stored these; from here on they must not change.
       redis.call('HSET', base .. 'state:' .. id, 'deliveries', delivery, 'fence', string.format('%d', fence))
       deliveries[#deliveries + 1] = pack_delivery(id, live[2], record, past, delivery, fence)
+    elseif job.asked == ASKS or redis.call('EXISTS', base .. 'rules') == 1 then
+      requeue(id, job, job.past)
+      ack(stream, entry)
     else
-      deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[5], job.asked == ASKS and {} or nil)
+      deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[5])
       count('ready', job.name, -1)
       count('running', job.name, 1)
     end
@@ -44,4 +48,5 @@ end
 write_acks()
 write_counts()
 remember(worker, number, '')
+if put_back > 0 then wake() end
 return reply('ok', deliveries)

@@ -8,11 +8,11 @@ ARGV[2]  number  int     call number of that lane; the same number gets the same
 ARGV[3]  jobs    msgpack list of {id, token, stream, entry}
 ARGV[4…] records msgpack journal record of each job, in their order; empty when the handler had not started
 Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, again:<priority>, ready:<priority>, counts, rules,
-         limit:<scope>, rate:<scope>, parked:<scope>, wake
+         limit:<scope>, rate:<scope>, parked:<scope>, scopes, wake
 Returns  a string with one letter for each job: k handed back, l the lease was lost, c it was cancelled meanwhile and
          may not go on; "stale" for a lower number
 ]]
---@use clock call wake count record ack requeue limits journal
+--@use clock call wake due count record ack requeue limits parking journal
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end

@@ -8,7 +8,7 @@ ARGV[1]  layer   string  `declared` or `set`
 ARGV[2]  rules   msgpack list of {label, kind (limit, rate, depth), name of the jobs or nil, keyed, n or nil to take it
                  back, period in ms or nil}
 ARGV[3]  names   msgpack list of the job names whose other declarations end; empty for `set`
-Keys     rules, scheduled, wake, wake:due
+Keys     rules, scopes, scheduled, wake, wake:due
 Returns  msgpack map of all rules by label
 ]]
 --@use clock wake due
@@ -30,7 +30,11 @@ for _, name in ipairs(cmsgpack.unpack(ARGV[3])) do declares[name] = true end
 local given = {}
 for _, row in ipairs(cmsgpack.unpack(ARGV[2])) do
   local label, kind, name, keyed, n, per = unpack(row, 1, 6)
-  local rule = rules[label] or {label = label, kind = kind, name = name, keyed = keyed}
+  local rule = rules[label] or {label = label}
+  if not rules[label] or layer == 'declared' then
+    if rule.keyed ~= keyed then changed[label] = true end
+    rule.kind, rule.name, rule.keyed = kind, name, keyed
+  end
   rule[layer] = n and {n = n, per = per} or nil
   given[label] = true
   settle(rule)
@@ -47,8 +51,12 @@ if next(rules) then
 else
   redis.call('DEL', base .. 'rules')
 end
--- Whoever waits behind a rule is looked at again by the next promotion.
-for label in pairs(changed) do schedule(' ' .. label, now) end
-wake_scheduler()
-if next(changed) then wake() end
-return cmsgpack.pack(rules)
+-- Whoever waits behind a rule is looked at again by the next promotion. A rule of the queue keeps nobody aside.
+if next(changed) then
+  for _, scope in ipairs(redis.call('SMEMBERS', base .. 'scopes')) do
+    if changed[string.match(scope, '^[^=]*')] then schedule(' ' .. scope, now) end
+  end
+  wake_scheduler()
+  wake()
+end
+return next(rules) and cmsgpack.pack(rules) or '\128'

@@ -20,6 +20,7 @@ from jobqueue.worker.held import Held
 from jobqueue.worker.threads import Threads
 from tests.integration.worker.conftest import LIMITS
 from tests.support import process_jobs as jobs
+from tests.support.reports import shared
 from tests.support.waiting import wait_until
 
 
@@ -41,7 +42,7 @@ def held(job: Job[..., Any, Any] | Handler, timeout: float | None = None, **argu
     delivery = Delivery(
         "job-1", "token", "ready:2", "1-0", 0, handler.name, 1, spec, 0, 0, 1, 0, 0, 99
     )
-    return Held("default", delivery, handler, 0)
+    return Held("default", delivery, handler, 0, shared())
 
 
 async def test_timeout_kills(executor: Executor, tmp_path: Path) -> None:

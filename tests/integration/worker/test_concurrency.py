@@ -97,6 +97,30 @@ async def test_a_timeout_frees_no_slot_before_the_handler_ends(
     assert gauge.most == 2
 
 
+def asynchronous(stage: Stage) -> None:
+    """Declare an async job too: else the worker takes no more jobs than it has threads."""
+
+    @stage.app.job()
+    async def other() -> None:
+        pass
+
+
+async def test_no_more_than_threads_are_taken(redis_url: str) -> None:
+    """A queue whose handlers all need a thread leaves to others what could not start here."""
+    release = threading.Event()
+    async with stage_on(redis_url, threads=2) as stage:
+
+        @stage.app.job()
+        def work() -> None:
+            release.wait()
+
+        jobs = await stage.app.enqueue_many(work.prepare() for _ in range(6))
+        async with stage.app.worker(concurrency=6) as first, stage.app.worker(concurrency=6) as two:
+            await wait_until(lambda: free(first) == free(two) == 4, description="two each")
+            release.set()
+            await stage.ended(*(job.id for job in jobs))
+
+
 def free(worker: Worker) -> int:
     """Return the free slots of a worker."""
     return worker._pool.free
@@ -106,6 +130,7 @@ async def test_threads_are_never_exceeded(redis_url: str) -> None:
     """Plain functions use at most as many threads as the settings say."""
     gauge, release = Gauge(), threading.Event()
     async with stage_on(redis_url, threads=3) as stage:
+        asynchronous(stage)
 
         @stage.app.job()
         def work() -> None:
@@ -124,6 +149,7 @@ async def test_waiting_for_a_thread_is_no_part_of_a_run(redis_url: str) -> None:
     """A job that waits for a thread has not started: its timeout and run time begin later."""
     release = threading.Event()
     async with stage_on(redis_url, threads=1) as stage:
+        asynchronous(stage)
 
         @stage.app.job()
         def first() -> None:

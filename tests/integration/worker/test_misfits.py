@@ -99,7 +99,7 @@ async def test_wrong_arguments_end_the_job(
     async def count(number: int, picky: Picky | None = None) -> None:
         stage.log.append((number, picky))
 
-    spec = msgspec.msgpack.encode((1, msgspec.json.encode(arguments)))
+    spec = msgspec.msgpack.encode((1, None, msgspec.json.encode(arguments)))
     await stage.broker.enqueue("wrong", name="count", spec=spec)
     async with stage.app.worker():
         [row] = await stage.ended("wrong")
@@ -110,7 +110,7 @@ async def test_wrong_arguments_end_the_job(
     check(redis_url)
 
 
-@pytest.mark.parametrize("spec", [b"\xc0", b"\x92\x01\xc4\x02{]", b"\x91\xa1x"])
+@pytest.mark.parametrize("spec", [b"\xc0", b"\x93\x01\xc0\xc4\x02{]", b"\x91\xa1x"])
 async def test_a_spec_that_can_not_be_read(stage: Stage, spec: bytes) -> None:
     """A spec that is no spec is a dead letter too, and the worker goes on."""
 

@@ -49,13 +49,14 @@ async def idle(stage: Stage, n: int, concurrency: int = 4) -> AsyncIterator[list
         yield workers
 
 
-async def waiting(stage: Stage, n: int) -> None:
-    """Wait until ``n`` workers wait for a token."""
+async def waiting(stage: Stage, n: int, *, others: int = 0) -> None:
+    """Wait until ``n`` workers wait for a token, and ``others`` don't."""
 
     async def blocked() -> bool:
         info = await stage.broker.redis("INFO", "clients")
         text = info.decode() if isinstance(info, bytes) else str(info)
-        return f"blocked_clients:{n}\r\n" in text
+        # Each listens for cancellations too, with another blocking read.
+        return f"blocked_clients:{2 * n + others}\r\n" in text
 
     await wait_until(blocked, description=f"{n} idle workers")
 
@@ -185,7 +186,7 @@ async def test_a_full_worker_leaves_the_token_to_others(stage: Stage) -> None:
         for number in range(2):
             await work.enqueue(number)
             await stage.logged(number + 1, deadline=SOON)
-        await waiting(stage, 0)
+        await waiting(stage, 0, others=1)
         await stage.app.enqueue_many(work.prepare(number) for number in range(2, 10))
         release.set()
         await stage.logged(10, deadline=SOON)

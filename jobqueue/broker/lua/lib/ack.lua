@@ -19,4 +19,5 @@ local function write_acks()
       redis.call('XACK', base .. stream, 'workers', unpack(entries, first, last))
     end
   end
+  done = {}
 end

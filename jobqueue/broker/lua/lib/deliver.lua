@@ -14,11 +14,15 @@ local function pack_delivery(id, token, record, past, delivery, fence)
 end
 
 -- `held` names the limits that the delivery occupies; it is there, and may be empty, when the job asks for anything.
+local function note(key, held, ...)
+  if held then return redis.call('HSET', key, 'held', cmsgpack.pack(held), ...) end
+  return redis.call('HSET', key, ...)
+end
+
 local function deliver(id, record, past, worker, seed, held)
   local key, token = base .. 'state:' .. id, uuid7(seed)
   if not past then
-    redis.call('HSET', key, 'state', 'running', 'token', token, 'worker', worker)
-    if held then redis.call('HSET', key, 'held', cmsgpack.pack(held)) end
+    note(key, held, 'state', 'running', 'token', token, 'worker', worker)
     return '\158' .. cmsgpack.pack(id) .. '\217\36' .. token .. record .. FIRST, token
   end
   local delivery = tonumber(past[3] or (past[7] and 1 or 0)) + 1
@@ -26,9 +30,8 @@ local function deliver(id, record, past, worker, seed, held)
   if last == 0 and past[7] then last = (minted_ms(past[7]) + 1) * 1000 end
   local fence = math.max(last + 1, now_us)
   -- As text: Redis formats numbers slowly.
-  redis.call('HSET', key, 'state', 'running', 'token', token, 'worker', worker,
+  note(key, held, 'state', 'running', 'token', token, 'worker', worker,
     'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))
-  if held then redis.call('HSET', key, 'held', cmsgpack.pack(held)) end
   return pack_delivery(id, token, record, past, delivery, fence), token
 end
 

@@ -10,8 +10,18 @@ local function take_lock(id, key)
   return nil
 end
 
--- Hands the lock of a job that ended, or waits for a time, to the next in line. That one is made ready first and named
--- next: stopping in between, and repeating, finds it out of its place and only names it.
+local ABLE = {ready = true, running = true, blocked = true}
+
+-- Whether a job in line is ready already, since an unlock stopped half way; then it only wants to be named.
+local function went_ahead(id, key)
+  local record = redis.call('GET', base .. 'job:' .. id)
+  local job = record and parse(record)
+  if not job or job.asks.lock ~= key or string.match(job.place, '^%a+') == 'scheduled' then return false end
+  return ABLE[redis.call('HGET', base .. 'state:' .. id, 'state') or 'ready']
+end
+
+-- Hands the lock of a job that ended, or waits for a time, to the next in line: that one is made ready, then named,
+-- then leaves the line.
 local function unlock(id, key)
   local lock, line = base .. 'lock:' .. key, base .. 'waiting:' .. key
   if redis.call('GET', lock) ~= id then return end
@@ -21,9 +31,9 @@ local function unlock(id, key)
       redis.call('DEL', lock)
       return
     end
-    local waited = let_in(following, 'blocked:')
-    if waited then redis.call('SET', lock, following) end
+    local heir = following ~= id and (let_in(following, 'blocked:', key) or went_ahead(following, key))
+    if heir then redis.call('SET', lock, following) end
     redis.call('LPOP', line)
-    if waited then return end
+    if heir then return end
   end
 end

@@ -11,11 +11,11 @@ local function requeue(id, job, past, ...)
   put_back = put_back + 1
 end
 
--- The same for a job that stood aside, in a lock's line or behind a limit; says whether it still did.
-local function let_in(id, aside)
+-- The same for a job that stood aside, in the line of a lock or behind a limit; says whether it still did.
+local function let_in(id, aside, lock)
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
-  if not job or string.sub(job.place, 1, #aside) ~= aside then return false end
+  if not job or string.sub(job.place, 1, #aside) ~= aside or lock and job.asks.lock ~= lock then return false end
   requeue(id, job, job.past)
   count('blocked', job.name, -1)
   count('ready', job.name, 1)

@@ -7,7 +7,8 @@ local function row(id, job, live, ends)
     .. '\192' .. cmsgpack.pack(ends.type, ends.message) .. '\192\192' .. cmsgpack.pack(ends.crashes)
 end
 
-local LIVE = {'state', 'token', 'run', 'attempts', 'deliveries', 'crashes', 'waiters', 'worker', 'held', 'cancel'}
+local LIVE = {'state', 'token', 'run', 'attempts', 'deliveries', 'crashes', 'waiters', 'worker', 'held', 'cancel',
+  'ending'}
 
 -- The changing fields of a job by name.
 local function live_of(id)
