@@ -4,17 +4,21 @@ from jobqueue.app import JobQueue
 from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
 from jobqueue.client.options import JobOptions
-from jobqueue.client.prepared import Prepared
-from jobqueue.domain.context import CurrentJob, current_job
+from jobqueue.client.prepared import Draft, Prepared
+from jobqueue.domain.context import CurrentJob, Progress, current_job
 from jobqueue.domain.errors import (
     BrokerError,
     BrokerUnavailable,
     ConfigurationError,
     DeadLetterNotFound,
+    DuplicateJob,
     EnqueueUncertain,
+    HistoryError,
     HistoryUnavailable,
+    IdempotencyConflict,
     InvalidJob,
     JobCancelled,
+    JobConflict,
     JobExists,
     JobExpired,
     JobFailed,
@@ -23,6 +27,7 @@ from jobqueue.domain.errors import (
     LeaseLost,
     NoCurrentJob,
     Permanent,
+    QueueFull,
     RedriveConflict,
     ResultGone,
     ResultTimeout,
@@ -30,9 +35,13 @@ from jobqueue.domain.errors import (
     SchemaMismatch,
     Snooze,
 )
+from jobqueue.domain.extensions import JobEvent, Lifespan
 from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.limits import Limit, Rate
 from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.retry import Backoff, Jitter, Retry
+from jobqueue.domain.signals import Signal
+from jobqueue.domain.unique import Unique
 from jobqueue.domain.views import DeadLetter, ExecutionView, FoundJob, QueueView, Retried
 from jobqueue.settings import Settings
 
@@ -46,16 +55,22 @@ __all__ = [
     "CurrentJob",
     "DeadLetter",
     "DeadLetterNotFound",
+    "Draft",
+    "DuplicateJob",
     "EnqueueUncertain",
     "ExecutionView",
     "Failure",
     "FoundJob",
+    "HistoryError",
     "HistoryUnavailable",
+    "IdempotencyConflict",
     "InvalidJob",
     "Jitter",
     "Job",
     "JobCall",
     "JobCancelled",
+    "JobConflict",
+    "JobEvent",
     "JobExists",
     "JobExpired",
     "JobFailed",
@@ -65,11 +80,16 @@ __all__ = [
     "JobQueue",
     "JobQueueError",
     "LeaseLost",
+    "Lifespan",
+    "Limit",
     "NoCurrentJob",
     "Permanent",
     "Prepared",
     "Priority",
+    "Progress",
+    "QueueFull",
     "QueueView",
+    "Rate",
     "RedriveConflict",
     "ResultGone",
     "ResultTimeout",
@@ -78,8 +98,10 @@ __all__ = [
     "RetryAfter",
     "SchemaMismatch",
     "Settings",
+    "Signal",
     "Snooze",
     "State",
     "Status",
+    "Unique",
     "current_job",
 ]

@@ -6,12 +6,13 @@ from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
-from jobqueue.asking import Asking
 from jobqueue.client.declared import JobCall
 from jobqueue.client.handle import JobHandle
 from jobqueue.client.options import parse_priority
 from jobqueue.client.prepared import Defaults, Prepared
+from jobqueue.controlling import Controlling
 from jobqueue.declaring import Declaring
+from jobqueue.domain.checks import checks_options
 from jobqueue.domain.ids import check_name
 from jobqueue.settings import Settings, load
 
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 R = TypeVar("R")
 
 
-class JobQueue(Declaring, Asking):
+class JobQueue(Declaring, Controlling):
     """Your queue: declare handlers with :meth:`job`, enqueue their calls, run workers.
 
     Args:
@@ -36,6 +37,7 @@ class JobQueue(Declaring, Asking):
     Nothing is connected before the first enqueue.
     """
 
+    @checks_options("JobQueue")
     def __init__(
         self,
         redis_url: str | None = None,
@@ -75,7 +77,8 @@ class JobQueue(Declaring, Asking):
             for name, url in self._urls.items()
             if url is not None and settings.origin(name) != "command line"
         }
-        return replace(settings, **own)
+        origins = {**settings.origins, **dict.fromkeys(own, "argument")}
+        return replace(settings, origins=origins, **own)
 
     @cached_property
     def defaults(self) -> Defaults:

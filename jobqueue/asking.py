@@ -46,7 +46,7 @@ class Asking(ABC):
 
     def find_sync(self, job_id: str, *, queue: str | None = None) -> list[FoundJob]:
         """The form of :meth:`find` for programs without an event loop."""
-        return _run("find", self.find, job_id, queue=queue)
+        return run_sync("find", self.find, job_id, queue=queue)
 
     async def queue_counts(self, *, queue: str | None = None) -> list[QueueView]:
         """Count the jobs of one queue, or of every queue that ever had one.
@@ -58,7 +58,7 @@ class Asking(ABC):
 
     def queue_counts_sync(self, *, queue: str | None = None) -> list[QueueView]:
         """The form of :meth:`queue_counts` for programs without an event loop."""
-        return _run("queue_counts", self.queue_counts, queue=queue)
+        return run_sync("queue_counts", self.queue_counts, queue=queue)
 
     async def living(self, role: str | None = None) -> list[dict[str, Any]]:
         """Return what living services say of themselves; one that died is gone within seconds.
@@ -73,7 +73,7 @@ class Asking(ABC):
 
     def living_sync(self, role: str | None = None) -> list[dict[str, Any]]:
         """The form of :meth:`living` for programs without an event loop."""
-        return _run("living", self.living, role)
+        return run_sync("living", self.living, role)
 
     async def dead_letters(
         self,
@@ -107,7 +107,7 @@ class Asking(ABC):
         limit: int = 50,
     ) -> list[DeadLetter]:
         """The form of :meth:`dead_letters` for programs without an event loop."""
-        return _run(
+        return run_sync(
             "dead_letters", self.dead_letters, queue=queue, name=name, before=before, limit=limit
         )
 
@@ -134,10 +134,10 @@ class Asking(ABC):
 
     def retry_dead_letters_sync(self, ids: Iterable[str]) -> list[Retried]:
         """The form of :meth:`retry_dead_letters` for programs without an event loop."""
-        return _run("retry_dead_letters", self.retry_dead_letters, ids)
+        return run_sync("retry_dead_letters", self.retry_dead_letters, ids)
 
 
-def _run(
+def run_sync(
     method: str, call: Callable[Q, Coroutine[Any, Any, R]], *args: Q.args, **kwargs: Q.kwargs
 ) -> R:
     """Run one question in an event loop of its own."""

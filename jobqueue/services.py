@@ -14,6 +14,7 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Server
 from jobqueue.broker.presence import service_id
 from jobqueue.client.client import Client
+from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
 from jobqueue.client.lookups import Lookups
 from jobqueue.domain.extensions import Extensions
@@ -120,6 +121,10 @@ class Services:
     def lookups(self) -> Lookups:
         """Return what answers questions about jobs and queues."""
         return Lookups(self.server, self.calls.keys, self._settings.database_url)
+
+    def control(self) -> Control:
+        """Return what changes jobs and limits."""
+        return Control(self.server, self.calls)
 
     def letters(self) -> "Letters":
         """Return the dead letters.

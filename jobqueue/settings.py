@@ -166,8 +166,7 @@ class Settings:
     queues: tuple[str, ...] | Mapping[str, int] | None = _setting(
         None,
         kinds.QUEUES,
-        "Queues that a worker serves, each before the next (a,b) or by weight (a:6,b:3); "
-        "unset means those of the app's jobs.",
+        "Queues to serve, each before the next (a,b) or by weight (a:6,b:3); unset: the app's.",
     )
     queue_concurrency: Mapping[str, int] | None = _setting(
         None, kinds.COUNTS, "Jobs of a queue that one worker process runs at once."

@@ -26,7 +26,8 @@ _record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 class JobView:
     """A job as Redis knows it; times in ms since the epoch, on the Redis clock.
 
-    ``spec`` is None when only the result is kept. ``result`` and ``error`` are JSON.
+    ``spec`` is None when only the result is kept. ``result``, ``error`` and ``progress`` are
+    JSON.
     """
 
     id: str
@@ -44,6 +45,7 @@ class JobView:
     spec: Spec | None
     result: bytes | None
     error: bytes | None
+    progress: bytes | None
 
 
 async def find(lane: Lane, keys: Keys, queues: Sequence[str], job_id: str) -> list[JobView]:
@@ -98,6 +100,7 @@ def _view(
         spec=spec,
         result=live.get(b"result"),
         error=live.get(b"error"),
+        progress=live.get(b"progress"),
     )
 
 

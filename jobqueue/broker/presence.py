@@ -12,6 +12,7 @@ import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.scripts import script
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 
 log = logging.getLogger("jobqueue")
@@ -41,9 +42,12 @@ def show(
     """
     name = f"{role}:{service}"
     who = {"role": role, "id": service, "host": socket.gethostname(), "pid": os.getpid()}
+    # Scripts, since plain writes are refused at maxmemory; two, since a cluster may keep
+    # the two keys apart. Sent whole: they are shorter than what a service says.
+    text = msgspec.json.encode({**who, **fields})
     return [
-        ("SADD", keys.services, name),
-        ("SET", keys.presence(name), msgspec.json.encode({**who, **fields}), "PX", life_ms),
+        ("EVAL", script("join").source, 1, keys.services, name),
+        ("EVAL", script("beat").source, 1, keys.presence(name), text, life_ms),
     ]
 
 
@@ -59,17 +63,17 @@ async def beat(
     """Keep a service's presence until cancelled, then take it away."""
     try:
         while True:
-            await _try(lane, show(keys, role, service, describe(), LIFE_MS))
+            await _try(lane, show(keys, role, service, describe(), LIFE_MS), logging.WARNING)
             await asyncio.sleep(EVERY)
     finally:
-        await _try(lane, hide(keys, role, service))
+        await _try(lane, hide(keys, role, service), logging.DEBUG)
 
 
-async def _try(lane: Lane, commands: Sequence[Command]) -> None:
+async def _try(lane: Lane, commands: Sequence[Command], level: int) -> None:
     try:
         await lane.commands(commands)
     except (BrokerUnavailable, BrokerError) as error:
-        log.debug("presence not written", extra={"error": str(error)})
+        log.log(level, "presence not written", extra={"error": str(error)})
 
 
 async def services(lane: Lane, keys: Keys, role: str | None = None) -> list[dict[str, Any]]:

@@ -11,6 +11,7 @@ from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.client.options import JobOptions
 from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.suggest import shown
 
 Text = str | None
 
@@ -89,10 +90,12 @@ def _moment(value: Text) -> datetime | None:
     try:
         moment = None if value is None else datetime.fromisoformat(value)
     except ValueError:
-        problem = f"{value!r} is no time; write such as 2030-01-31T12:00:00Z"
+        problem = f"{shown(value)} is no time; write such as 2030-01-31T12:00:00Z"
         raise InvalidJob("run_at", problem) from None
     if moment is not None and moment.utcoffset() is None:
-        raise InvalidJob("run_at", f"{value!r} has no time zone; end it with Z or such as +01:00")
+        raise InvalidJob(
+            "run_at", f"{shown(value)} has no time zone; end it with Z or such as +01:00"
+        )
     return moment
 
 

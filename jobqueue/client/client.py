@@ -1,20 +1,25 @@
 """One client for all event loops and threads of a process."""
 
 import asyncio
+import contextlib
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
+from contextlib import closing
 from typing import Any
 
 from jobqueue.broker.calls import Calls, Watched
 from jobqueue.broker.lanes import TIMEOUT, Server
 from jobqueue.client.batches import batches, refused
-from jobqueue.client.handle import Answer, JobHandle, Status
+from jobqueue.client.control import cancelled
+from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
 from jobqueue.client.prepared import Prepared
 from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
-from jobqueue.domain.errors import ResultGone
+from jobqueue.domain.errors import InvalidJob, JobNotFound, ResultGone
+from jobqueue.domain.jobs import State
+from jobqueue.domain.suggest import shown
 
 # Looks a finished job up in the history, by queue and id; None when it is not there either.
 Archive = Callable[[str, str], Awaitable[Watched | None]]
@@ -27,12 +32,22 @@ class _OnLoop:
         lane = server.lane(min(TIMEOUT, patience / 2))  # a dead line leaves time for another
         self.submitter = Submitter(lane, calls, patience)
         self.inboxes: dict[str, Inbox] = {}
+        self._end = self._until_the_end()
+        with contextlib.suppress(StopIteration):  # it has no await in front of its yield
+            anext(self._end).send(None)
 
     async def close(self) -> None:
         """Close every connection of this loop."""
-        await self.submitter.close()
-        for inbox in self.inboxes.values():
-            await inbox.close()
+        await self._end.aclose()
+
+    async def _until_the_end(self) -> AsyncGenerator[None, None]:
+        """Close with the loop, if nobody does before: it ends open generators when it ends."""
+        try:
+            yield
+        finally:
+            await self.submitter.close()
+            for inbox in self.inboxes.values():
+                await inbox.close()
 
 
 class Client:
@@ -62,7 +77,7 @@ class Client:
         return here
 
     def _forget_ended(self) -> None:
-        """Forget loops that ended without a close: their connections end with them."""
+        """Forget loops that have ended, and closed their connections then."""
         for loop in list(self._loops):
             if loop.is_closed():
                 self._loops.pop(loop, None)
@@ -91,7 +106,7 @@ class Client:
         found: dict[int, Answer] = {}
         sending: deque[tuple[list[int], asyncio.Future[list[Answer]]]] = deque()
         try:
-            for queue, places in batches(_noted(jobs, prepared)):
+            for queue, places in batches(_noted(_listed(jobs), prepared)):
                 batch = [prepared[i] for i in places]
                 sending.append((places, submitter.submit(queue, batch)))
                 await asyncio.sleep(0)  # it is sent now, and others may run
@@ -115,7 +130,7 @@ class Client:
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
         prepared: list[Prepared] = []
         found: dict[int, Answer] = {}
-        for queue, places in batches(_noted(jobs, prepared)):
+        for queue, places in batches(_noted(_listed(jobs), prepared)):
             answers = self._sync.enqueue(queue, [prepared[i] for i in places])
             found.update(zip(places, answers, strict=True))
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
@@ -137,23 +152,41 @@ class Client:
         job_id: str,
         timeout: float | None,
         returns: object,
+        watcher: Watcher | None,
     ) -> object:
         """Wait for a job; see :meth:`JobHandle.result`."""
         here = self._here()
         if queue not in here.inboxes:
             here.inboxes[queue] = Inbox(self._server, self._calls, queue, self._patience)
-        found = await here.inboxes[queue].wait(job_id, timeout)
+        found = await here.inboxes[queue].wait(job_id, timeout, watcher)
         return value(await self._archived(queue, job_id) if found.state == GONE else found, returns)
 
     def result_sync(
-        self, queue: str, job_id: str, timeout: float | None, returns: object
+        self,
+        queue: str,
+        job_id: str,
+        timeout: float | None,
+        returns: object,
+        watcher: Watcher | None,
     ) -> object:
         """Wait for a job in this thread; see :meth:`JobHandle.result`."""
         refuse_loop("result_sync", "await job.result(...)")
-        found = self._sync.wait(queue, job_id, timeout)
+        found = self._sync.wait(queue, job_id, timeout, watcher)
         if found.state == GONE:
             found = asyncio.run(self._archived(queue, job_id))
         return value(found, returns)
+
+    async def cancel(self, queue: str, job_id: str, reason: str) -> State:
+        """Cancel a job; see :meth:`JobHandle.cancel`."""
+        async with self._server.lane() as lane:
+            before = await lane.call(self._calls.cancel(queue, job_id, reason))
+        return _was(job_id, before)
+
+    def cancel_sync(self, queue: str, job_id: str, reason: str) -> State:
+        """Cancel a job in this thread; see :meth:`JobHandle.cancel`."""
+        refuse_loop("cancel_sync", "await job.cancel()")
+        with closing(self._server.sync_lane()) as lane:
+            return _was(job_id, lane.call(self._calls.cancel(queue, job_id, reason)))
 
     async def _archived(self, queue: str, job_id: str) -> Watched:
         found = await self._archive(queue, job_id)
@@ -174,10 +207,37 @@ class Client:
         self._sync.close()
 
 
+def _was(job_id: str, before: str) -> State:
+    if not before:
+        raise JobNotFound(job_id)
+    return cancelled(job_id, before)
+
+
+def _listed(jobs: Iterable[Prepared]) -> Iterable[Prepared]:
+    """Return jobs that can be walked through; what can be looked at before is."""
+    if isinstance(jobs, Sequence):
+        for place, job in enumerate(jobs):
+            _refuse_other(job, place)
+    elif hasattr(jobs, "__aiter__"):
+        problem = "an async generator can't be sent; collect it: [job async for job in ...]"
+        raise InvalidJob("jobs", problem)
+    elif not isinstance(jobs, Iterable):
+        raise InvalidJob("jobs", f"{shown(jobs)} is no list of prepared jobs")
+    return jobs
+
+
 def _noted(jobs: Iterable[Prepared], into: list[Prepared]) -> Iterator[Prepared]:
     for job in jobs:
+        if type(job) is not Prepared:
+            _refuse_other(job, len(into))
         into.append(job)
         yield job
+
+
+def _refuse_other(job: object, place: int) -> None:
+    if not isinstance(job, Prepared):
+        problem = f"number {place} is {shown(job)}; give what prepare(...) returns"
+        raise InvalidJob("jobs", problem)
 
 
 async def _answered(

@@ -59,7 +59,7 @@ class JobCall(Generic[P, T]):
         """The lock key that its jobs get."""
         return self._options.get("lock")
 
-    def prepare(self, *args: P.args, **kwargs: P.kwargs) -> Prepared:
+    def prepare(self, /, *args: P.args, **kwargs: P.kwargs) -> Prepared:
         """Check a job and return it for :meth:`JobQueue.enqueue_many`.
 
         Raises:
@@ -87,7 +87,7 @@ class JobCall(Generic[P, T]):
             )
         return prepared
 
-    async def enqueue(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
+    async def enqueue(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
         """Enqueue a job; when this returns, the job is stored.
 
         Raises:
@@ -101,7 +101,7 @@ class JobCall(Generic[P, T]):
         """
         return await self._app.client.enqueue(self.prepare(*args, **kwargs))
 
-    def enqueue_sync(self, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
+    def enqueue_sync(self, /, *args: P.args, **kwargs: P.kwargs) -> JobHandle[T]:
         """The form of :meth:`enqueue` for programs without an event loop."""
         return self._app.client.enqueue_sync(self.prepare(*args, **kwargs))
 
@@ -131,7 +131,7 @@ class Job(JobCall[P, T], Generic[P, R, T]):
         self.handler = handler
         self._function = handler.function
 
-    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> R:
+    def __call__(self, /, *args: P.args, **kwargs: P.kwargs) -> R:
         """Run the function without any queue."""
         return cast("R", self._function(*args, **kwargs))
 

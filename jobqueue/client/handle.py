@@ -1,8 +1,13 @@
 """What a producer holds after enqueueing."""
 
+from collections.abc import Callable
 from datetime import timedelta
 from enum import StrEnum
 from typing import Generic, NamedTuple, Protocol, TypeVar
+
+from jobqueue.client.options import seconds_of
+from jobqueue.domain.context import Progress
+from jobqueue.domain.jobs import State
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -35,18 +40,37 @@ class Answer(NamedTuple):
     other: str | None = None
 
 
+Watcher = Callable[[Progress], object]
+
+
 class Results(Protocol):
     """Waits for results; the app's client."""
 
     async def result(
-        self, queue: str, job_id: str, timeout: float | None, returns: object
+        self,
+        queue: str,
+        job_id: str,
+        timeout: float | None,
+        returns: object,
+        watcher: Watcher | None,
     ) -> object:
         """Wait on the event loop."""
 
     def result_sync(
-        self, queue: str, job_id: str, timeout: float | None, returns: object
+        self,
+        queue: str,
+        job_id: str,
+        timeout: float | None,
+        returns: object,
+        watcher: Watcher | None,
     ) -> object:
         """Wait in this thread."""
+
+    async def cancel(self, queue: str, job_id: str, reason: str) -> State:
+        """Cancel a job, on the event loop."""
+
+    def cancel_sync(self, queue: str, job_id: str, reason: str) -> State:
+        """Cancel a job, in this thread."""
 
 
 class JobHandle(Generic[T_co]):
@@ -74,14 +98,22 @@ class JobHandle(Generic[T_co]):
     def __repr__(self) -> str:
         return f"<job {self.id} {self.status} in {self.queue}>"
 
-    async def result(self, timeout: float | timedelta | None = None) -> T_co:
+    async def result(
+        self,
+        timeout: float | timedelta | None = None,
+        *,
+        on_progress: Watcher | None = None,
+    ) -> T_co:
         """Wait until the job ends and return what its handler returned.
 
         Args:
             timeout: Longest wait, in seconds or as a ``timedelta``; 0 only asks, None
                 waits for ever.
+            on_progress: Called with each :class:`Progress` that the handler reports
+                meanwhile.
 
         Raises:
+            InvalidJob: The timeout is no time.
             ResultTimeout: It has not ended in time.
             JobFailed: It is a dead letter.
             JobCancelled: It was cancelled.
@@ -91,13 +123,45 @@ class JobHandle(Generic[T_co]):
             HistoryUnavailable: PostgreSQL can't be reached, and Redis has no record.
         """
         seconds = _seconds(timeout)
-        return await self._results.result(self.queue, self.id, seconds, self._returns)  # type: ignore[return-value]
+        return await self._results.result(  # type: ignore[return-value]
+            self.queue, self.id, seconds, self._returns, on_progress
+        )
 
-    def result_sync(self, timeout: float | timedelta | None = None) -> T_co:
+    def result_sync(
+        self,
+        timeout: float | timedelta | None = None,
+        *,
+        on_progress: Watcher | None = None,
+    ) -> T_co:
         """The form of :meth:`result` for programs without an event loop."""
         seconds = _seconds(timeout)
-        return self._results.result_sync(self.queue, self.id, seconds, self._returns)  # type: ignore[return-value]
+        return self._results.result_sync(  # type: ignore[return-value]
+            self.queue, self.id, seconds, self._returns, on_progress
+        )
+
+    async def cancel(self, reason: str = "") -> State:
+        """Cancel the job; see :meth:`JobQueue.cancel`.
+
+        Args:
+            reason: Why, for the history.
+
+        Returns:
+            The state in which it was.
+
+        Raises:
+            JobNotFound: Redis does not know it any more.
+            JobConflict: It has ended already.
+            BrokerUnavailable: Redis can't be reached.
+        """
+        return await self._results.cancel(self.queue, self.id, reason)
+
+    def cancel_sync(self, reason: str = "") -> State:
+        """The form of :meth:`cancel` for programs without an event loop."""
+        return self._results.cancel_sync(self.queue, self.id, reason)
 
 
 def _seconds(timeout: float | timedelta | None) -> float | None:
-    return timeout.total_seconds() if isinstance(timeout, timedelta) else timeout
+    if timeout is None:
+        return None
+    past = isinstance(timeout, int | float) and timeout < 0  # a time that ran out meanwhile
+    return 0.0 if past else seconds_of("timeout", timeout)

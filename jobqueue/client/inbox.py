@@ -13,7 +13,8 @@ from copy import copy
 
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import Lane, Server
-from jobqueue.client.outcomes import WAITING
+from jobqueue.client.handle import Watcher
+from jobqueue.client.outcomes import PROGRESS, WAITING, told
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, ResultTimeout
 
@@ -42,9 +43,12 @@ class Inbox:
         self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._name = secrets.token_hex(8)
         self._waiters: defaultdict[str, set[asyncio.Future[Watched]]] = defaultdict(set)
+        self._watchers: defaultdict[str, list[Watcher]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
 
-    async def wait(self, job_id: str, timeout: float | None) -> Watched:
+    async def wait(
+        self, job_id: str, timeout: float | None, watcher: Watcher | None = None
+    ) -> Watched:
         """Return what the job came to, as soon as it has ended, or that it is gone.
 
         Raises:
@@ -55,6 +59,8 @@ class Inbox:
         began = loop.time()
         future: asyncio.Future[Watched] = loop.create_future()
         self._waiters[job_id].add(future)
+        if watcher is not None:
+            self._watchers[job_id].append(watcher)
         try:
             # Who has no time to wait may still ask once.
             async with asyncio.timeout(None if timeout is None else max(timeout, ASK)) as limit:
@@ -74,6 +80,10 @@ class Inbox:
             self._waiters[job_id].discard(future)
             if not self._waiters[job_id]:
                 del self._waiters[job_id]
+            if watcher is not None:
+                self._watchers[job_id].remove(watcher)
+                if not self._watchers[job_id]:
+                    del self._watchers[job_id]
 
     async def close(self) -> None:
         """Stop reading and close the connections; who still waits is told so."""
@@ -134,6 +144,10 @@ class Inbox:
                 self._deliver(found)
 
     def _deliver(self, found: Watched) -> None:
+        if found.state == PROGRESS:
+            for watcher in self._watchers.get(found.id, ()):
+                told(watcher, found)
+            return
         for future in self._waiters.get(found.id, ()):
             if not future.done():
                 future.set_result(found)

@@ -15,14 +15,17 @@ from jobqueue.broker import lookup, presence
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane, Server
 from jobqueue.broker.lookup import JobView
+from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import HistoryUnavailable, JobNotFound, SchemaMismatch
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import Spec, State
 from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.redaction import mask
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.views import ExecutionView, FoundJob, QueueView
 
 _failure = msgspec.json.Decoder(Failure)
+_progress = msgspec.json.Decoder(Progress)
 
 
 class Lookups:
@@ -134,6 +137,7 @@ def _of_view(view: JobView, rows: Sequence[ExecutionView]) -> dict[str, Any]:
         "due_at": _moment(view.due_ms),
         "result": _json(view.result),
         "error": None if view.error is None else _failure.decode(view.error),
+        "progress": None if view.progress is None else _progress.decode(view.progress),
         **_of_spec(view.spec),
     }
 
@@ -142,7 +146,7 @@ def _of_spec(spec: Spec | None) -> dict[str, Any]:
     if spec is None:
         return {"arguments": None}
     return {
-        "arguments": _json(spec.arguments),
+        "arguments": _json(mask(spec.arguments, spec.redact)),
         "timeout": _seconds(spec.timeout_ms),
         "retry": None if spec.retry is None else Retry.from_spec(spec.retry),
         "result_ttl": _seconds(spec.result_ttl_ms),

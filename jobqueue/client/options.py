@@ -11,7 +11,7 @@ from jobqueue.domain import codec, units
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry, RetrySpec
-from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.suggest import did_you_mean, shown
 from jobqueue.domain.unique import Unique
 
 PriorityName = Literal["critical", "high", "normal", "low"]
@@ -83,7 +83,7 @@ def parse_priority(value: object) -> Priority:
         return value
     names = [p.label for p in Priority]
     if not isinstance(value, str) or value not in names:
-        raise InvalidJob("priority", f"{value!r} is none; {did_you_mean(str(value), names)}")
+        raise InvalidJob("priority", f"{shown(value)} is none; {did_you_mean(str(value), names)}")
     return Priority[value.upper()]
 
 
@@ -125,7 +125,7 @@ def moment_ms(option: str, moment: object) -> int | None:
     if moment is None:
         return None
     if not isinstance(moment, datetime):
-        raise InvalidJob(option, f"{moment!r} is no datetime")
+        raise InvalidJob(option, f"{shown(moment)} is no datetime")
     if moment.utcoffset() is None:
         raise InvalidJob(
             option, f"{moment} has no time zone; write datetime.now(UTC) or give it a tzinfo"
@@ -164,13 +164,13 @@ def check_tags(value: object) -> tuple[str, ...]:
         InvalidJob: They are no strings, too many or too long.
     """
     if isinstance(value, str) or not isinstance(value, Iterable):
-        raise InvalidJob("tags", f"{value!r} is no list of tags")
+        raise InvalidJob("tags", f"{shown(value)} is no list of tags")
     tags = tuple(dict.fromkeys(value))
     if len(tags) > MOST_TAGS:
         raise InvalidJob("tags", f"{len(tags)} tags; at most {MOST_TAGS} are kept")
     for tag in tags:
         if not isinstance(tag, str) or not 0 < len(tag) <= LONGEST_TAG or not tag.isprintable():
-            raise InvalidJob("tags", f"{tag!r}: write 1 to {LONGEST_TAG} printable characters")
+            raise InvalidJob("tags", f"{shown(tag)}: write 1 to {LONGEST_TAG} printable characters")
     return tags
 
 
@@ -181,7 +181,7 @@ def check_metadata(value: object) -> bytes:
         InvalidJob: It is no mapping with text keys, has no form in JSON, or is too large.
     """
     if not isinstance(value, Mapping) or not all(isinstance(key, str) for key in value):
-        raise InvalidJob("metadata", f"{value!r} is no mapping from text to values")
+        raise InvalidJob("metadata", f"{shown(value)} is no mapping from text to values")
     try:
         raw = codec.encode(dict(value))
     except Exception as error:
@@ -198,5 +198,5 @@ def check_unique(value: object) -> Unique:
         InvalidJob: It is none.
     """
     if not isinstance(value, Unique):
-        raise InvalidJob("unique", f"{value!r} is no rule; write Unique() or Unique(by=...)")
+        raise InvalidJob("unique", f"{shown(value)} is no rule; write Unique() or Unique(by=...)")
     return value

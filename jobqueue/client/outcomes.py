@@ -6,15 +6,26 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker.calls import Watched
+from jobqueue.client.handle import Watcher
 from jobqueue.domain import codec
+from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import JobCancelled, JobExpired, JobFailed
 from jobqueue.domain.outcomes import Failure
 
 log = logging.getLogger("jobqueue.client")
 
-WAITING, GONE = "waiting", "gone"
+WAITING, GONE, PROGRESS = "waiting", "gone", "progress"
 
 _failure = msgspec.json.Decoder(Failure)
+_progress = msgspec.json.Decoder(Progress)
+
+
+def told(watcher: Watcher, report: Watched) -> None:
+    """Pass a progress report on; what the caller's function raises is logged."""
+    try:
+        watcher(_progress.decode(report.payload))
+    except Exception:
+        log.exception("on_progress failed", extra={"job_id": report.id})
 
 
 def value(watched: Watched, returns: Any) -> Any:

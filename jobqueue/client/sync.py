@@ -11,8 +11,8 @@ from contextlib import contextmanager
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
 from jobqueue.client.batches import IDLE, Attempt, Numbers, read_answers, refusal
-from jobqueue.client.handle import Answer
-from jobqueue.client.outcomes import WAITING
+from jobqueue.client.handle import Answer, Watcher
+from jobqueue.client.outcomes import PROGRESS, WAITING, told
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
@@ -107,7 +107,9 @@ class SyncClient:
                 sender.used = time.monotonic()
                 return answer
 
-    def wait(self, queue: str, job_id: str, timeout: float | None) -> Watched:
+    def wait(
+        self, queue: str, job_id: str, timeout: float | None, watcher: Watcher | None = None
+    ) -> Watched:
         """Return what the job came to, or that it is gone.
 
         Raises:
@@ -135,7 +137,10 @@ class SyncClient:
                     time.sleep(pause.take())
                     continue
                 pause.reset()
-                if found.id == job_id and found.state != WAITING:
+                if found.id == job_id and found.state == PROGRESS:
+                    if watcher is not None:
+                        told(watcher, found)
+                elif found.id == job_id and found.state != WAITING:
                     return found
                 if time.monotonic() > deadline:
                     raise ResultTimeout(job_id)

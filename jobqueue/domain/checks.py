@@ -3,14 +3,17 @@
 One rule: a refusal names the option, shows what was written and says what to write.
 """
 
+from collections.abc import Callable, Iterable
 from enum import StrEnum
-from typing import Any, TypeVar
+from functools import wraps
+from typing import Any, TypeVar, cast
 
 from jobqueue.domain import units
 from jobqueue.domain.errors import ConfigurationError
-from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.suggest import did_you_mean, shown
 
 Choice = TypeVar("Choice", bound=StrEnum)
+F = TypeVar("F", bound=Callable[..., Any])
 
 
 def choice(option: str, choices: type[Choice], value: Any) -> Choice:
@@ -23,7 +26,7 @@ def choice(option: str, choices: type[Choice], value: Any) -> Choice:
         return choices(value)
     except ValueError:
         hint = did_you_mean(str(value), [each.value for each in choices])
-        raise ConfigurationError(f"{option}: {value!r} is unknown; {hint}") from None
+        raise ConfigurationError(f"{option}: {shown(value)} is unknown; {hint}") from None
 
 
 def seconds(option: str, value: Any) -> float:
@@ -36,3 +39,38 @@ def seconds(option: str, value: Any) -> float:
         return units.seconds(value)
     except ValueError as error:
         raise ConfigurationError(f"{option}: {error}") from None
+
+
+def named(label: str, given: Iterable[str], known: Iterable[str]) -> None:
+    """Look whether options have names that are known.
+
+    Raises:
+        ConfigurationError: One has not; the message says which may have been meant.
+    """
+    names = list(known)
+    for name in given:
+        if name not in names:
+            raise ConfigurationError(
+                f"{label}: there is no option {name!r}; {did_you_mean(name, names)}"
+            )
+
+
+def checks_options(label: str) -> Callable[[F], F]:
+    """Let a function refuse an unknown keyword as we refuse options, not as Python does.
+
+    Args:
+        label: What the caller knows the function as.
+    """
+
+    def decorate(function: F) -> F:
+        code = function.__code__  # type: ignore[attr-defined]
+        known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount][1:]
+
+        @wraps(function)
+        def checked(*args: Any, **kwargs: Any) -> Any:
+            named(label, kwargs, known)
+            return function(*args, **kwargs)
+
+        return cast("F", checked)
+
+    return decorate

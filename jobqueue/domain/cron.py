@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from jobqueue.domain.errors import ConfigurationError
-from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.suggest import did_you_mean, shown
 
 if TYPE_CHECKING:
     from croniter import croniter
@@ -61,7 +61,7 @@ class Expression:
         self._rule = _parse(fields)
         self.fixed_time = not fields[0].startswith("*") and not fields[1].startswith("*")
         if self.after(_EPOCH) is None:
-            raise ConfigurationError(f"cron {text!r}: no such date ever comes")
+            raise ConfigurationError(f"cron {shown(text)}: no such date ever comes")
 
     def after(self, wall: datetime) -> datetime | None:
         """Return the first matching wall time after ``wall``, or ``None`` if none comes."""
@@ -79,14 +79,16 @@ class Expression:
 def _split(text: Any, *, seconds: bool) -> list[str]:
     """Return the fields, the seconds last as croniter has them inside."""
     if not isinstance(text, str):
-        raise ConfigurationError(f"cron: write the expression as text, not {text!r}")
+        raise ConfigurationError(f"cron: write the expression as text, not {shown(text)}")
     words = text.strip().lower()
     if words.startswith("@"):
         fields = _word(words).split()
         return [*fields, "0"] if seconds else fields
     fields = words.split()
     if len(fields) != (6 if seconds else 5):
-        raise ConfigurationError(f"cron {text!r}: {len(fields)} fields; {_wanted(seconds=seconds)}")
+        raise ConfigurationError(
+            f"cron {shown(text)}: {len(fields)} fields; {_wanted(seconds=seconds)}"
+        )
     return [*fields[1:], fields[0]] if seconds else fields
 
 
@@ -109,12 +111,12 @@ def _check(text: str, name: str, field: str, allowed: str) -> None:
     alone = [field if name == each else "*" for each in FIELDS]
     # croniter takes "r" as a random number, another one in each process.
     if field.startswith(("h", "r")):
-        raise ConfigurationError(f"cron {text!r}: {name} {field!r} is wrong; write {allowed}")
+        raise ConfigurationError(f"cron {shown(text)}: {name} {field!r} is wrong; write {allowed}")
     try:
         _parse(alone)
     except CroniterError:
         raise ConfigurationError(
-            f"cron {text!r}: {name} {field!r} is wrong; write {allowed}"
+            f"cron {shown(text)}: {name} {field!r} is wrong; write {allowed}"
         ) from None
     _refuse_equal_range(text, name, field)
 
@@ -125,7 +127,7 @@ def _refuse_equal_range(text: str, name: str, field: str) -> None:
         low, dash, high = re.split("[/#]", term)[0].partition("-")
         if dash and _same(name, low, high):
             raise ConfigurationError(
-                f"cron {text!r}: {name} {term!r} begins where it ends; "
+                f"cron {shown(text)}: {name} {term!r} begins where it ends; "
                 f"write {low} for one value, * for all"
             )
 

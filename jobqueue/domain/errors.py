@@ -6,6 +6,8 @@ to ``super().__init__`` so that every error survives pickling.
 
 from datetime import timedelta
 
+from jobqueue.domain import units
+
 
 class JobQueueError(Exception):
     """The root of every error of this package."""
@@ -225,6 +227,14 @@ class HistoryUnavailable(JobQueueError):
     """PostgreSQL can't be reached; jobs go on, history waits in Redis."""
 
 
+class HistoryError(JobQueueError):
+    """PostgreSQL refused a statement, and would refuse it again.
+
+    The message says what is missing, usually a permission, and what to grant. Jobs go
+    on; their history waits in Redis.
+    """
+
+
 class SchemaMismatch(JobQueueError):
     """The schema in PostgreSQL is not the one this version needs.
 
@@ -243,26 +253,41 @@ class Permanent(JobQueueError):
     """Raised by a handler: retrying can't help; make it a dead letter now."""
 
 
-class RetryAfter(JobQueueError):
+class _Delayed(JobQueueError):
+    """Asks for another run after a time."""
+
+    def __init__(self, delay: float | timedelta) -> None:
+        super().__init__(delay)
+        try:
+            self.delay = timedelta(seconds=units.seconds(delay))
+        except ValueError as error:
+            raise ValueError(f"{type(self).__name__}: {error}") from None
+
+
+class RetryAfter(_Delayed):
     """Raised by a handler: this attempt failed; the next one is due in a given time.
 
     Args:
         delay: Seconds or a ``timedelta`` until the next attempt; replaces the
             policy's delay and counts as an attempt.
+
+    Raises:
+        ValueError: The delay is no duration, or negative.
     """
 
-    def __init__(self, delay: float | timedelta) -> None:
-        super().__init__(delay)
-        self.delay = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
 
-
-class Snooze(JobQueueError):
+class Snooze(_Delayed):
     """Raised by a handler: not now; run me again later, at no cost.
 
     Args:
         delay: Seconds or a ``timedelta``. No attempt is counted.
+
+    Raises:
+        ValueError: The delay is no duration, or negative.
     """
 
-    def __init__(self, delay: float | timedelta) -> None:
-        super().__init__(delay)
-        self.delay = delay if isinstance(delay, timedelta) else timedelta(seconds=delay)
+
+# Where users import them from: tracebacks, logs and the history show this name.
+for _name, _kind in list(vars().items()):
+    if isinstance(_kind, type) and issubclass(_kind, JobQueueError) and _name[0] != "_":
+        _kind.__module__ = "jobqueue"

@@ -4,6 +4,7 @@ import os
 import re
 
 from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.suggest import shown
 
 _QUEUE = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]{0,63}")
 _NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.:/-]{0,127}")
@@ -30,7 +31,7 @@ def check_queue(queue: object) -> str:
     if not isinstance(queue, str) or not _QUEUE.fullmatch(queue):
         raise InvalidJob(
             "queue",
-            f"{queue!r} can't name a queue: it begins with a letter or digit and has at most "
+            f"{shown(queue)} can't name a queue: it begins with a letter or digit and has at most "
             "64 of letters, digits and '_.-'",
         )
     return queue
@@ -45,8 +46,8 @@ def check_name(name: object) -> str:
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise InvalidJob(
             "name",
-            f"{name!r} can't name a job: it begins with a letter, digit or '_' and has at most "
-            "128 of letters, digits and '_.:/-'",
+            f"{shown(name)} can't name a job: it begins with a letter, digit or '_' and has at "
+            "most 128 of letters, digits and '_.:/-'",
         )
     return name
 
@@ -58,7 +59,9 @@ def check_key(option: str, key: object) -> str:
         InvalidJob: It can't; the message says what would do.
     """
     if not isinstance(key, str) or not 0 < len(key) <= LONGEST_KEY or not key.isprintable():
-        raise InvalidJob(option, f"{key!r} can't be a key: 1 to {LONGEST_KEY} printable characters")
+        raise InvalidJob(
+            option, f"{shown(key)} can't be a key: 1 to {LONGEST_KEY} printable characters"
+        )
     return key
 
 
@@ -70,6 +73,7 @@ def check_job_id(job_id: object) -> str:
     """
     if not isinstance(job_id, str) or not _JOB_ID.fullmatch(job_id):
         raise InvalidJob(
-            "job_id", f"{job_id!r} can't be an id: 1 to 200 printable ASCII characters, no space"
+            "job_id",
+            f"{shown(job_id)} can't be an id: 1 to 200 printable ASCII characters, no space",
         )
     return job_id

@@ -13,7 +13,7 @@ from jobqueue.domain import units, urls
 from jobqueue.domain.errors import InvalidJob
 from jobqueue.domain.ids import check_queue
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.suggest import did_you_mean, shown
 
 T = TypeVar("T")
 
@@ -43,13 +43,13 @@ def whole(value: Any) -> int:
     # Not int(): it also takes "1_000", "+3" and digits of other scripts.
     if isinstance(value, str) and re.fullmatch(r"-?[0-9]{1,18}", value.strip()):
         return int(value)
-    raise ValueError(f"{value!r} is no whole number")
+    raise ValueError(f"{shown(value)} is no whole number")
 
 
 def text(value: Any) -> str:
     """Return a text on one line that is not empty, without spaces around it."""
     if not isinstance(value, str) or not value.strip() or not value.strip().isprintable():
-        raise ValueError(f"{value!r} is no text; write one line with at least one character")
+        raise ValueError(f"{shown(value)} is no text; write one line with at least one character")
     return value.strip()
 
 
@@ -57,7 +57,9 @@ def prefix(value: Any) -> str:
     """Return what Redis keys may begin with."""
     # A brace would change the part of a key that a cluster hashes.
     if not isinstance(value, str) or not _PREFIX.fullmatch(value):
-        raise ValueError(f"{value!r} can't begin a key: 1 to 64 of letters, digits and '_.:/-'")
+        raise ValueError(
+            f"{shown(value)} can't begin a key: 1 to 64 of letters, digits and '_.:/-'"
+        )
     return value
 
 
@@ -67,8 +69,13 @@ def app_path(value: Any) -> str:
     module, _, name = path.partition(":")
     if all(part.isidentifier() for part in (*module.split("."), *name.split("."))):
         return path
-    dotted = module.removesuffix(".py").strip("./").replace("/", ".") or "package.module"
-    raise ValueError(f"{path!r} is not MODULE:APP; write such as {dotted}:{name or 'app'}")
+    dotted = _path(module.removesuffix(".py").strip("./").replace("/", "."), "package.module")
+    example = f"{dotted}:{_path(name.partition(':')[0], 'app')}"
+    raise ValueError(f"{shown(path)} is not MODULE:APP; write such as {example}")
+
+
+def _path(words: str, otherwise: str) -> str:
+    return words if all(part.isidentifier() for part in words.split(".")) else otherwise
 
 
 def queue(value: Any) -> str:
@@ -88,13 +95,13 @@ def queues(value: Any) -> tuple[str, ...] | dict[str, int]:
         return {queue(name): weight(number) for name, number in _some(value).items()}
     parts = value.split(",") if isinstance(value, str) else value
     if not isinstance(parts, list | tuple):
-        raise ValueError(f"{value!r} is no list; write a,b or, with weights, a:6,b:3")  # noqa: TRY004 - see above: ValueError is the rule
+        raise ValueError(f"{shown(value)} is no list; write a,b or, with weights, a:6,b:3")  # noqa: TRY004 - see above: ValueError is the rule
     names = [part.strip() if isinstance(part, str) else part for part in _some(parts)]
     weighted = [isinstance(name, str) and ":" in name for name in names]
     if not any(weighted):
         return tuple(dict.fromkeys(queue(name) for name in names))
     if not all(weighted):
-        raise ValueError(f"{value!r} gives weights to some only; write a,b or a:6,b:3")
+        raise ValueError(f"{shown(value)} gives weights to some only; write a,b or a:6,b:3")
     pairs = (name.partition(":") for name in names)
     return {queue(name): weight(number) for name, _, number in pairs}
 
@@ -110,7 +117,9 @@ def weight(value: Any) -> int:
     """Return a weight: a whole number from 1 to 1,000."""
     number = whole(value)
     if not 1 <= number <= MOST_WEIGHT:
-        raise ValueError(f"{value!r} is no weight; write a whole number from 1 to {MOST_WEIGHT}")
+        raise ValueError(
+            f"{shown(value)} is no weight; write a whole number from 1 to {MOST_WEIGHT}"
+        )
     return number
 
 
@@ -120,10 +129,10 @@ def counts(value: Any) -> dict[str, int]:
         pairs = [part.strip().partition("=") for part in value.split(",")]
         value = {name: number for name, _, number in pairs}
     if not isinstance(value, Mapping):
-        raise ValueError(f"{value!r} is not understood; write such as email=5,reports=1")  # noqa: TRY004 - see above: ValueError is the rule
+        raise ValueError(f"{shown(value)} is not understood; write such as email=5,reports=1")  # noqa: TRY004 - see above: ValueError is the rule
     found = {queue(name): whole(number) for name, number in _some(value).items()}
     if min(found.values()) < 1:
-        raise ValueError(f"{value!r}: every queue needs at least 1")
+        raise ValueError(f"{shown(value)}: every queue needs at least 1")
     return found
 
 
@@ -140,7 +149,7 @@ def one_of(label: str, choices: Iterable[str]) -> ValueKind:
     def parse(value: Any) -> str:
         word = text(value).lower()
         if word not in known:
-            raise ValueError(f"{value!r} is unknown; {did_you_mean(word, known)}")
+            raise ValueError(f"{shown(value)} is unknown; {did_you_mean(word, known)}")
         return word
 
     return ValueKind(label, parse)

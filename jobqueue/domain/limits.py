@@ -8,9 +8,10 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
-from jobqueue.domain.checks import seconds
+from jobqueue.domain.checks import checks_options, seconds
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.keyed import By, KeyOf
+from jobqueue.domain.suggest import shown
 
 MOST = 1_000_000
 Kind = Literal["limit", "rate"]
@@ -18,7 +19,9 @@ Kind = Literal["limit", "rate"]
 
 def _count(option: str, value: object) -> int:
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
-        raise ConfigurationError(f"{option}: {value!r}; write a whole number from 1 to {MOST:,}")
+        raise ConfigurationError(
+            f"{option}: {shown(value)}; write a whole number from 1 to {MOST:,}"
+        )
     return value
 
 
@@ -38,6 +41,7 @@ class Limit:
     n: int
     key: KeyOf | None
 
+    @checks_options("Limit")
     def __init__(self, n: int, *, by: By | None = None) -> None:
         object.__setattr__(self, "n", _count("limit", n))
         object.__setattr__(self, "key", None if by is None else KeyOf("limit by", by))
@@ -64,6 +68,7 @@ class Rate:
     per_ms: int
     key: KeyOf | None
 
+    @checks_options("Rate")
     def __init__(self, n: int, per: float | timedelta = 1.0, *, by: By | None = None) -> None:
         ms = round(seconds("rate per", per) * 1000)
         if ms < 1:

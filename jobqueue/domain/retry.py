@@ -14,8 +14,9 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from jobqueue.domain.checks import choice, seconds
+from jobqueue.domain.checks import checks_options, choice, seconds
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
+from jobqueue.domain.suggest import shown
 
 
 class Backoff(StrEnum):
@@ -94,6 +95,7 @@ class Retry:
     never: tuple[type[BaseException], ...]
     budget: float | None
 
+    @checks_options("Retry")
     def __init__(  # noqa: PLR0913 - each is an option of the policy
         self,
         retries: int = 3,
@@ -259,7 +261,7 @@ def _count(retries: Any) -> int:
     whole = isinstance(retries, int) and not isinstance(retries, bool)
     if not whole or not 0 <= retries <= MOST_RETRIES:
         raise ConfigurationError(
-            f"retry: {retries!r} retries; write a whole number from 0 to {MOST_RETRIES}"
+            f"retry: {shown(retries)} retries; write a whole number from 0 to {MOST_RETRIES}"
         )
     return int(retries)
 
@@ -269,5 +271,5 @@ def _classes(option: str, values: Any) -> tuple[type[BaseException], ...]:
     classes = tuple(values) if several else (values,)
     for each in classes:
         if not (isinstance(each, type) and issubclass(each, BaseException)):
-            raise ConfigurationError(f"{option}: {each!r} is no exception class")
+            raise ConfigurationError(f"{option}: {shown(each)} is no exception class")
     return classes

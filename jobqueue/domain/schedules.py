@@ -16,7 +16,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from jobqueue.domain import checks, walls
 from jobqueue.domain.cron import Expression
 from jobqueue.domain.errors import ConfigurationError
-from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.suggest import did_you_mean, shown
 
 _SECOND = timedelta(seconds=1)
 _SHORTEST = timedelta(milliseconds=1)
@@ -162,7 +162,7 @@ class Every(Schedule):
     def __init__(self, interval: float | timedelta, *, anchor: datetime | None = None) -> None:
         length = timedelta(seconds=checks.seconds("every", interval))
         if length < _SHORTEST:
-            raise ConfigurationError(f"every: {interval!r} is too short; write at least 0.001")
+            raise ConfigurationError(f"every: {shown(interval)} is too short; write at least 0.001")
         if anchor is not None and anchor.utcoffset() is None:
             raise ConfigurationError(f"every: the anchor {anchor} has no time zone; add tzinfo")
         object.__setattr__(self, "interval", length)

@@ -1,4 +1,4 @@
-"""The one "did you mean" of the package.
+"""How errors show what was written, and the one "did you mean" of the package.
 
 Errors about a name that nobody knows end with what this module returns.
 """
@@ -6,6 +6,7 @@ Errors about a name that nobody knows end with what this module returns.
 from collections.abc import Iterable
 
 _SHOWN = 8
+_LONGEST = 100  # characters of a value
 
 
 def nearest(word: str, known: Iterable[str]) -> str | None:
@@ -34,3 +35,14 @@ def did_you_mean(word: str, known: Iterable[str], otherwise: str | None = None) 
         return otherwise
     some = ", ".join(names[:_SHOWN])
     return f"write one of {some}{', ...' if len(names) > _SHOWN else ''}"
+
+
+def shown(value: object) -> str:
+    """Return a value as errors show it: its ``repr``, on a length that a line can hold."""
+    try:
+        text = repr(value)
+    except Exception as error:  # noqa: BLE001 - it may be an object of the caller
+        return f"<{type(value).__name__} that can't be shown: {type(error).__name__}>"
+    if len(text) <= _LONGEST:
+        return text
+    return f"{text[: _LONGEST - 20]}...{text[-10:]} ({len(text)} characters)"

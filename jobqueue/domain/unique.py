@@ -6,7 +6,7 @@ from datetime import timedelta
 from enum import StrEnum
 from typing import Any, Literal
 
-from jobqueue.domain.checks import choice, seconds
+from jobqueue.domain.checks import checks_options, choice, seconds
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.keyed import By, KeyOf
 
@@ -49,6 +49,7 @@ class Unique:
     on_conflict: OnConflict
     key: KeyOf
 
+    @checks_options("Unique")
     def __init__(
         self,
         by: By | None = None,

@@ -9,6 +9,8 @@ import re
 from datetime import timedelta
 from typing import Any
 
+from jobqueue.domain.suggest import shown
+
 _SECONDS = {"d": 86_400, "h": 3_600, "m": 60, "s": 1}
 _BYTES = {"GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 _NUMBER = re.compile(r"(-?[0-9]+(?:\.[0-9]+)?)\s*([A-Za-z]*)")
@@ -24,7 +26,7 @@ def seconds(value: Any) -> float:
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
     if not _is_number(number):
-        raise ValueError(f"{value!r} is no duration; write seconds or a timedelta")
+        raise ValueError(f"{shown(value)} is no duration; write seconds or a timedelta")
     return _in_range(number, value)
 
 
@@ -41,7 +43,7 @@ def read_seconds(value: Any) -> float:
 
 def _in_range(number: float, value: Any) -> float:
     if not 0 <= number <= LONGEST:  # also refuses NaN
-        raise ValueError(f"{value!r} is out of range; write 0 seconds to 100 years")
+        raise ValueError(f"{shown(value)} is out of range; write 0 seconds to 100 years")
     return float(number)
 
 
@@ -58,7 +60,7 @@ def size(value: Any) -> int:
     """
     amount = _amount(value, _BYTES, "write bytes, or such as 64KiB, 1MiB, 2GiB")
     if not math.isfinite(amount) or amount < 0 or amount % 1:
-        raise ValueError(f"{value!r} is no whole number of bytes")
+        raise ValueError(f"{shown(value)} is no whole number of bytes")
     return int(amount)
 
 
@@ -73,7 +75,7 @@ def _amount(value: Any, units: dict[str, int], hint: str) -> float:
     match = _NUMBER.fullmatch(value.strip()) if isinstance(value, str) else None
     factor = (units | {"": 1}).get(match[2]) if match else None
     if match is None or factor is None:
-        raise ValueError(f"{value!r} is not understood; {hint}")
+        raise ValueError(f"{shown(value)} is not understood; {hint}")
     return float(match[1]) * factor
 
 

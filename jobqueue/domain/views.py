@@ -11,6 +11,7 @@ from typing import Any
 
 import msgspec
 
+from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import DeadLetterNotFound, RedriveConflict
 from jobqueue.domain.executions import DEAD_OUTCOMES
 from jobqueue.domain.jobs import Priority, State
@@ -120,6 +121,37 @@ class Retried:
     error: DeadLetterNotFound | RedriveConflict | None
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LimitView:
+    """One limit of a queue.
+
+    Attributes:
+        queue: The queue.
+        label: Its name, such as ``rate:job:send_email``.
+        kind: ``limit`` (at once), ``rate`` (starts within ``per``) or ``depth`` (waiting).
+        job: Name of its jobs; None for all of the queue.
+        keyed: Whether each key counts apart.
+        n: How many.
+        per: Period of a rate, in seconds.
+        declared: What code says, as text; None when it says nothing.
+        set: What an operator has set, as text; it counts before the other.
+        used: Jobs that run, or starts within the last period; None where keys count apart.
+        parked: Jobs that wait for it; None where keys count apart.
+    """
+
+    queue: str
+    label: str
+    kind: str
+    job: str | None
+    keyed: bool
+    n: int
+    per: float | None
+    declared: str | None
+    set: str | None
+    used: int | None
+    parked: int | None
+
+
 @dataclass(frozen=True, slots=True)
 class QueueView:
     """How many jobs of a queue are where.
@@ -155,6 +187,7 @@ class FoundJob:
         result_ttl: How long Redis keeps the result, in seconds, if the job says.
         result: What the handler returned.
         error: Why it died, or why its last attempt failed.
+        progress: How far a running job is, as it last said.
         executions: Its rows in the history, oldest first; empty without a database URL.
         history_problem: Why the history could not be asked.
     """
@@ -179,6 +212,7 @@ class FoundJob:
     tags: Sequence[str] | None = None
     result: Any = None
     error: Failure | None = None
+    progress: Progress | None = None
     executions: Sequence[ExecutionView] = ()
     history_problem: str | None = None
 

@@ -13,6 +13,7 @@ import msgspec
 from jobqueue.domain.codec import storable
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
+from jobqueue.domain.redaction import mask
 
 EPOCH_MS = 946_684_800_000  # 2000-01-01 UTC
 EPOCH_US = EPOCH_MS * 1000
@@ -92,7 +93,7 @@ def encode(record: Execution) -> tuple[Any, ...]:
         record.reason or None,
         record.worker or None,
         record.code_version or None,
-        JSONB + spec.arguments,
+        JSONB + mask(spec.arguments, (*spec.redact, *record.redact)),
         None if spec.metadata is None else JSONB + spec.metadata,
         list(spec.tags) or None,
         None if record.result is None else JSONB + record.result,

@@ -4,7 +4,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any, Protocol
 
@@ -26,6 +26,7 @@ from jobqueue.domain.outcomes import (
     TimedOut,
     Unknown,
 )
+from jobqueue.domain.redaction import scrub
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.failures import failure
 from jobqueue.worker.held import Held
@@ -108,7 +109,7 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
             outcome = self._ended(error, held)
         held.ended_us = monotonic_us()
-        return outcome
+        return _redacted(outcome, spec, handler) if handler.redact else outcome
 
     async def _run(
         self,
@@ -235,6 +236,18 @@ def deadline_of(held: Held) -> int | None:
     if spec.deadline_in_ms is not None:
         return delivery.enqueued_ms + spec.deadline_in_ms
     return spec.deadline_ms
+
+
+def _redacted(outcome: Outcome, spec: Spec, handler: Handler) -> Outcome:
+    """Return the outcome without the values that people may not see in its error."""
+    problem: Failure | None = getattr(outcome, "failure", None)
+    if problem is None:
+        return outcome
+    message, trace = (
+        scrub(text, spec.arguments, handler.redact) for text in (problem.message, problem.traceback)
+    )
+    hidden = Failure(problem.type, message, trace)
+    return replace(outcome, failure=hidden)  # type: ignore[call-arg] - it has one: see above
 
 
 def _overdue() -> Outcome:

@@ -43,7 +43,8 @@ def _lock(space: QueueSpace, key: str) -> Iterator[str]:
 
 
 def _able(space: QueueSpace, id_: str) -> bool:
-    return space.state(id_) in ABLE or space.records[id_][0].startswith("parked:")
+    parked = space.records[id_][0].startswith("parked:")
+    return space.state(id_) in ABLE or (parked and _alive(space, id_))
 
 
 def _line(space: QueueSpace, key: str) -> Iterator[str]:
@@ -98,8 +99,9 @@ def _leads_on(space: QueueSpace, scope: str) -> bool:
     """Whether somebody will look at the scope: for its marker, or for a job that was let in."""
     [rules] = space.each(["rules"], "GET")
     rule = msgspec.msgpack.decode(rules or b"\x80").get(scope.partition("=")[0])
-    waiting = {i for i, r in space.records.items() if r[0].startswith(("again:", "poison:"))}
-    parked = {i for i, r in space.records.items() if r[0].startswith("parked:")}
+    places = {i: r[0] for i, r in space.records.items() if _alive(space, i)}
+    waiting = {i for i, place in places.items() if place.startswith(("again:", "poison:"))}
+    parked = {i for i, place in places.items() if place.startswith("parked:")}
     elsewhere = parked - space.members(f"parked:{scope}")
     marked = f" {scope}" in space.scheduled
     return marked or bool(waiting | elsewhere) or (rule is not None and rule["n"] == 0)

@@ -1,7 +1,7 @@
 """Everything that is in the keys of one queue, each part read once."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
@@ -26,6 +26,8 @@ class QueueSpace:
     lane: SyncLane
     base: str
     parts: list[str]
+    _sets: dict[str, set[str]] = field(default_factory=dict)
+    _lists: dict[str, list[str]] = field(default_factory=dict)
 
     def state(self, id_: str) -> str:
         """Return a job's state, by its fields or by the place where it waits."""
@@ -92,7 +94,9 @@ class QueueSpace:
 
     def members(self, part: str) -> set[str]:
         """Return the members of a sorted set."""
-        return {member.decode() for member in self.do("ZRANGE", part, 0, -1)}
+        if part not in self._sets:
+            self._sets[part] = {member.decode() for member in self.do("ZRANGE", part, 0, -1)}
+        return self._sets[part]
 
     @cached_property
     def ended(self) -> set[str]:
@@ -114,7 +118,9 @@ class QueueSpace:
 
     def items(self, part: str) -> list[str]:
         """Return a list."""
-        return [text(item) for item in self.do("LRANGE", part, 0, -1)]
+        if part not in self._lists:
+            self._lists[part] = [text(item) for item in self.do("LRANGE", part, 0, -1)]
+        return self._lists[part]
 
     def map(self, part: str) -> dict[str, str]:
         """Return a hash."""

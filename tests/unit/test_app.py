@@ -261,6 +261,15 @@ def test_wrong_url(settings: Settings | None, urls: dict[str, Any], words: str) 
     assert str(caught.value).startswith(words)
 
 
+def test_a_wrong_url_of_the_code_beside_a_variable() -> None:
+    """The code is blamed for its own URL, not the variable that it replaces."""
+    app = JobQueue("http://x")
+    settings = load({}, environ={"JOBQUEUE_REDIS_URL": "redis://right"})
+    with pytest.raises(ConfigurationError, match=r"^redis_url \(argument\): "):
+        app.configure(settings)
+    assert JobQueue("redis://code", settings=settings).settings.origin("redis_url") == "argument"
+
+
 def test_configure_reaches_what_was_made_before(app: JobQueue) -> None:
     """The command line's settings count for jobs that were declared when the app was imported."""
     job = app.job()(greet)

@@ -12,10 +12,15 @@ import jobqueue
 from jobqueue.domain import errors
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "DuplicateJob": ("id-1", "id-2"),
+    "IdempotencyConflict": ("id-1", "id-2"),
     "InvalidJob": ("delay", "-1 is out of range"),
+    "JobConflict": ("id-1", "succeeded"),
     "JobFailed": ("id-1", "ValueError", "wrong", "Traceback …"),
+    "QueueFull": ("default",),
     "RetryAfter": (5,),
     "Snooze": (timedelta(minutes=1),),
+    "_Delayed": (5,),
 }
 CLASSES = [
     each
@@ -44,6 +49,7 @@ def test_survives_the_way(kind: type[errors.JobQueueError]) -> None:
 def test_public(kind: type[errors.JobQueueError]) -> None:
     """Every error can be caught by its name, and says when it is raised."""
     assert getattr(jobqueue, kind.__name__) is kind
+    assert f"{kind.__module__}.{kind.__qualname__}" == f"jobqueue.{kind.__name__}"
     assert inspect.getdoc(kind)
 
 
@@ -64,3 +70,11 @@ def test_delays(kind: type[errors.RetryAfter]) -> None:
     """Seconds or a ``timedelta``, as everywhere."""
     assert kind(1.5).delay == timedelta(seconds=1.5)
     assert kind(timedelta(hours=1)).delay == timedelta(hours=1)
+
+
+@pytest.mark.parametrize("kind", [errors.RetryAfter, errors.Snooze])
+@pytest.mark.parametrize("delay", [-1, timedelta(-1), float("nan"), "5", None, True])
+def test_wrong_delays(kind: type[errors.RetryAfter], delay: Any) -> None:
+    """What is no time from now on is refused where it is written, by the name of the class."""
+    with pytest.raises(ValueError, match=f"^{kind.__name__}: .* write "):
+        kind(delay)

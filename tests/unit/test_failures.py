@@ -5,6 +5,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobqueue import Permanent
 from jobqueue.worker.failures import MESSAGE_LIMIT, failure
 
 LIMIT = 16 * 1024
@@ -25,6 +26,10 @@ class OddError(Exception):
     __repr__ = __str__
 
 
+class Bounced(Permanent):
+    """An error of a user, made from one of ours."""
+
+
 def raised(error: BaseException) -> BaseException:
     """Return an exception with a traceback."""
     with pytest.raises(type(error)) as caught:
@@ -40,6 +45,14 @@ def test_type_message_and_traceback() -> None:
     assert plain.traceback.endswith("ValueError: three\n")
     other = failure(raised(msgspec.ValidationError("four")), LIMIT)
     assert other.type == "msgspec.ValidationError"
+
+
+def test_our_errors_have_their_public_names() -> None:
+    """Type and traceback name our errors as users import them, and classes of users as theirs."""
+    ours = failure(raised(Permanent("no such address")), LIMIT)
+    assert ours.type == "jobqueue.Permanent"
+    assert ours.traceback.endswith("jobqueue.Permanent: no such address\n")
+    assert failure(raised(Bounced("x")), LIMIT).type == f"{__name__}.Bounced"
 
 
 def test_the_workers_own_frames_are_left_out() -> None:

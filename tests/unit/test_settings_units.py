@@ -135,7 +135,9 @@ def test_no_prefixes(written: Any) -> None:
         ("./shop.py", "shop:app"),
         (":app", "package.module:app"),
         ("shop:", "shop:app"),
-        ("a b:app", "MODULE:APP"),
+        ("a b:app", "such as package.module:app"),
+        ("shop:app:x", "such as shop:app$"),
+        ("shop:app()", "such as shop:app$"),
     ],
 )
 def test_no_app_paths(written: str, hint: str) -> None:
@@ -156,11 +158,19 @@ def test_queues(written: Any) -> None:
     assert kinds.queues(written) == ("a", "b")
 
 
-@pytest.mark.parametrize("written", ["", "a,", ",", "a b", [], [5], 5, {"a": 1}, "a,{b}"])
+@pytest.mark.parametrize(
+    "written", ["", "a,", ",", "a b", [], [5], 5, {"a": 0}, "a,{b}", {}, "a:0,b:1", "a:1,b"]
+)
 def test_no_queues(written: Any) -> None:
-    """An empty or malformed name is refused, not dropped."""
-    with pytest.raises(ValueError, match=r"write names|can't name a queue"):
+    """An empty or malformed name or weight is refused, not dropped."""
+    with pytest.raises(ValueError, match=r"write (at least one|a,b|a whole)|can't name a queue"):
         kinds.queues(written)
+
+
+@pytest.mark.parametrize("written", ["a:6,b:3", " a:6 , b:3", {"a": 6, "b": 3}])
+def test_weights(written: Any) -> None:
+    """Weights are given for every queue, in the form of a list or a mapping."""
+    assert kinds.queues(written) == {"a": 6, "b": 3}
 
 
 def test_words_suggest() -> None:

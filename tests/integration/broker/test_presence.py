@@ -4,6 +4,8 @@ import asyncio
 import os
 import socket
 
+import pytest
+
 from jobqueue.broker.lanes import Server
 from jobqueue.broker.presence import beat, hide, service_id, services, show
 from tests.support import wait_until
@@ -57,6 +59,31 @@ async def test_beats(broker: Broker) -> None:
         beating.cancel()
         await asyncio.wait({beating})
     assert await found() == []
+
+
+async def test_out_of_memory(broker: Broker) -> None:
+    """At ``maxmemory`` a service that lives is seen to live, also a new one."""
+    await broker.lane.commands(show(broker.keys, "worker", "w1", {"n": 1}, 60_000))
+    await broker.redis("CONFIG", "SET", "maxmemory", "1")
+    try:
+        for name in ("w1", "w2"):
+            await broker.lane.commands(show(broker.keys, "worker", name, {"n": 2}, 60_000))
+        found = await services(broker.lane, broker.keys)
+    finally:
+        await broker.redis("CONFIG", "SET", "maxmemory", "0")
+    assert [(each["id"], each["n"]) for each in found] == [("w1", 2), ("w2", 2)]
+
+
+async def test_a_refused_beat_is_told(broker: Broker, caplog: pytest.LogCaptureFixture) -> None:
+    """A service that can't say that it lives warns: people will take it for dead."""
+    await broker.redis("SET", broker.keys.services, "no set")
+    async with Server(broker.url).lane() as lane:
+        beating = asyncio.create_task(beat(lane, broker.keys, "scheduler", "s1", dict))
+        await wait_until(lambda: caplog.records, description="a warning")
+        beating.cancel()
+        await asyncio.wait({beating})
+    await broker.redis("DEL", broker.keys.services)
+    assert (caplog.records[0].levelname, caplog.messages[0]) == ("WARNING", "presence not written")
 
 
 def test_ids() -> None:

@@ -186,7 +186,7 @@ async def test_a_full_worker_leaves_the_token_to_others(stage: Stage) -> None:
         for number in range(2):
             await work.enqueue(number)
             await stage.logged(number + 1, deadline=SOON)
-        await waiting(stage, 0, others=1)
+        await waiting(stage, 0, others=2)
         await stage.app.enqueue_many(work.prepare(number) for number in range(2, 10))
         release.set()
         await stage.logged(10, deadline=SOON)

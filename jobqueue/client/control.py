@@ -1,0 +1,96 @@
+"""Changes what is there: cancels jobs, and sets limits at run time."""
+
+import re
+from dataclasses import dataclass
+
+from jobqueue.broker import limits, lookup
+from jobqueue.broker.calls import Calls, Rule
+from jobqueue.broker.lanes import Server
+from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
+from jobqueue.domain.ids import check_job_id, check_queue
+from jobqueue.domain.jobs import State
+from jobqueue.domain.limits import MOST, Rate
+from jobqueue.domain.views import LimitView
+
+_LABEL = re.compile(r"(limit|rate|depth):(queue|job:([^:]\S*)|key:\S+)")
+
+
+@dataclass(frozen=True)
+class Control:
+    """Changes one installation.
+
+    Args:
+        server: Where Redis is.
+        calls: Makes the calls.
+    """
+
+    server: Server
+    calls: Calls
+
+    async def cancel(self, job_id: str, queue: str | None, reason: str) -> State:
+        """Cancel a job; see :meth:`JobQueue.cancel`."""
+        check_job_id(job_id)
+        async with self.server.lane() as lane:
+            known = [check_queue(queue)] if queue else await lookup.queues(lane, self.calls.keys)
+            found = await lookup.find(lane, self.calls.keys, known, job_id) if known else []
+            if len(found) > 1:
+                names = ", ".join(view.queue for view in found)
+                raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
+            before = ""
+            if found:
+                before = await lane.call(self.calls.cancel(found[0].queue, job_id, reason))
+        if not before:
+            raise JobNotFound(job_id)
+        return cancelled(job_id, before)
+
+    async def limits(self, queue: str | None) -> list[LimitView]:
+        """Return the limits of one queue or all, and what they hold now."""
+        async with self.server.lane() as lane:
+            known = [check_queue(queue)] if queue else await lookup.queues(lane, self.calls.keys)
+            return [
+                view for name in known for view in await limits.show(lane, self.calls.keys, name)
+            ]
+
+    async def set_limit(self, queue: str, label: str, value: int | Rate | None) -> list[LimitView]:
+        """Set a limit at run time; see :meth:`JobQueue.set_limit`."""
+        check_queue(queue)
+        async with self.server.lane() as lane:
+            known = {each.label: each for each in await limits.show(lane, self.calls.keys, queue)}
+            rule = _rule(label, value, known.get(label))
+            await lane.call(self.calls.set_rule(queue, rule))
+            return await limits.show(lane, self.calls.keys, queue)
+
+
+def cancelled(job_id: str, before: str) -> State:
+    """Return the state that a job was in when it was cancelled.
+
+    Raises:
+        JobConflict: It had ended otherwise.
+    """
+    state = State(before)
+    if state.terminal and state is not State.CANCELLED:
+        raise JobConflict(job_id, before)
+    return state
+
+
+def _rule(label: str, value: int | Rate | None, known: LimitView | None) -> Rule:
+    match = _LABEL.fullmatch(label)
+    if match is None:
+        raise ConfigurationError(
+            f"{label!r} names no limit; write limit:queue, rate:queue, depth:queue, limit:job:NAME "
+            "or rate:job:NAME, or the label of a declared one"
+        )
+    kind, name = match[1], match[3]
+    if match[2].startswith("key:") and known is None:
+        raise ConfigurationError(f"no code has declared {label!r}; a limit by key needs a handler")
+    if kind == "rate" and not isinstance(value, Rate | None):
+        raise ConfigurationError(f"{label!r} is a rate; write Rate(n, per)")
+    if kind != "rate" and isinstance(value, Rate):
+        raise ConfigurationError(f"{label!r} is a number, not a rate")
+    n = value.n if isinstance(value, Rate) else value
+    if n is not None and not 1 <= n <= MOST:
+        raise ConfigurationError(f"{n!r}: write a whole number from 1 to {MOST:,}")
+    per = value.per_ms if isinstance(value, Rate) else None
+    if known is not None:
+        return Rule(label, kind, known.job, known.keyed, n, per)
+    return Rule(label, kind, name, False, n, per)
