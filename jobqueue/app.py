@@ -1,5 +1,6 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
 
+import logging
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -14,6 +15,7 @@ from jobqueue.controlling import Controlling
 from jobqueue.declaring import Declaring
 from jobqueue.domain.checks import checks_options
 from jobqueue.domain.ids import check_name
+from jobqueue.domain.suggest import nearest
 from jobqueue.settings import Settings, load
 
 if TYPE_CHECKING:
@@ -21,6 +23,8 @@ if TYPE_CHECKING:
     from jobqueue.scheduler.service import Service
     from jobqueue.services import Services
     from jobqueue.worker.worker import Worker
+
+log = logging.getLogger("jobqueue")
 
 R = TypeVar("R")
 
@@ -46,6 +50,7 @@ class JobQueue(Declaring, Controlling):
         settings: Settings | None = None,
     ) -> None:
         super().__init__()
+        self._strange: set[str] = set()  # undeclared names that were asked for
         self._urls = {"redis_url": redis_url, "database_url": database_url}
         self._settings = None if settings is None else self._with_urls(settings)
 
@@ -92,10 +97,18 @@ class JobQueue(Declaring, Controlling):
     def ref(self, name: str) -> JobCall[..., Any]:
         """Return a job by name, for producers that don't have the handler's code.
 
+        A name that the app does not declare, but nearly, is logged once as a warning: it may
+        be misspelt, or belong to code that is elsewhere.
+
         Raises:
             InvalidJob: It can't be a name.
         """
-        return JobCall(self, check_name(name), self._registry.get(name), {})
+        handler = self._registry.get(check_name(name))
+        if handler is None and name not in self._strange:
+            self._strange.add(name)
+            if near := nearest(name, self._registry):
+                log.warning("job name is not declared", extra={"job": name, "did_you_mean": near})
+        return JobCall(self, name, handler, {})
 
     # Sending
 

@@ -1,7 +1,19 @@
 """The declaring half of :class:`~jobqueue.JobQueue`: what its decorators make."""
 
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast
+import inspect
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from functools import partial
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    Literal,
+    ParamSpec,
+    TypedDict,
+    TypeVar,
+    Unpack,
+    cast,
+    overload,
+)
 
 from jobqueue.client.declared import App, Declare, Job, JobCall, Schedulable
 from jobqueue.client.options import (
@@ -14,7 +26,7 @@ from jobqueue.client.options import (
     positive_ms,
     seconds_of,
 )
-from jobqueue.domain.checks import choice
+from jobqueue.domain.checks import checks_options, choice, named
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.extensions import Extensions, Hook, HookName, Lifespan
 from jobqueue.domain.handlers import Handler, LockMode, Registry, kind_of
@@ -32,7 +44,51 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 J = TypeVar("J", bound=Schedulable)
 T = TypeVar("T")
+P = ParamSpec("P")
 LockModeName = Literal["optional", "required", "forbidden"]
+
+
+class HandlerOptions(TypedDict, total=False):
+    """Options of a handler; all of them may be left out.
+
+    ``name``: the job's name; else the function's. ``process``: run it in a child process,
+    which a timeout can kill.
+
+    For its jobs, which may override them (see :class:`JobOptions`): ``queue``; ``priority``
+    (``critical``, ``high``, ``normal`` or ``low``); ``retry`` after a failure (a number or a
+    ``Retry``; 0 means one run); ``timeout`` of one attempt; ``deadline`` (time from the
+    enqueueing on past which no attempt runs; the earlier of timeout and deadline wins);
+    ``expires`` (time from the enqueueing on in which a job must start, or it never does);
+    ``unique`` (which jobs are equal, so that only one of them may be unfinished);
+    ``result_ttl`` (how long Redis keeps a result that is not ``None``); ``tags`` and
+    ``metadata``, for people, in the history.
+
+    For all of them: ``is_failure`` gets an exception; where it returns False, the attempt is
+    repeated like any other and counts for nothing. ``lock_mode``: whether jobs may, must or
+    must not have a ``lock`` key. ``limit``: jobs at once over all workers (a number, or one
+    or more ``Limit``). ``rate``: starts within a time over all workers (one or more
+    ``Rate``). ``redact``: arguments that logs, history, views and command line show as ``***``.
+
+    Durations are seconds or ``timedelta``.
+    """
+
+    name: str | None
+    queue: str | None
+    priority: PriorityName | Priority | None
+    retry: Retry | int | None
+    is_failure: Callable[[BaseException], bool] | None
+    timeout: Seconds | None
+    deadline: Seconds | None
+    expires: Seconds | None
+    unique: Unique | None
+    lock_mode: LockModeName | LockMode
+    limit: Limit | int | Iterable[Limit] | None
+    rate: Rate | Iterable[Rate] | None
+    result_ttl: Seconds | None
+    tags: Iterable[str]
+    metadata: Mapping[str, Any] | None
+    redact: Iterable[str]
+    process: bool
 
 
 class Declaring:
@@ -49,85 +105,38 @@ class Declaring:
         """The declared handlers by name."""
         return self._registry
 
-    def job(  # noqa: PLR0913 - each is an option of a handler
-        self,
-        *,
-        name: str | None = None,
-        queue: str | None = None,
-        priority: PriorityName | Priority | None = None,
-        retry: Retry | int | None = None,
-        is_failure: Callable[[BaseException], bool] | None = None,
-        timeout: Seconds | None = None,
-        deadline: Seconds | None = None,
-        expires: Seconds | None = None,
-        unique: Unique | None = None,
-        lock_mode: LockModeName | LockMode = LockMode.OPTIONAL,
-        limit: Limit | int | Iterable[Limit] | None = None,
-        rate: Rate | Iterable[Rate] | None = None,
-        result_ttl: Seconds | None = None,
-        tags: Iterable[str] = (),
-        metadata: Mapping[str, Any] | None = None,
-        redact: Iterable[str] = (),
-        process: bool = False,
-    ) -> Declare:
-        """Declare a function as the handler of a job.
+    @overload
+    def job(
+        self, function: Callable[P, Coroutine[Any, Any, T]], /
+    ) -> Job[P, Coroutine[Any, Any, T], T]: ...
+
+    @overload
+    def job(self, function: Callable[P, T], /) -> Job[P, T, T]: ...
+
+    @overload
+    def job(self, /, **options: Unpack[HandlerOptions]) -> Declare: ...
+
+    def job(self, function: Any = None, /, **options: Unpack[HandlerOptions]) -> Any:
+        """Declare a function as the handler of a job: ``@app.job`` or ``@app.job(...)``.
 
         Args:
-            name: The job's name; else the function's.
-            queue: Queue of its jobs.
-            priority: ``critical``, ``high``, ``normal`` or ``low``.
-            retry: Retries after a failure (a number or a ``Retry``); 0 means one run.
-            is_failure: Gets an exception; where it returns False, the attempt is
-                repeated like any other and counts for nothing.
-            timeout: Longest run of one attempt, in seconds or as a ``timedelta``.
-            deadline: Time from the enqueueing on past which no attempt runs; the earlier
-                of timeout and deadline wins.
-            expires: Time from the enqueueing on in which a job must start, or it never does.
-            unique: Which jobs are equal, so that only one of them may be unfinished.
-            lock_mode: Whether its jobs may, must or must not have a ``lock`` key.
-            limit: Jobs at once over all workers: a number, or one or more ``Limit``.
-            rate: Starts within a time over all workers: one or more ``Rate``.
-            result_ttl: How long Redis keeps a result that is not ``None``.
-            tags: Labels for people, in the history.
-            metadata: Values for people, in the history; a job's own replace them.
-            redact: Arguments that logs, history, views and command line show as ``***``.
-            process: Run it in a child process, which a timeout can kill.
+            function: The handler, where there are no options.
+            options: See :class:`HandlerOptions`.
 
         Raises:
-            ConfigurationError: An option is wrong, or the name is taken.
+            ConfigurationError: An option is unknown or wrong, the name is taken, or
+                the function can't be a handler.
         """
+        named("@app.job", options, HandlerOptions.__annotations__)
 
         def declare(function: Callable[..., Any]) -> Job[..., Any, Any]:
-            kind = kind_of(function, process=process)
-            try:
-                handler = Handler(
-                    name=check_name(function.__name__ if name is None else name),
-                    function=function,
-                    kind=kind,
-                    queue=None if queue is None else check_queue(queue),
-                    priority=None if priority is None else parse_priority(priority),
-                    retry=None if retry is None else Retry.of(retry),
-                    timeout=_positive("timeout", timeout),
-                    result_ttl=None if result_ttl is None else seconds_of("result_ttl", result_ttl),
-                    expires=_positive("expires", expires),
-                    deadline=_positive("deadline", deadline),
-                    unique=None if unique is None else check_unique(unique),
-                    lock_mode=choice("lock_mode", LockMode, lock_mode),
-                    limits=(*_bounds(Limit, limit), *_bounds(Rate, rate)),
-                    tags=check_tags(tags),
-                    metadata=metadata if metadata is None else _checked(metadata),
-                    redact=tuple(redact),
-                    is_failure=is_failure,
-                )
-                handler.check()
-            except (InvalidJob, ConfigurationError) as error:
-                label = function.__qualname__
-                raise ConfigurationError(f"@app.job on {label}: {error}") from error
+            handler = _handler(function, **options)
             self._registry.add(handler)
             return Job(cast("App", self), handler)
 
-        return cast("Declare", declare)
+        return declare if function is None else declare(function)
 
+    @checks_options("app.queue")
     def queue(
         self,
         name: str,
@@ -214,6 +223,7 @@ class Declaring:
         self.extensions.lifespan = lifespan = Lifespan(make)
         return lifespan
 
+    @checks_options("@app.cron")
     def cron(
         self,
         expression: str,
@@ -242,6 +252,7 @@ class Declaring:
         rule = Cron(expression, timezone=timezone, dst=dst, seconds=seconds)
         return self._schedule(rule, name, lock)
 
+    @checks_options("@app.every")
     def every(
         self,
         interval: Seconds,
@@ -300,6 +311,60 @@ class Declaring:
                 raise ConfigurationError(
                     f"job {call.name!r}{lock} has an interval already, {label!r}"
                 )
+
+
+def _handler(function: Callable[..., Any], **options: Unpack[HandlerOptions]) -> Handler:
+    """Return what the options make of a function; the error names it."""
+    kind = kind_of(function, process=options.get("process", False))
+    label = function.__qualname__
+    _refuse_method(function)
+    try:
+        handler = Handler(
+            name=check_name(_given(options.get("name"), function.__name__)),
+            function=function,
+            kind=kind,
+            queue=_read(check_queue, options.get("queue")),
+            priority=_read(parse_priority, options.get("priority")),
+            retry=_read(Retry.of, options.get("retry")),
+            timeout=_positive("timeout", options.get("timeout")),
+            result_ttl=_read(partial(seconds_of, "result_ttl"), options.get("result_ttl")),
+            expires=_positive("expires", options.get("expires")),
+            deadline=_positive("deadline", options.get("deadline")),
+            unique=_read(check_unique, options.get("unique")),
+            lock_mode=choice(
+                "lock_mode", LockMode, _given(options.get("lock_mode"), LockMode.OPTIONAL)
+            ),
+            limits=(*_bounds(Limit, options.get("limit")), *_bounds(Rate, options.get("rate"))),
+            tags=check_tags(_given(options.get("tags"), ())),
+            metadata=_read(_checked, options.get("metadata")),
+            redact=tuple(_given(options.get("redact"), ())),
+            is_failure=options.get("is_failure"),
+        )
+        handler.check()
+    except (InvalidJob, ConfigurationError) as error:
+        raise ConfigurationError(f"@app.job on {label}: {error}") from error
+    return handler
+
+
+def _given(value: T | None, otherwise: T) -> T:
+    return otherwise if value is None else value
+
+
+def _read(check: Callable[[Any], T], value: object) -> T | None:
+    return None if value is None else check(value)
+
+
+def _refuse_method(function: Callable[..., Any]) -> None:
+    """Refuse a function in the body of a class that wants an instance: no worker has one."""
+    owner, _, name = function.__qualname__.rpartition(".")
+    first = next(iter(inspect.signature(function).parameters), "")
+    method = inspect.isfunction(function) and owner and not owner.endswith("<locals>")
+    if method and first in {"self", "cls"}:
+        raise ConfigurationError(
+            f"@app.job on {function.__qualname__}: a worker has no {first} to call it on; "
+            f"declare a function outside of the class, or a method of one object: "
+            f"app.job({owner.rpartition('.')[2].lower()}.{name})"
+        )
 
 
 def _positive(option: str, value: Seconds | None) -> float | None:

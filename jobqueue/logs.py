@@ -94,7 +94,8 @@ class _Handler(logging.StreamHandler[TextIO]):
 
 
 def _whereabouts() -> Iterator[tuple[str, Any]]:
-    job = running.get(None)
+    current = running.get(None)
+    job = None if current is None else current.current()
     if job is not None:
         yield from (("job_id", job.id), ("job", job.name), ("attempt", job.attempt))
     yield from _process.items()

@@ -18,6 +18,7 @@ from redis.exceptions import (
     AskError,
     BusyLoadingError,
     ClusterDownError,
+    NoPermissionError,
     NoScriptError,
     OutOfMemoryError,
     ReadOnlyError,
@@ -48,6 +49,12 @@ _NOT_NOW_TYPES = (
 _HALF_WAY = "non local key"
 
 
+_GRANT = (
+    "; give the user the keys and commands: ACL SETUSER name ~prefix:* +@all -@dangerous +info; "
+    "see `jobqueue docs settings`"
+)
+
+
 class AnswerLost(BrokerUnavailable):
     """The request was sent and no answer came: it may have been carried out."""
 
@@ -60,7 +67,8 @@ def translate(error: BaseException, *, sent: bool) -> Exception:
         # The whole first word: BUSYGROUP, for one, is no BUSY.
         not_now = isinstance(error, _NOT_NOW_TYPES) or str(error).split(" ")[0] in _NOT_NOW
         kind = BrokerUnavailable if not_now else AnswerLost if _HALF_WAY in text else BrokerError
-        return kind(f"Redis refused: {text}")
+        grant = _GRANT if isinstance(error, NoPermissionError) else ""
+        return kind(f"Redis refused: {text}{grant}")
     lost = AnswerLost if sent else BrokerUnavailable
     return lost(f"Redis can't be reached: {str(error) or 'no answer in time'}")
 

@@ -16,7 +16,12 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane, Server
 from jobqueue.broker.lookup import JobView
 from jobqueue.domain.context import Progress
-from jobqueue.domain.errors import HistoryUnavailable, JobNotFound, SchemaMismatch
+from jobqueue.domain.errors import (
+    HistoryError,
+    HistoryUnavailable,
+    JobNotFound,
+    SchemaMismatch,
+)
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import Spec, State
 from jobqueue.domain.outcomes import Failure
@@ -82,7 +87,7 @@ class Lookups:
 
     async def _rows(
         self, job_id: str, queue: str | None
-    ) -> tuple[dict[str, list[ExecutionView]], HistoryUnavailable | SchemaMismatch | None]:
+    ) -> tuple[dict[str, list[ExecutionView]], HistoryError | HistoryUnavailable | SchemaMismatch | None]:
         """Return the rows by queue, or why there are none to be had."""
         if self._database_url is None:
             return {}, None
@@ -93,7 +98,7 @@ class Lookups:
             async with engine.opened(self._database_url, "client") as database:
                 for row in await queries.executions(database, job_id, queue=queue):
                     by_queue[row.queue].append(row)
-        except (HistoryUnavailable, SchemaMismatch) as error:
+        except (HistoryError, HistoryUnavailable, SchemaMismatch) as error:
             return {}, error
         return by_queue, None
 

@@ -63,7 +63,7 @@ def checks_options(label: str) -> Callable[[F], F]:
     """
 
     def decorate(function: F) -> F:
-        code = function.__code__  # type: ignore[attr-defined]
+        code = function.__code__
         known = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount][1:]
 
         @wraps(function)

@@ -4,12 +4,15 @@ JSON has no NaN and no infinity, and PostgreSQL's text has no NUL and no lone
 surrogate. Such values are refused before anything is stored.
 """
 
+import json
 import math
 from collections.abc import Callable, Mapping
 from types import NoneType
 from typing import Any
 
 import msgspec
+
+from jobqueue.domain.suggest import shown
 
 NUL = "\x00"
 _NOTE = 36  # bytes of the note about what was cut out
@@ -39,8 +42,8 @@ def encode(value: Any) -> bytes:
     dates, times, UUIDs, decimals, bytes (as base64), sets and tuples.
 
     Raises:
-        NotJson: It holds something else, NaN, an infinity, NUL, a lone surrogate,
-            or it contains itself. What a model's own serialiser raises comes through.
+        NotJson: It holds something else, NaN, an infinity, NUL, a lone surrogate, two
+            keys that JSON can't tell apart, or it contains itself. What a model's own serialiser raises comes through.
     """
     try:
         raw = _encoder.encode(value)
@@ -48,6 +51,8 @@ def encode(value: Any) -> bytes:
         # where looking costs next to nothing for values that have none.
         if b"null" in raw or b"\\u0000" in raw:
             _refuse(msgspec.to_builtins(value, enc_hook=_encode_other))
+        if _doubtful(value, raw):
+            refuse_doubles(raw)
     except NotJson:
         raise
     except RecursionError:
@@ -57,6 +62,35 @@ def encode(value: Any) -> bytes:
     except (NotImplementedError, TypeError, ValueError, msgspec.MsgspecError) as error:
         raise NotJson(str(error)) from error
     return raw
+
+
+_TEXTS = {str}
+
+
+def _doubtful(value: Any, raw: bytes) -> bool:
+    """Return whether two keys of ``value`` may have become one; the usual case is cheap."""
+    if type(value) is dict and {*map(type, value)} == _TEXTS:
+        return raw.count(b"{") > 1
+    return b"{" in raw
+
+
+def refuse_doubles(raw: bytes) -> None:
+    """Refuse JSON with an object that has a key twice: whoever reads it drops one of them.
+
+    Raises:
+        NotJson: There is one; the message names the key.
+    """
+    # Reading drops the first of two, so what was read is written shorter. Only then is it
+    # worth the search, which also ends well where the JSON was merely written wider.
+    if len(_encoder.encode(msgspec.json.decode(raw))) < len(raw):
+        json.loads(raw, object_pairs_hook=_unique)
+
+
+def _unique(pairs: list[tuple[str, Any]]) -> None:
+    keys = [key for key, _ in pairs]
+    for key in keys:
+        if keys.count(key) > 1:
+            raise NotJson(f"the key {shown(key)} stands twice in one object")
 
 
 def make(kind: Any, value: Any) -> Any:

@@ -79,6 +79,10 @@ class CurrentJob(msgspec.Struct, frozen=True):
     metadata_json: bytes | None = None
     control: Any = None
 
+    def current(self) -> "CurrentJob":
+        """Return itself, so that it can stand for what knows it."""
+        return self
+
     @property
     def enqueued_at(self) -> datetime:
         """When the job was enqueued, by the Redis clock; in UTC."""
@@ -144,7 +148,14 @@ class CurrentJob(msgspec.Struct, frozen=True):
         return control
 
 
-running: ContextVar[CurrentJob] = ContextVar("jobqueue_current_job")
+class Current(Protocol):
+    """What knows the job that runs here; most handlers never ask, so it is made when they do."""
+
+    def current(self) -> CurrentJob:
+        """Return it."""
+
+
+running: ContextVar[Current] = ContextVar("jobqueue_current_job")
 
 
 def current_job() -> CurrentJob:
@@ -154,6 +165,6 @@ def current_job() -> CurrentJob:
         NoCurrentJob: No worker runs this code.
     """
     try:
-        return running.get()
+        return running.get().current()
     except LookupError:
         raise NoCurrentJob from None

@@ -4,6 +4,7 @@ An error says what happened and, in its docstring, what to do about it. Fields g
 to ``super().__init__`` so that every error survives pickling.
 """
 
+import logging
 from datetime import timedelta
 
 from jobqueue.domain import units
@@ -285,6 +286,15 @@ class Snooze(_Delayed):
     Raises:
         ValueError: The delay is no duration, or negative.
     """
+
+
+REFUSALS = (BrokerError, HistoryError)
+"""What a service goes on trying, although only an operator can help."""
+
+
+def severity(error: JobQueueError) -> int:
+    """Return how loud a service says that it can't work: what ends by itself is a warning."""
+    return logging.ERROR if isinstance(error, REFUSALS) else logging.WARNING
 
 
 # Where users import them from: tracebacks, logs and the history show this name.

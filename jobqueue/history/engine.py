@@ -4,6 +4,7 @@ Every connection of the package is opened here, also those of SQLAlchemy and Ale
 every error of theirs becomes one of ours. No message shows a URL: it may hold a password.
 """
 
+import re
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from jobqueue.domain import urls
 from jobqueue.domain.errors import (
     ConfigurationError,
+    HistoryError,
     HistoryUnavailable,
     JobQueueError,
     SchemaMismatch,
@@ -169,6 +171,7 @@ def plain_errors() -> Iterator[None]:
 
     Raises:
         SchemaMismatch: Something that this version expects is not there.
+        HistoryError: We lack a permission; the message says what to grant.
         HistoryUnavailable: PostgreSQL is away, too busy, read-only or refuses us.
     """
     try:
@@ -182,10 +185,25 @@ def plain_errors() -> Iterator[None]:
 
 
 def _plain(error: psycopg.Error) -> JobQueueError | None:
-    message = " ".join(str(error).split())
+    # Without the statement's text, which PostgreSQL quotes below its message.
+    message = error.diag.message_primary or " ".join(str(error).split())
     if error.sqlstate in WRONG_SCHEMA:
-        return SchemaMismatch(f"{message}: run `jobqueue db upgrade`")
-    ours = (psycopg.OperationalError, psycopg.InterfaceError, psycopg.InternalError)
-    if isinstance(error, (*ours, psycopg.errors.InsufficientPrivilege)):
+        return SchemaMismatch(f"PostgreSQL: {message}; run `jobqueue db upgrade`")
+    if isinstance(error, psycopg.errors.InsufficientPrivilege) or _NO_DATABASE in message:
+        return HistoryError(f"PostgreSQL: {message}; {_grant(message)}")
+    if isinstance(error, psycopg.OperationalError | psycopg.InterfaceError | psycopg.InternalError):
         return HistoryUnavailable(f"PostgreSQL: {message}")
     return None
+
+
+_NO_DATABASE = "permission denied for database"  # a refused connection has no code
+
+
+def _grant(message: str) -> str:
+    """Return what an administrator has to run."""
+    if found := re.search(rf'{_NO_DATABASE} "?([^\s"]+)', message):
+        return f"run GRANT CONNECT, CREATE ON DATABASE {found[1]} TO this user"
+    return (
+        "run GRANT owner TO this user, where owner is the role that ran `jobqueue db upgrade`; "
+        "see `jobqueue docs settings`"
+    )

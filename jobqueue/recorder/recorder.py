@@ -13,7 +13,13 @@ from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import queues
 from jobqueue.domain import executions
 from jobqueue.domain.backoff import Pause
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable, HistoryUnavailable
+from jobqueue.domain.errors import (
+    REFUSALS,
+    BrokerError,
+    BrokerUnavailable,
+    HistoryUnavailable,
+    severity,
+)
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import Spec
 from jobqueue.history.writer import HistoryWriter
@@ -74,10 +80,10 @@ class Recorder:
                     await self._round()
                     pause.reset()
                     self.problem = None
-                except (BrokerUnavailable, BrokerError, HistoryUnavailable) as error:
+                except (BrokerUnavailable, HistoryUnavailable, *REFUSALS) as error:
                     self.problem = str(error)
                     self._mine = True
-                    log.warning("recording failed", extra={"error": str(error)})
+                    log.log(severity(error), "recording failed", extra={"error": str(error)})
                     await pause.wait()
         finally:
             await self._writer.close()

@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from jobqueue.broker.calls import Calls, NewJob
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.backoff import Pause
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable, severity
 from jobqueue.domain.schedules import Schedule
 from jobqueue.scheduler.scheduled import Scheduled
 
@@ -72,7 +72,7 @@ class Firer:
             except (BrokerUnavailable, BrokerError) as error:
                 self.problem = str(error)
                 self._fired.clear()
-                log.warning("firing failed", extra={"error": str(error)})
+                log.log(severity(error), "firing failed", extra={"error": str(error)})
                 wait = pause.take()
             await asyncio.sleep(min(LONGEST, wait))
 

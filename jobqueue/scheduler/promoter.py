@@ -13,7 +13,7 @@ from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import queues
 from jobqueue.domain.backoff import Pause
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable, severity
 
 log = logging.getLogger("jobqueue.scheduler")
 
@@ -50,7 +50,7 @@ class Promoter:
                     self.problem = None
                 except (BrokerUnavailable, BrokerError) as error:
                     self.problem = str(error)
-                    log.warning("promotion failed", extra={"error": str(error)})
+                    log.log(severity(error), "promotion failed", extra={"error": str(error)})
                     await asyncio.sleep(min(LONGEST, pause.take()))
         finally:
             if self._token is not None:

@@ -4,7 +4,7 @@ import asyncio
 import logging
 from datetime import timedelta
 
-from jobqueue.domain.errors import HistoryUnavailable
+from jobqueue.domain.errors import HistoryError, HistoryUnavailable, severity
 from jobqueue.history import engine, partitions, schema
 
 log = logging.getLogger("jobqueue.scheduler")
@@ -38,9 +38,9 @@ class Upkeep:
                 await self._once()
                 self.problem = None
                 wait = EVERY
-            except HistoryUnavailable as error:
+            except (HistoryUnavailable, HistoryError) as error:
                 self.problem = str(error)
-                log.warning("partition upkeep failed", extra={"error": str(error)})
+                log.log(severity(error), "partition upkeep failed", extra={"error": str(error)})
                 wait = AGAIN
             await asyncio.sleep(wait)
 

@@ -98,14 +98,13 @@ class Executor:
         timeout = self._timeout(spec, handler, held)
         if timeout is not None and timeout <= 0:
             return _overdue()
-        job = held.current()
-        context.running.set(job)
-        run = partial(self._run, handler, args, kwargs, timeout, job, held)
+        context.running.set(held)
         try:
             if self._around:
-                outcome = await through(self._around, job, run, self._succeeded)
+                run = partial(self._run, handler, args, kwargs, timeout, held)
+                outcome = await through(self._around, held.current(), run, self._succeeded)
             else:
-                outcome = await run()
+                outcome = await self._run(handler, args, kwargs, timeout, held)
         except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
             outcome = self._ended(error, held)
         held.ended_us = monotonic_us()
@@ -117,7 +116,6 @@ class Executor:
         args: list[Any],
         kwargs: dict[str, Any],
         timeout: float | None,
-        job: CurrentJob,
         held: Held,
     ) -> Outcome:
         if handler.kind is Kind.ASYNC:
@@ -125,14 +123,15 @@ class Executor:
             return await self._guard(handler.function, args, kwargs, timeout, held)
         if handler.kind is Kind.THREAD:
             return await self._thread(partial(handler.function, *args, **kwargs), timeout, held)
-        return await self._child(handler, held.spec, timeout, job, held)
+        return await self._child(handler, timeout, held)
 
     def _timeout(self, spec: Spec, handler: Handler, held: Held) -> float | None:
         """Return the seconds that the attempt has; 0 or less when the deadline is over."""
         timeout = self._limits.timeout if handler.timeout is None else handler.timeout
         if spec.timeout_ms is not None:
             timeout = spec.timeout_ms / 1000
-        deadline = deadline_of(held)
+        bounded = spec.deadline_ms is not None or spec.deadline_in_ms is not None
+        deadline = deadline_of(held) if bounded else None
         if timeout is None and deadline is None:
             return None
         now_ms = (monotonic_us() + held.clock_us) / 1000
@@ -189,9 +188,7 @@ class Executor:
             else:
                 return bool(done)
 
-    async def _child(
-        self, handler: Handler, spec: Spec, timeout: float | None, job: CurrentJob, held: Held
-    ) -> Outcome:
+    async def _child(self, handler: Handler, timeout: float | None, held: Held) -> Outcome:
         def started() -> None:
             # Importing the handler's code in a new child is no part of its time.
             held.started_us = monotonic_us()
@@ -200,7 +197,7 @@ class Executor:
 
         try:
             async with asyncio.timeout(None) as limit:
-                outcome = await self._children.run(handler, spec, job, started)
+                outcome = await self._children.run(handler, held.spec, held.current(), started)
         except TimeoutError:
             return self._late(timeout or 0, None)
         if isinstance(outcome, Failed) and not held.started_us:
@@ -240,14 +237,13 @@ def deadline_of(held: Held) -> int | None:
 
 def _redacted(outcome: Outcome, spec: Spec, handler: Handler) -> Outcome:
     """Return the outcome without the values that people may not see in its error."""
-    problem: Failure | None = getattr(outcome, "failure", None)
-    if problem is None:
+    if not isinstance(outcome, Failed | TimedOut):
         return outcome
     message, trace = (
-        scrub(text, spec.arguments, handler.redact) for text in (problem.message, problem.traceback)
+        scrub(text, spec.arguments, handler.redact)
+        for text in (outcome.failure.message, outcome.failure.traceback)
     )
-    hidden = Failure(problem.type, message, trace)
-    return replace(outcome, failure=hidden)  # type: ignore[call-arg] - it has one: see above
+    return replace(outcome, failure=Failure(outcome.failure.type, message, trace))
 
 
 def _overdue() -> Outcome:

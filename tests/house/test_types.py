@@ -50,6 +50,19 @@ def tick(times: int = 1) -> int:
     return times
 
 
+@app.job
+def bare(size: int) -> str:
+    return "x" * size
+
+
+@app.job
+async def bare_later(size: int) -> str:
+    return "x" * size
+
+
+app.job(nmae="x")  # wrong
+Retry(3, bas=1)  # wrong
+JobQueue(redis_ulr="redis://x")  # wrong
 app.job(priority="urgent")  # wrong
 app.job(retries=3)  # wrong
 app.job(timeout="30s")  # wrong
@@ -80,6 +93,11 @@ async def producer() -> None:
     await send.enqueue("a@example.com", "hi", copys=2)  # wrong
     await send.enqueue("a@example.com", "hi", delay=5)  # wrong
 
+    assert_type(await bare.enqueue(5), JobHandle[str])
+    assert_type(await (await bare_later.enqueue(5)).result(), str)
+    assert_type(await bare_later(5), str)
+    await bare.enqueue("5")  # wrong
+    await bare_later.enqueue("5")  # wrong
     assert_type(await resize.enqueue("a.png"), JobHandle[bool])
     assert_type(await total.enqueue(1, 2, x=3), JobHandle[float])
     assert_type(await tick.enqueue(), JobHandle[int])

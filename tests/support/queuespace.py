@@ -28,6 +28,7 @@ class QueueSpace:
     parts: list[str]
     _sets: dict[str, set[str]] = field(default_factory=dict)
     _lists: dict[str, list[str]] = field(default_factory=dict)
+    _ids: dict[str, list[str]] = field(default_factory=dict)
 
     def state(self, id_: str) -> str:
         """Return a job's state, by its fields or by the place where it waits."""
@@ -36,7 +37,9 @@ class QueueSpace:
 
     def ids(self, kind: str) -> list[str]:
         """Return what stands behind a kind of key."""
-        return [part.removeprefix(kind) for part in self.parts if part.startswith(kind)]
+        if kind not in self._ids:
+            self._ids[kind] = [p.removeprefix(kind) for p in self.parts if p.startswith(kind)]
+        return self._ids[kind]
 
     @cached_property
     def records(self) -> dict[str, list[Any]]:

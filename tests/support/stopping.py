@@ -32,7 +32,7 @@ local function guard(run)
     return run(command, ...)
   end
 end
-local redis = {call = guard(server.call), pcall = guard(server.pcall)}
+local redis = {call = guard(server.call), pcall = guard(server.pcall), sha1hex = server.sha1hex}
 """
 
 

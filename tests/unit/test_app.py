@@ -9,7 +9,16 @@ from typing import Any
 
 import pytest
 
-from jobqueue import ConfigurationError, InvalidJob, JobQueue, Priority, Retry
+from jobqueue import (
+    ConfigurationError,
+    InvalidJob,
+    JobQueue,
+    Limit,
+    Priority,
+    Rate,
+    Retry,
+    Unique,
+)
 from jobqueue.domain.handlers import Kind
 from jobqueue.settings import Settings, load
 
@@ -111,10 +120,86 @@ def test_wrong_declaration(app: JobQueue, options: dict[str, Any], words: str) -
     assert not app.jobs
 
 
-def test_unknown_declaration(app: JobQueue) -> None:
-    """An option that does not exist is Python's own error."""
-    with pytest.raises(TypeError, match="retires"):
-        app.job(retires=3)  # type: ignore[call-arg]
+def unknown_words(app: JobQueue) -> list[tuple[Callable[[], object], str]]:
+    """Return calls with a misspelt keyword, and what must be said of each."""
+    a: Any = app
+    retry: Any = Retry
+    unique: Any = Unique
+    limit: Any = Limit
+    rate: Any = Rate
+    queue: Any = JobQueue
+    return [
+        (lambda: a.job(nmae="x"), "@app.job: there is no option 'nmae'; did you mean 'name'?"),
+        (lambda: a.queue("q", max_dept=1), "app.queue: .*'max_depth'"),
+        (lambda: a.cron("@daily", timezon="UTC"), "@app.cron: .*'timezone'"),
+        (lambda: a.every(5, ankor=None), "@app.every: .*'anchor'"),
+        (lambda: retry(3, bas=1), "Retry: there is no option 'bas'; did you .*'base'"),
+        (lambda: unique(on_conflit="return"), "Unique: .*'on_conflict'"),
+        (lambda: limit(1, bye="x"), "Limit: .*'by'"),
+        (lambda: rate(1, pre=1), "Rate: .*'per'"),
+        (lambda: queue(redis_ulr=URL), "JobQueue: .*'redis_url'"),
+    ]
+
+
+@pytest.mark.parametrize("number", range(9))
+def test_unknown_words(app: JobQueue, number: int) -> None:
+    """A keyword that does not exist is one of our errors, with the nearest one that does."""
+    call, words = unknown_words(app)[number]
+    with pytest.raises(ConfigurationError, match=words):
+        call()
+
+
+def test_without_parentheses(app: JobQueue) -> None:
+    """``@app.job`` alone declares a job, like ``@app.job()``."""
+    job = app.job(greet)
+    assert (job.name, job("you")) == ("greet", "hello you")
+    assert app.jobs["greet"] is job.handler
+
+
+def test_a_method_is_refused(app: JobQueue) -> None:
+    """What wants an instance can't be a handler; a method of one object can, a plain one too."""
+
+    class Mailer:
+        """Sends mails."""
+
+        def send(self, to: str) -> str:
+            """Send one."""
+            return f"to {to} by {type(self).__name__}"
+
+        @staticmethod
+        def plain(to: str) -> str:
+            """Send one without an instance."""
+            return to
+
+    with pytest.raises(ConfigurationError, match=r"a worker has no self .* app.job\(mailer.send\)"):
+        app.job(Mailer.send)
+    assert not app.jobs
+    assert app.job(Mailer().send)("you") == "to you by Mailer"
+    assert app.job(Mailer.plain)("you") == "you"
+
+
+def test_an_argument_called_self(app: JobQueue) -> None:
+    """No name of an argument is taken by the methods of a job."""
+
+    @app.job
+    def note(self: str, function: str, args: int = 0) -> str:
+        """Take odd names."""
+        return f"{self} {function} {args}"
+
+    prepared = note.options(delay=5).prepare(self="a", function="b", args=1)
+    assert b'{"self":"a","function":"b","args":1}' in prepared.spec
+    assert note(self="a", function="b") == "a b 0"
+    assert b'"self":"a"' in app.ref("elsewhere").prepare(self="a").spec
+
+
+def test_a_name_that_is_nearly_declared(app: JobQueue, caplog: pytest.LogCaptureFixture) -> None:
+    """A producer may name code that is elsewhere; what looks like a slip is told once."""
+    app.job(name="send_email")(greet)
+    for name in ("send_emial", "send_email", "resize", "send_emial"):
+        app.ref(name)
+    [told] = caplog.records
+    assert (told.levelname, told.message) == ("WARNING", "job name is not declared")
+    assert (vars(told)["job"], vars(told)["did_you_mean"]) == ("send_emial", "send_email")
 
 
 def test_lambda_needs_a_name(app: JobQueue) -> None:

@@ -56,6 +56,39 @@ class Text(str):
     __slots__ = ()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        {1: 2, "1": 3},
+        {"rows": [{dt.date(2030, 1, 1): 1, "2030-01-01": 2}]},
+        [{Colour.RED: 1, "r": 2}],
+        Line({1.5: 1, "1.5": 2}),
+    ],
+)
+def test_keys_that_become_one(value: Any) -> None:
+    """Python tells 1 from "1", JSON does not: nothing is dropped without a word."""
+    with pytest.raises(NotJson, match=r"the key '.*' stands twice in one object"):
+        encode(value)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [{1: 2, "2": 3}, {"a": {"a": {"a": 1}}}, [{"a": 1}, {"a": 1}], {}, {"a": '{"a":1,"a":2}'}],
+)
+def test_keys_that_stay_apart(value: Any) -> None:
+    """Equal keys of different objects are two keys."""
+    assert msgspec.json.decode(encode(value), strict=False) == msgspec.to_builtins(
+        value, str_keys=True
+    )
+
+
+def test_raw_json_may_have_spaces() -> None:
+    """JSON that the caller has written himself is looked through, not taken for doubled."""
+    assert encode({"a": {"b": msgspec.Raw(b'{"c": 1,   "d": 2}')}})
+    with pytest.raises(NotJson, match="the key 'c'"):
+        encode({"a": {"b": msgspec.Raw(b'{"c": 1, "c": 2}')}})
+
+
 def nested(depth: int, inner: Any = 1) -> Any:
     """Return a value inside ``depth`` lists."""
     for _ in range(depth):

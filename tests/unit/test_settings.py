@@ -118,6 +118,8 @@ BOUNDS = [
     ("default_priority", "urgent", "write one of critical, high, normal, low"),
     ("prefix", "{x}", "can't begin a key"),
     ("queues", "a,,b", "can't name a queue"),
+    ("queue_concurrency", "a=0", "at least 1"),
+    ("idempotency_ttl", "0.5", "at least 1s"),
     ("app", "shop.py", "not MODULE:APP"),
     ("code_version", " ", "no text"),
     ("log_level", "inof", "did you mean 'info'"),

@@ -166,10 +166,7 @@ for _, each in ipairs(queue_rules) do
   local free, at = room(each[1], each[2])
   if free <= 0 and at then schedule(' ' .. each[1], at) end
 end
-if rules and #deliveries < slots and touches > 0 then
-  local scope = redis.call('SRANDMEMBER', base .. 'scopes')
-  if scope then refill(scope) end
-end
+if rules and #deliveries < slots and touches > 0 then look_again() end
 write_acks()
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)

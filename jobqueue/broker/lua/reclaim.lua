@@ -80,8 +80,8 @@ write_counts()
 write_size()
 local rest = #all == tonumber(ARGV[3])
 if not rest then
-  redis.call('ZREM', base .. 'leases', worker)
   for _, stream in ipairs(STREAMS) do redis.pcall('XGROUP', 'DELCONSUMER', base .. stream, 'workers', worker) end
+  redis.call('ZREM', base .. 'leases', worker)
 end
 if put_back > 0 then wake() end
 return {back, #dead, rest and 1 or 0}

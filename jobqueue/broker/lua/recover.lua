@@ -36,7 +36,7 @@ for _, held in ipairs(all) do
       redis.call('HSET', base .. 'state:' .. id, 'deliveries', delivery, 'fence', string.format('%d', fence))
       deliveries[#deliveries + 1] = pack_delivery(id, live[2], record, past, delivery, fence)
     elseif job.asked == ASKS or redis.call('EXISTS', base .. 'rules') == 1 then
-      requeue(id, job, job.past)
+      requeue(id, job, live[1] and PAST or job.past)
       ack(stream, entry)
     else
       deliveries[#deliveries + 1] = deliver(id, record, past, worker, ARGV[5])

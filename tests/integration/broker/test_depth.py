@@ -68,9 +68,8 @@ async def test_replace(broker: Broker, way: Way) -> None:
     """Replacing a job that counts needs no more room; one that does not count needs it."""
     await broker.enqueue("a", asks=Asks(unique="k"))
     await way(broker, "a")
-    waiting = sum(
-        n for k, n in (await broker.counts()).items() if k in {"ready:job", "blocked:job"}
-    )
+    counts = await broker.counts()
+    waiting = counts.get("ready:job", 0) + counts.get("blocked:job", 0)
     await broker.set_rule(depth(waiting))
     letters = await broker.enqueue("b", asks=Asks(unique="k", conflict="replace"))
     assert letters == ("u\na" if way is running else "r\na" if waiting else "f")

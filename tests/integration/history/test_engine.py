@@ -4,7 +4,12 @@ import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
 
-from jobqueue.domain.errors import ConfigurationError, HistoryUnavailable
+from jobqueue.domain.errors import (
+    ConfigurationError,
+    HistoryError,
+    HistoryUnavailable,
+    SchemaMismatch,
+)
 from jobqueue.history import engine
 
 
@@ -68,12 +73,35 @@ def test_an_unknown_database(postgres_url: str) -> None:
 
 
 async def test_no_rights(postgres_url: str) -> None:
-    """A user who may not read is told so."""
+    """A user who may not read is told so in one line, and what to grant."""
     async with await engine.connect(postgres_url, "client") as connection:
         await connection.execute("CREATE ROLE guest; SET ROLE guest")
-        with pytest.raises(HistoryUnavailable, match="permission denied"), engine.plain_errors():
-            await connection.execute("SELECT * FROM pg_authid")
+        with pytest.raises(HistoryError) as refused, engine.plain_errors():
+            await connection.execute("SELECT *\nFROM pg_authid")
         await connection.execute("RESET ROLE; DROP ROLE guest")
+    message = "PostgreSQL: permission denied for table pg_authid; run GRANT owner TO this user, "
+    assert str(refused.value).startswith(message)
+
+
+async def test_no_right_to_connect(postgres_url: str) -> None:
+    """A database that the user may not enter is no server that is away."""
+    async with await engine.connect(postgres_url, "client") as connection:
+        name = connection.info.dbname
+        await connection.execute("CREATE ROLE guest LOGIN")
+        await connection.execute(f"REVOKE CONNECT ON DATABASE {name} FROM PUBLIC".encode())
+        with pytest.raises(HistoryError, match=f"GRANT CONNECT, CREATE ON DATABASE {name} TO"):
+            engine.connect_sync(postgres_url.replace("postgres@", "guest@"), "client")
+        await connection.execute("DROP ROLE guest")
+
+
+async def test_a_missing_table(postgres_url: str) -> None:
+    """No statement of ours is in the message; what to run is."""
+    async with await engine.connect(postgres_url, "client") as connection:
+        with pytest.raises(SchemaMismatch) as refused, engine.plain_errors():
+            await connection.execute("SELECT 1\nFROM jobqueue.job_executions")
+    assert str(refused.value) == (
+        'PostgreSQL: relation "jobqueue.job_executions" does not exist; run `jobqueue db upgrade`'
+    )
 
 
 async def test_our_own_mistakes_show(postgres_url: str) -> None:

@@ -31,6 +31,17 @@ NOWHERE = "redis://127.0.0.1:1"
         (["add", "--retries", "-1"], "retry: "),
         (["add", "--timeout", "0"], "timeout: 0 leaves no time to run"),
         (["add", "--result-ttl", "x"], "result_ttl: 'x' is not understood"),
+        (["add", "--args", '{"a": 1, "a": 2}'], "args: the key 'a' stands twice in one object"),
+        (["add", "--args", '[{"b": {"a": 1, "a": 1}}]'], "args: the key 'a' stands twice"),
+        (["add", "--metadata", "[1]"], "metadata: [1] is no mapping"),
+        (["add", "--metadata", "{a}"], "metadata: this is no JSON"),
+        (["add", "--tag", ""], "tags: '': write 1 to 100 printable characters"),
+        (["add", "--expires", "0"], "expires: 0 leaves no time to run"),
+        (["add", "--expires", "2030-01-01"], "expires: '2030-01-01' has no time zone"),
+        (["add", "--deadline", "late"], "deadline: 'late' is not understood"),
+        (["add", "--lock", ""], "lock: '' can't be a key"),
+        (["add", "--idempotency-key", "x" * 201], "idempotency_key: 'xxxx"),
+        (["add", "--queue", "q" * 5000], "queue: 'qqqq"),
         (["add", "--prority", "high"], "No such option: --prority; did you mean '--priority'?"),
     ],
 )
@@ -40,6 +51,7 @@ def test_refused(run: Run, call: list[str], line: str) -> None:
     assert (ended.code, ended.out) == (2, "")
     assert ended.err.startswith(f"jobqueue: {line}")
     assert ended.err.count("\n") == 1
+    assert len(ended.err) < 300
 
 
 def test_redis_is_away(run: Run) -> None:

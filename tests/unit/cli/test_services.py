@@ -46,7 +46,7 @@ def test_the_app_of_a_project(run: Run, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("queues", "problem"),
     [
-        ("a:6,b:3", "'a:6,b:3' has weights, which workers don't know yet; write the names alone"),
+        ("a:6,b", "'a:6,b' gives weights to some only; write a,b or a:6,b:3"),
         ("a,b c", "'b c' can't name a queue"),
         (",", "'' can't name a queue"),
     ],

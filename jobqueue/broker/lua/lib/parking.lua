@@ -1,7 +1,7 @@
 -- parking: jobs that a limit refused stand aside in `parked:<scope>`, by priority and arrival; `scopes` names each
 -- scope that has some. While it does, something leads on: a delivery that occupies the scope, a job that was let in
 -- and not read yet, or the scope's marker in `scheduled`, which is its name behind a space. Whoever takes one of these
--- away lets the next job in. A fetch that finds nothing to do looks at one scope by chance, for what a stop left.
+-- away lets the next job in. A fetch with nothing left to do looks at one scope by chance, for what a stop left.
 local MOST = 1000 -- jobs let in by one look at a scope
 
 -- `at` is when a rate allows more.
@@ -13,9 +13,15 @@ local function park(id, job, scope, at)
   count('ready', job.name, -1)
 end
 
+local function nobody_waits(scope)
+  if redis.call('EXISTS', base .. 'parked:' .. scope) == 1 then return false end
+  redis.call('SREM', base .. 'scopes', scope)
+  return true
+end
+
 local function unpark(scope, ids)
   redis.call('ZREM', base .. 'parked:' .. scope, unpack(ids))
-  if redis.call('EXISTS', base .. 'parked:' .. scope) == 0 then redis.call('SREM', base .. 'scopes', scope) end
+  nobody_waits(scope)
 end
 
 -- Makes up to `most` jobs ready that wait for this scope.
@@ -38,12 +44,23 @@ local function refill(scope)
   if free > MOST then free, at = MOST, now end
   let_in_from(scope, free)
   if rule and not rule.name then put_back = put_back + 1 end -- a rule of the queue keeps jobs in their streams
-  if redis.call('EXISTS', base .. 'parked:' .. scope) == 0 then
-    redis.call('SREM', base .. 'scopes', scope)
-    return false
-  end
+  if nobody_waits(scope) then return false end
   if at then schedule(' ' .. scope, at) end
   return at ~= nil
+end
+
+-- Lets one job in where somebody waits and nothing may lead on. It wakes nobody, since it may well be sent back to wait
+-- for something else: the next fetch finds it.
+local function look_again()
+  local scope = redis.call('SRANDMEMBER', base .. 'scopes')
+  if not scope then return end
+  local rule, before = rule_of(scope), put_back
+  local free, at = 1, now
+  if rule then free, at = room(scope, rule) end
+  if free > 0 then let_in_from(scope, 1) end
+  put_back = before
+  if nobody_waits(scope) or not at or redis.call('ZSCORE', base .. 'scheduled', ' ' .. scope) then return end
+  schedule(' ' .. scope, at)
 end
 
 -- Gives back what a delivery occupied. Each slot lets in one, before it is free: a stop in between lets in one too many,

@@ -1,0 +1,114 @@
+"""What the users of Redis and PostgreSQL must be allowed, and how it shows when they are not."""
+
+import asyncio
+import logging
+from collections.abc import Iterator
+
+import psycopg
+import pytest
+from redis import Redis
+
+from jobqueue import BrokerError, HistoryError
+from tests.integration.recorder.conftest import asking
+from tests.support.stage import Stage, stage_on
+from tests.support.waiting import wait_until
+
+GRANTED = ["~jobqueue:*", "+@all", "-@dangerous", "+info"]  # as `jobqueue docs settings` says
+
+
+@pytest.fixture
+def guest(history_url: str) -> Iterator[str]:
+    """A user of the history without any right, as a URL."""
+    with psycopg.connect(history_url, autocommit=True) as connection:
+        connection.execute("CREATE ROLE guest LOGIN")
+        yield history_url.replace("postgres@", "guest@")
+        connection.execute("DROP OWNED BY guest; DROP ROLE guest")
+
+
+@pytest.fixture
+def limited(redis_url: str) -> Iterator[str]:
+    """A user of Redis who may do what the manual says, as a URL."""
+    with Redis.from_url(redis_url) as client:
+        client.execute_command("ACL", "SETUSER", "guest", "on", ">secret", *GRANTED)
+        yield redis_url.replace("unix://", "unix://guest:secret@", 1)
+        client.execute_command("ACL", "DELUSER", "guest")
+
+
+def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """Return what was logged as an error."""
+    return [
+        f"{each.message}: {getattr(each, 'error', '')}"
+        for each in caplog.records
+        if each.levelno == logging.ERROR
+    ]
+
+
+async def test_no_rights_in_postgresql(
+    redis_url: str, history_url: str, guest: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A recorder says as an error, and to health, what to grant; it records as soon as it may."""
+    async with stage_on(redis_url, database_url=guest) as stage:
+
+        @stage.app.job
+        async def work() -> None: ...
+
+        async with stage.app.scheduler() as scheduler, stage.app.worker():
+            job = await work.enqueue()
+            await wait_until(lambda: len(scheduler.problems) == 2, description="both refused")
+            assert all("permission denied for schema jobqueue" in p for p in scheduler.problems)
+            assert all("GRANT owner TO this user" in line for line in refusals(caplog))
+            words = {line.partition(":")[0] for line in refusals(caplog)}
+            assert words == {"recording failed", "partition upkeep failed"}
+            with pytest.raises(HistoryError, match="permission denied"):
+                await stage.app.dead_letters()
+            asking(history_url)("GRANT postgres TO guest")
+
+            async def recorded() -> bool:
+                return bool((await stage.app.find(job.id))[0].executions)
+
+            await wait_until(recorded, description="a row", deadline=60)
+
+
+async def test_rights_in_redis_that_suffice(limited: str, history_url: str) -> None:
+    """With the rights of the manual every service does its duty."""
+    async with stage_on(limited, database_url=history_url) as stage:
+
+        @stage.app.every(0.2)
+        @stage.app.job
+        async def tick() -> None:
+            stage.log.append("tick")
+
+        @stage.app.job
+        async def work() -> int:
+            return 5
+
+        async with stage.app.scheduler() as scheduler, stage.app.worker():
+            job = await work.options(delay=0.05).enqueue()
+            assert await job.result(30) == 5
+            assert await asyncio.to_thread(work.enqueue_sync)
+            await stage.logged(1)
+
+            async def recorded() -> bool:
+                return bool((await stage.app.find(job.id))[0].executions)
+
+            await wait_until(recorded, description="a row")
+            assert await stage.app.living("worker")
+            assert scheduler.problems == []
+
+
+async def test_rights_in_redis_that_are_missing(
+    stage: Stage, redis_url: str, limited: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Who may not run scripts is told what to grant, by the call and in the service's log."""
+    with Redis.from_url(redis_url) as client:
+        client.execute_command("ACL", "SETUSER", "guest", "-@scripting")
+    async with stage_on(limited, database_url=stage.app.settings.database_url) as poor:
+        with pytest.raises(BrokerError, match=r"ACL SETUSER name ~prefix:\* \+@all"):
+            await poor.app.ref("work").enqueue()
+        await stage.app.ref("work").options(delay=0.01).enqueue()
+        async with poor.app.scheduler() as scheduler:
+            await wait_until(lambda: scheduler.problems, description="a problem")
+        assert any(
+            line.startswith("promotion failed") and "ACL SETUSER" in line
+            for line in refusals(caplog)
+        )
