@@ -7,6 +7,8 @@ the way. Partitions are made and dropped all the time; comparisons do not see th
 from logging.config import fileConfig
 
 from alembic import context
+from alembic.util import CommandError
+from jobqueue import JobQueueError
 from jobqueue.history import engine, migrate, tables
 from jobqueue.settings import load
 
@@ -14,6 +16,14 @@ from jobqueue.settings import load
 def database_url() -> str:
     """Return the URL that our caller gave, else the one of the settings."""
     return context.config.attributes.get("url") or load().required("database_url")
+
+
+def migrate_or_say() -> None:
+    """Run for the ``alembic`` command, which prints an error of its own on one line."""
+    try:
+        run()
+    except JobQueueError as error:
+        raise CommandError(str(error)) from error
 
 
 def print_sql() -> None:
@@ -45,5 +55,7 @@ if context.config.config_file_name:
     fileConfig(context.config.config_file_name, disable_existing_loggers=False)
 if context.is_offline_mode():
     print_sql()
+elif "url" in context.config.attributes:
+    run()  # for `jobqueue db`, which knows our errors
 else:
-    run()
+    migrate_or_say()

@@ -238,6 +238,11 @@ class Settings:
         """Return where the value of a setting came from; ``default`` when nobody gave one."""
         return self.origins.get(name, "default")
 
+    def home(self, name: str) -> Path | None:
+        """Return the folder of the file that gave a value; None when it came from elsewhere."""
+        origin = Path(self.origin(name))
+        return origin.parent if origin.is_absolute() else None
+
     def required(self, name: Literal["app", "database_url", "redis_url"]) -> str:
         """Return a setting that has no default.
 
@@ -373,7 +378,8 @@ def _from_table(table: Mapping[str, Any], path: Path) -> dict[str, _Given]:
     for key in table:
         if key not in SETTINGS:
             raise ConfigurationError(f"{path}: {_unknown(key, list(SETTINGS))}")
-    return {key: _Given(value, str(path)) for key, value in table.items()}
+    # Whole, so that an origin with a path is a file's, and says where that is.
+    return {key: _Given(value, str(path.absolute())) for key, value in table.items()}
 
 
 def _read_toml(path: Path) -> dict[str, Any]:

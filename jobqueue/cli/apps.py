@@ -9,6 +9,7 @@ import os
 import pkgutil
 import sys
 import traceback
+from pathlib import Path
 from types import ModuleType
 from typing import TypeVar
 
@@ -18,22 +19,21 @@ from jobqueue.domain.suggest import did_you_mean, nearest
 T = TypeVar("T")
 
 
-def load(path: str, kind: type[T]) -> T:
+def load(path: str, kind: type[T], home: Path | None = None) -> T:
     """Return the object of type ``kind`` at ``path``; the working folder is importable.
 
     Args:
         path: ``MODULE:APP``, as the setting ``app`` has it.
         kind: What the object must be an instance of.
+        home: The folder of the file that names the app, if one does; importable too.
 
     Raises:
         ConfigurationError: There is no such module or object, it is of another type,
             or importing the module failed.
     """
-    here = _here()
-    if here not in sys.path:
-        sys.path.insert(0, here)
+    folders = make_importable(home)
     name, _, attribute = path.partition(":")
-    module = _import(path, name)
+    module = _import(path, name, folders)
     found: object = module
     for part in attribute.split("."):
         if not hasattr(found, part):
@@ -46,7 +46,14 @@ def load(path: str, kind: type[T]) -> T:
     return found
 
 
-def _import(path: str, name: str) -> ModuleType:
+def make_importable(home: Path | None) -> list[str]:
+    """Let modules be found in the working folder, then in ``home``; return these folders."""
+    folders = list(dict.fromkeys([_here(), *([str(home)] if home else [])]))
+    sys.path[:] = [*folders, *(each for each in sys.path if each not in folders)]
+    return folders
+
+
+def _import(path: str, name: str, folders: list[str]) -> ModuleType:
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
@@ -54,16 +61,17 @@ def _import(path: str, name: str) -> ModuleType:
         # An import inside the module may be what is missing, not the module.
         if not f"{name}.".startswith(f"{missing}."):
             raise _broken(path, name, error) from error
-        raise ConfigurationError(f"app {path}: {_missing(missing)}") from error
+        raise ConfigurationError(f"app {path}: {_missing(missing, folders)}") from error
     except (Exception, SystemExit) as error:
         raise _broken(path, name, error) from error
 
 
-def _missing(name: str) -> str:
+def _missing(name: str, folders: list[str]) -> str:
     parent, _, last = name.rpartition(".")
-    folders = list(getattr(sys.modules[parent], "__path__", ())) if parent else [_here()]
+    if parent:
+        folders = list(getattr(sys.modules[parent], "__path__", ()))
     near = nearest(last, [each.name for each in pkgutil.iter_modules(folders)])
-    place = parent or f"{folders[0]} or on Python's path"
+    place = parent or f"{' or '.join(folders)} or on Python's path"
     hint = f"; {did_you_mean(name, [f'{parent}.{near}'.lstrip('.')])}" if near else ""
     return f"there is no module {last!r} in {place}{hint}"
 

@@ -51,7 +51,7 @@ def dev(
 
     cli = cli.plus({"app": path})
     app = cli.settings.required("app")
-    _refuse_missing(app)
+    _refuse_missing(app, cli.settings.home("app"))
     for chatty in ("alembic", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
     grace = cli.settings.grace if "grace" in cli.overrides else GRACE
@@ -67,13 +67,13 @@ def dev(
         reload.say(f"stopped; the data stays in {FOLDER}/")
 
 
-def _refuse_missing(app: str) -> None:
+def _refuse_missing(app: str, home: Path | None) -> None:
     """Refuse a module that is not there before anything is made in what may be a wrong folder."""
     from jobqueue.app import JobQueue
 
-    sys.path.insert(0, str(Path.cwd()))
+    apps.make_importable(home)
     if find_spec(app.partition(":")[0].partition(".")[0]) is None:
-        apps.load(app, JobQueue)
+        apps.load(app, JobQueue, home)
 
 
 @contextmanager

@@ -118,7 +118,21 @@ def _for_programs(job: FoundJob) -> dict[str, Any]:
     import msgspec
 
     shown: dict[str, Any] = msgspec.to_builtins(job)
-    for each in (shown, *shown["executions"]):
-        # Words last longer than numbers.
-        each["priority"] = None if each["priority"] is None else Priority(each["priority"]).label
+    shown["executions"] = list(map(_row, job.executions))
+    shown["priority"] = _label(job.priority)
     return shown
+
+
+def _row(row: ExecutionView) -> dict[str, Any]:
+    """Return a row as ``v_executions`` has it."""
+    import msgspec
+
+    shown: dict[str, Any] = msgspec.to_builtins(row)
+    durations = {"wait_seconds": row.wait_seconds, "run_seconds": row.run_seconds}
+    own = {"execution_id": shown.pop("id"), "priority": _label(row.priority)}
+    return shown | durations | own
+
+
+def _label(priority: Priority | None) -> str | None:
+    """Return a word; words last longer than numbers."""
+    return None if priority is None else priority.label

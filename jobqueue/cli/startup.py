@@ -15,7 +15,7 @@ def own_app(cli: Cli) -> JobQueue:
         ConfigurationError: No app is named, or it does not load.
     """
     settings = cli.settings  # also sets up logging, before user code runs
-    app = apps.load(settings.required("app"), JobQueue)
+    app = apps.load(settings.required("app"), JobQueue, settings.home("app"))
     app.configure(settings)
     return app
 

@@ -58,12 +58,13 @@ def worker(cli: Cli, path: AppPath = None) -> None:
 
 def _command(cli: Cli) -> list[str]:
     """Return the command of one of several processes: this call's, as one worker."""
-    app = cli.settings.required("app")  # refused here, once, and not by each process
-    flags = {name: value for name, value in cli.overrides.items() if name != "app"}
-    written = [word for name, value in flags.items() for word in (SETTINGS[name].flag, value)]
+    cli.settings.required("app")  # refused here, once, and not by each process
+    written = [
+        word for name, value in cli.overrides.items() for word in (SETTINGS[name].flag, value)
+    ]
     config = ["--config", str(cli.config_file)] if cli.config_file else []
     program = [sys.executable, "-P", "-m", "jobqueue"]
-    return [*program, "worker", app, *written, *config, "--processes", "1"]
+    return [*program, "worker", *written, *config, "--processes", "1"]
 
 
 def _run(app: JobQueue) -> None:

@@ -66,6 +66,22 @@ async def test_order(broker: Broker) -> None:
     assert await broker.drain() == ["1a", "1b", "1c", "2a", "2b", "3a", "3b"]
 
 
+async def test_order_within_a_batch(broker: Broker) -> None:
+    """Arrival is exact, also within a millisecond and for what was sent back to wait again."""
+    await broker.declare(limit(1))
+    names = [f"{n * 7919 % 1000:03}" for n in range(200)]
+    await broker.enqueue(*names)
+    [held] = await broker.fetch()
+    for _ in range(5):
+        await broker.set_rule(limit(4))
+        await broker.promote()
+        await broker.set_rule(limit(1))
+        assert await broker.fetch() == []
+    assert (await broker.parked(SCOPE))[3:] == names[4:]
+    await broker.finish(held)
+    assert (await broker.drain())[3:] == names[4:]
+
+
 async def test_waiting_costs_nothing(broker: Broker) -> None:
     """A job that stood aside has had no attempt and no delivery, and is found as blocked."""
     await broker.declare(limit(1))

@@ -43,6 +43,22 @@ def test_the_app_of_a_project(run: Run, tmp_path: Path) -> None:
     assert "app shop_two:app: there is no module" in run("worker", "shop_two:app", *NOWHERE).err
 
 
+def test_the_app_of_a_folder_above(
+    run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In a folder of a project its app is found beside the file that names it."""
+    (tmp_path / "pyproject.toml").write_text('[tool.jobqueue]\napp = "shop_above:app"\n')
+    (tmp_path / "shop_above.py").write_text("raise LookupError('it was found')\n")
+    (tmp_path / "below").mkdir()
+    monkeypatch.chdir(tmp_path / "below")
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    assert "LookupError: it was found" in run("worker", *NOWHERE).err
+    (tmp_path / "shop_above.py").unlink()
+    assert f"in {tmp_path / 'below'} or {tmp_path} or on Python's path" in (
+        run("worker", *NOWHERE).err
+    )
+
+
 @pytest.mark.parametrize(
     ("queues", "problem"),
     [
@@ -72,6 +88,6 @@ def test_one_of_several_processes(tmp_path: Path) -> None:
     cli = Cli({"app": "shop:app", "lease": "30s", "processes": "4"}, file)
     program, *words = _command(cli)
     assert program == sys.executable
-    assert words[:5] == ["-P", "-m", "jobqueue", "worker", "shop:app"]
-    assert words[5:-2] == ["--lease", "30s", "--processes", "4", "--config", str(file)]
+    assert words[:6] == ["-P", "-m", "jobqueue", "worker", "--app", "shop:app"]
+    assert words[6:-2] == ["--lease", "30s", "--processes", "4", "--config", str(file)]
     assert words[-2:] == ["--processes", "1"]

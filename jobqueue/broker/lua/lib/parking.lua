@@ -4,11 +4,19 @@
 -- away lets the next job in. A fetch with nothing left to do looks at one scope by chance, for what a stop left.
 local MOST = 1000 -- jobs let in by one look at a scope
 
+-- Priority, then arrival: that of its entry, to the place within the ms; for one that was put back in front, that of the
+-- job. Times count from 2020, so that all of it is a whole number below 2^53.
+local function turn(job)
+  local ms, place = string.match(job.entry, '^(%d+)-(%d+)$')
+  if string.sub(job.place, 1, 6) ~= 'ready:' then ms, place = job.enqueued, 0 end
+  return tonumber(job.priority) * 2e15 + (ms - 1577836800000) * 1000 + math.min(tonumber(place), 999)
+end
+
 -- `at` is when a rate allows more.
 local function park(id, job, scope, at)
   redis.call('SADD', base .. 'scopes', scope)
   if at then schedule(' ' .. scope, at) end
-  redis.call('ZADD', base .. 'parked:' .. scope, tonumber(job.priority) * 1e13 + job.enqueued, id)
+  redis.call('ZADD', base .. 'parked:' .. scope, turn(job), id)
   stand_aside(id, job, 'parked:')
   count('ready', job.name, -1)
 end
