@@ -6,8 +6,9 @@ the way. Partitions are made and dropped all the time; comparisons do not see th
 
 from logging.config import fileConfig
 
-from alembic import context
 from alembic.util import CommandError
+
+from alembic import context
 from jobqueue import JobQueueError
 from jobqueue.history import engine, migrate, tables
 from jobqueue.settings import load

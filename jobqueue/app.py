@@ -1,8 +1,8 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 log = logging.getLogger("jobqueue")
 
 R = TypeVar("R")
+MADE = ("client", "defaults", "services")  # from the settings, when first needed
 
 
 class JobQueue(Declaring, Controlling):
@@ -73,8 +74,31 @@ class JobQueue(Declaring, Controlling):
         A URL that the code gave to the app still counts, unless a flag gives another.
         """
         self._settings = self._with_urls(settings)
-        for made in ("client", "defaults", "services"):
-            self.__dict__.pop(made, None)
+        self._take_out(MADE)
+
+    @contextmanager
+    def swapped(self, *, client: "Client | None" = None, **settings: Any) -> Iterator[None]:
+        """Use other settings, or another client, inside the block; for ``jobqueue.testing``.
+
+        Args:
+            client: What sends jobs.
+            settings: Values that win over all others, also over a URL that the code gave.
+        """
+        names = MADE if settings else ("client",)
+        before, made = self._settings, self._take_out(names)
+        try:
+            if settings:
+                self._settings = replace(self.settings, **settings)
+            if client is not None:
+                self.__dict__["client"] = client
+            yield
+        finally:
+            self._take_out(names)
+            self.__dict__.update(made)
+            self._settings = before
+
+    def _take_out(self, names: Iterable[str]) -> dict[str, Any]:
+        return {name: self.__dict__.pop(name) for name in names if name in self.__dict__}
 
     def _with_urls(self, settings: Settings) -> Settings:
         own: dict[str, Any] = {

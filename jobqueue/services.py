@@ -171,6 +171,7 @@ class Services:
             concurrency = SETTINGS["concurrency"].check(concurrency, "argument")
         facts = await self.facts()
         self._warn(facts)
+        self._warn_of_grace()
         order = self._order(queues or settings.queues)
         options = WorkerOptions(
             queues=order,
@@ -228,6 +229,8 @@ class Services:
     def _warn(self, facts: Facts) -> None:
         for warning in facts.warnings():
             log.warning("server settings do not fit a queue", extra={"problem": warning})
+
+    def _warn_of_grace(self) -> None:
         grace = self._settings.grace
         long = [h.name for h in self._registry.values() if h.timeout and h.timeout > grace]
         if long:
@@ -247,13 +250,17 @@ class Services:
         self._warn(facts)
         lanes = [self.server.lane() for _ in range(4)]
         _presence, promoting, waiting, firing = lanes
-        firer = Firer(firing, self.calls, [self._scheduled(name) for name in self._schedules])
+        firer = Firer(firing, self.calls, self.scheduled())
         components: list[Component] = [Promoter(promoting, waiting, self.calls), firer]
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")
         else:
             components += self._recording(facts, lanes)
         return Service("scheduler", self.calls.keys, lanes, components)
+
+    def scheduled(self) -> list[Scheduled]:
+        """Return the app's schedules, as a scheduler fires them."""
+        return [self._scheduled(name) for name in self._schedules]
 
     def _scheduled(self, name: str) -> Scheduled:
         rule, call = self._schedules[name]

@@ -284,6 +284,11 @@ class Calls:
     def _call(self, name: str, queue: str, parse: Callable[[object], T], *args: Value) -> Call[T]:
         return Call(script(name), self.keys.base(queue), args, parse)
 
+    def now_us(self, answer: Sequence[bytes]) -> int:
+        """Return the time in µs since the epoch that Redis gave as its answer to ``TIME``."""
+        seconds, micros = answer
+        return int(seconds) * 1_000_000 + int(micros)
+
     def enqueue(
         self, queue: str, caller: str, number: int, jobs: Sequence[NewJob], specs: Iterable[bytes]
     ) -> Call[str]:

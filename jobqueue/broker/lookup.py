@@ -26,7 +26,7 @@ _record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 class JobView:
     """A job as Redis knows it; times in ms since the epoch, on the Redis clock.
 
-    ``spec`` is None when only the result is kept. ``result``, ``error`` and ``progress`` are
+    ``place`` and ``entry`` name its entry in a stream, where it has one. ``spec`` is None when only the result is kept. ``result``, ``error`` and ``progress`` are
     JSON.
     """
 
@@ -70,17 +70,18 @@ async def find(lane: Lane, keys: Keys, queues: Sequence[str], job_id: str) -> li
         record, live, due = answers[3 * i : 3 * i + 3]
         # A hash that holds nothing but waiters belongs to no job.
         if record is not None or b"state" in live:
-            found.append(_view(queue, job_id, record, live, due))
+            found.append(view(queue, job_id, record, live, due))
     return found
 
 
-def _view(
+def view(
     queue: str, job_id: str, record: bytes | None, live: Mapping[bytes, bytes], due: float | None
 ) -> JobView:
-    place = name = spec = None
+    """Return a job from its record, its changing fields and its time in the schedule."""
+    place = entry = name = spec = None
     enqueued = 0
     if record is not None:
-        place, _entry, _flags, name, enqueued, spec = _record.decode(b"\x96" + record)
+        place, entry, _flags, name, enqueued, spec = _record.decode(b"\x96" + record)
     state = live.get(b"state", b"").decode()
     waiting = _WAITS.get(place[:-2], State.READY) if place else State.READY
     return JobView(
@@ -100,6 +101,8 @@ def _view(
         spec=spec,
         result=live.get(b"result"),
         error=live.get(b"error"),
+        place=place,
+        entry=entry,
         progress=live.get(b"progress"),
     )
 

@@ -3,6 +3,9 @@
 A script's ``--@use a b`` line names fragments of ``lua/lib``; they are put in its
 place, behind ``local base = KEYS[1]``. The text that Redis gets is made once for
 each process; its SHA-1 names it from then on.
+
+``lua/testing`` has another clock fragment for :mod:`jobqueue.testing`. It is a text of its own,
+so what runs in production knows nothing of it.
 """
 
 from dataclasses import dataclass
@@ -23,8 +26,12 @@ class Script:
 
 
 @cache
-def script(name: str) -> Script:
+def script(name: str, fragments: str = "lib") -> Script:
     """Return the script ``lua/<name>.lua`` with its fragments.
+
+    Args:
+        name: The script.
+        fragments: A folder whose fragments come before those of ``lua/lib``.
 
     Raises:
         FileNotFoundError: There is no such file; the package is incomplete.
@@ -33,7 +40,7 @@ def script(name: str) -> Script:
     shebang, _, rest = text.partition("\n")
     head, marker, tail = rest.partition("--@use ")
     used, _, code = tail.partition("\n") if marker else ("", "", rest)
-    parts = [shebang, "local base = KEYS[1]", *map(_fragment, used.split())]
+    parts = [shebang, "local base = KEYS[1]", *(_fragment(each, fragments) for each in used.split())]
     # The header is for people; Redis need not parse and keep it.
     body = code if marker else head.partition("]]\n")[2]
     source = "\n".join([*parts, body])
@@ -41,5 +48,6 @@ def script(name: str) -> Script:
 
 
 @cache
-def _fragment(name: str) -> str:
-    return (_FOLDER / "lib" / f"{name}.lua").read_text("utf-8")
+def _fragment(name: str, folder: str) -> str:
+    own = _FOLDER / folder / f"{name}.lua"
+    return (own if own.is_file() else _FOLDER / "lib" / f"{name}.lua").read_text("utf-8")

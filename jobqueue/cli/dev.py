@@ -8,7 +8,6 @@ import logging
 import os
 import shlex
 import signal
-import sys
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
@@ -30,7 +29,9 @@ if TYPE_CHECKING:
     from jobqueue.embedded import Server
 
 FOLDER = ".jobqueue"
-GRACE = 3.0  # seconds; production's default is too long for who waits at a terminal
+# Seconds until the worker is told a second time to stop. Its own grace, about which it may
+# warn, stays production's: that is too long for who waits at a terminal.
+GRACE = 3.0
 
 
 @takes("prefix", "app", "queues", "concurrency", "grace")
@@ -42,7 +43,7 @@ def dev(
     """Run an app on servers of its own: Valkey, PostgreSQL, scheduler and worker.
 
     Needs jobqueue[embedded]. Keeps its data in .jobqueue/ and starts scheduler and worker
-    again when a *.py file below the working folder changes. Prints where things are, then
+    again when a *.py file of the project changes. Prints where things are, then
     logs; Ctrl-C ends everything. Running jobs have 3 s to end, unless --grace says otherwise.
     Exits 2 if the app can't be loaded or the extra is missing, 5 if a server does not start.
     """
@@ -54,14 +55,15 @@ def dev(
     _refuse_missing(app, cli.settings.home("app"))
     for chatty in ("alembic", "watchfiles"):
         logging.getLogger(chatty).setLevel(logging.WARNING)
+    root = _root(cli.settings.home("app"))
     grace = cli.settings.grace if "grace" in cli.overrides else GRACE
     try:
-        with _interruptible(), reload.watching(Path.cwd()) as changes, _servers(fresh) as servers:
-            environment = _environment(cli, servers, grace)
+        with _interruptible(), reload.watching(root) as changes, _servers(fresh) as servers:
+            environment = _environment(cli, servers)
             services = reload.Services(app, _options(cli), environment, grace)
             if code := services.check():
                 raise typer.Exit(code)
-            typer.echo(_banner(cli, app, servers))
+            typer.echo(_banner(cli, root, servers))
             services.run(changes, list(servers.values()))
     except KeyboardInterrupt:
         reload.say(f"stopped; the data stays in {FOLDER}/")
@@ -122,33 +124,44 @@ def _make_folder() -> Path:
     return folder
 
 
-def _environment(cli: Cli, servers: Mapping[str, "Server"], grace: float) -> dict[str, str]:
+def _environment(cli: Cli, servers: Mapping[str, "Server"]) -> dict[str, str]:
     """Return the variables of scheduler and worker: ours, our flags, and our servers."""
     files = {f"{row.variable}_FILE" for row in SETTINGS.values()}
     values = dict(cli.overrides) | {name: server.url for name, server in servers.items()}
-    values["grace"] = str(grace)
     kept = {name: value for name, value in os.environ.items() if name not in files}
     flags = {SETTINGS[name].variable: value for name, value in values.items()}
-    return kept | flags | {"PYTHONUNBUFFERED": "1"}
+    return kept | flags | {"PYTHONUNBUFFERED": "1"} | _path(cli.settings.home("app"))
+
+
+def _path(home: Path | None) -> dict[str, str]:
+    """Let the children find an app beside the file that names it."""
+    known = os.environ.get("PYTHONPATH")
+    return {"PYTHONPATH": os.pathsep.join(filter(None, (str(home), known)))} if home else {}
+
+
+def _root(home: Path | None) -> Path:
+    """Return where the project's sources are: below the file that names the app, or here."""
+    here = Path.cwd()
+    return home if home is not None and here.is_relative_to(home) else here
 
 
 def _options(cli: Cli) -> list[str]:
     return ["--config", str(cli.config_file)] if cli.config_file else []
 
 
-def _banner(cli: Cli, app: str, servers: Mapping[str, "Server"]) -> str:
+def _banner(cli: Cli, root: Path, servers: Mapping[str, "Server"]) -> str:
     """Say where things are and how to reach them."""
     urls = {SETTINGS[name].variable: server.url for name, server in servers.items()}
     if "prefix" in cli.overrides:
         urls[SETTINGS["prefix"].variable] = cli.settings.prefix
     exports = [f"  export {name}={shlex.quote(value)}" for name, value in urls.items()]
     lines = [
-        f"jobqueue dev runs {app}",
+        f"jobqueue dev runs {cli.settings.app}",
         "",
         f"  Redis     {servers['redis_url'].url}",
         f"  Database  {servers['database_url'].url}",
         f"  Data      {Path.cwd() / FOLDER} (kept; --fresh empties it)",
-        f"  Reload    on changes of *.py in {Path.cwd()}",
+        f"  Reload    on changes of *.py in {root}",
         *_unused(cli, servers),
         "",
         "To use it from another terminal:",

@@ -1,4 +1,4 @@
-"""``jobqueue jobs``: look at single jobs."""
+"""``jobqueue jobs``: look at single jobs, and cancel them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
@@ -12,14 +12,19 @@ from jobqueue.cli.output import block, duration, fields, line, moment, table
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.views import ExecutionView, FoundJob
 
-app = typer.Typer(name="jobs", no_args_is_help=True, help="Look at jobs.", rich_markup_mode=None)
+app = typer.Typer(
+    name="jobs",
+    no_args_is_help=True,
+    help="Look at jobs and cancel them.",
+    rich_markup_mode=None,
+)
 
 _NEEDED = ("redis_url", "database_url", "prefix")
 
 
 @app.callback()
 def jobs() -> None:
-    """Look at jobs."""
+    """Look at jobs and cancel them."""
 
 
 @app.command()
@@ -47,6 +52,27 @@ def show(
     if job.history_problem is not None:
         say(f"without its history: {job.history_problem}")
     cli.emit(_for_programs(job), "\n\n".join(_for_people(job)))
+
+
+@app.command()
+@takes("redis_url", "database_url", "prefix", json=True)
+def cancel(
+    cli: Cli,
+    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    queue: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Its queue; else all are asked.")
+    ] = None,
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the history.")] = "",
+) -> None:
+    """Cancel a job: one that waits never runs, one that runs is told.
+
+    Prints the state in which it was. Exits 3 if there is no such job, 4 if it has ended,
+    2 if several queues have one, 5 if a server can't be reached.
+    """
+    from jobqueue.app import JobQueue
+
+    state = JobQueue(settings=cli.settings).cancel_sync(job_id, queue=queue, reason=reason)
+    cli.emit({"id": job_id, "state": state.value}, state.value)
 
 
 def _for_people(job: FoundJob) -> list[str]:
@@ -86,8 +112,15 @@ def _options(job: FoundJob) -> list[tuple[str, Any]]:
     ]
 
 
+def _progress(job: FoundJob) -> str | None:
+    if job.progress is None:
+        return None
+    return f"{job.progress.fraction:.0%} {job.progress.message}".rstrip()
+
+
 def _end(job: FoundJob) -> list[tuple[str, Any]]:
     return [
+        ("progress", _progress(job)),
         ("result", None if job.result is None else line(job.result)),
         ("error", None if job.error is None else f"{job.error.type}: {job.error.message}"),
     ]

@@ -16,6 +16,7 @@ from jobqueue.cli import (
     enqueue,
     health,
     jobs,
+    limits,
     queues,
     scheduler,
     version,
@@ -74,7 +75,7 @@ for command in (
     version.version,
 ):
     app.command()(command)
-for group in (jobs.app, dlq.app, db.app):
+for group in (jobs.app, dlq.app, limits.app, db.app):
     app.add_typer(group)
 
 

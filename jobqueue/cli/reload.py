@@ -6,6 +6,7 @@ first imported in a process of its own; if that fails, the old processes go on.
 Each child lives behind a guard (``jobqueue.embedded``): however we die, it ends.
 """
 
+import os
 import sys
 import threading
 import time
@@ -96,7 +97,7 @@ class Child:
     Args:
         arguments: What comes after ``jobqueue``; the first is its name.
         environment: Its variables.
-        grace: Seconds that it has to hand back its work.
+        grace: Seconds until it is asked a second time, which means: at once.
     """
 
     def __init__(
@@ -105,7 +106,7 @@ class Child:
         self.role = arguments[0]
         self._environment = environment
         command = [sys.executable, "-P", "-m", "jobqueue", *arguments]
-        self._plan = Plan(command, str(Path.cwd()), patience=grace + CLEANUP)
+        self._plan = Plan(command, str(Path.cwd()), patience=(grace, CLEANUP))
         self._process: GuardedProcess | None = None
         self._since = 0.0
         self._reported = False
@@ -151,7 +152,7 @@ class Services:
         app: ``MODULE:APP``.
         options: Further arguments of both commands.
         environment: Their variables.
-        grace: Seconds that the worker has to hand back its work.
+        grace: Seconds that the worker's jobs have to end.
     """
 
     def __init__(
@@ -164,7 +165,7 @@ class Services:
     def check(self) -> int:
         """Import the app in a process of its own; return the exit code of that."""
         command = [sys.executable, "-P", "-c", _CHECK, self._app]
-        plan = Plan(command, str(Path.cwd()), patience=CLEANUP)
+        plan = Plan(command, str(Path.cwd()), patience=(CLEANUP,))
         process = GuardedProcess(plan, self._environment)
         try:
             return process.wait()
@@ -216,7 +217,7 @@ class Services:
             child.look()
 
     def _reload(self, paths: set[Path]) -> None:
-        names = sorted(str(path.relative_to(Path.cwd())) for path in paths)
+        names = sorted(map(os.path.relpath, paths))
         more = f" and {len(names) - 1} more" if len(names) > 1 else ""
         say(f"{names[0]}{more} changed")
         if self.check():

@@ -206,6 +206,17 @@ class Client:
         """Close the blocking connections."""
         self._sync.close()
 
+    def close_stopped(self) -> None:
+        """Close the connections of every event loop that stands still, and the blocking ones.
+
+        For the end of a test, which may have left its loop open for us.
+        """
+        self._forget_ended()
+        for loop in list(self._loops):
+            if not loop.is_running():
+                loop.run_until_complete(self.close())
+        self._sync.close()
+
 
 def _was(job_id: str, before: str) -> State:
     if not before:

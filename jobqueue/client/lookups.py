@@ -20,6 +20,7 @@ from jobqueue.domain.errors import (
     HistoryError,
     HistoryUnavailable,
     JobNotFound,
+    JobQueueError,
     SchemaMismatch,
 )
 from jobqueue.domain.ids import check_job_id, check_queue
@@ -87,7 +88,7 @@ class Lookups:
 
     async def _rows(
         self, job_id: str, queue: str | None
-    ) -> tuple[dict[str, list[ExecutionView]], HistoryError | HistoryUnavailable | SchemaMismatch | None]:
+    ) -> tuple[dict[str, list[ExecutionView]], JobQueueError | None]:
         """Return the rows by queue, or why there are none to be had."""
         if self._database_url is None:
             return {}, None

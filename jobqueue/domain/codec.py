@@ -43,7 +43,8 @@ def encode(value: Any) -> bytes:
 
     Raises:
         NotJson: It holds something else, NaN, an infinity, NUL, a lone surrogate, two
-            keys that JSON can't tell apart, or it contains itself. What a model's own serialiser raises comes through.
+            keys that JSON can't tell apart, or it contains itself. What a model's own
+            serialiser raises comes through.
     """
     try:
         raw = _encoder.encode(value)

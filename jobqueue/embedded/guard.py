@@ -49,12 +49,15 @@ def start(plan: dict[str, Any]) -> subprocess.Popen[bytes]:
 
 
 def stop(kept: subprocess.Popen[bytes], plan: dict[str, Any]) -> None:
-    """Ask the process to end, and kill it when it does not end in time."""
-    kept.send_signal(plan["stop_signal"])
-    try:
-        kept.wait(plan["patience"])
-    except subprocess.TimeoutExpired:
-        kept.kill()
+    """Ask the process to end, perhaps again, and kill it when it does not end in time."""
+    for seconds in plan["patience"]:
+        kept.send_signal(plan["stop_signal"])
+        try:
+            kept.wait(seconds)
+        except subprocess.TimeoutExpired:
+            continue
+        return
+    kept.kill()
 
 
 def main() -> int:

@@ -30,7 +30,8 @@ class Plan:
         user: Uid and gid to run as; ``None`` means as we are.
         stop_signal: The signal that ends the process in order.
         temporary: Folders to remove when we died without a word.
-        patience: Seconds that it gets to end in order before it is killed.
+        patience: Seconds that it gets after each signal: at their end the next one is
+            sent, and after the last it is killed.
     """
 
     command: Sequence[str]
@@ -39,7 +40,7 @@ class Plan:
     user: int | None = None
     stop_signal: int = signal.SIGTERM
     temporary: Sequence[str] = ()
-    patience: float = PATIENCE
+    patience: Sequence[float] = (PATIENCE,)
 
 
 class GuardedProcess:

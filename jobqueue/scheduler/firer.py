@@ -66,7 +66,7 @@ class Firer:
         pause = Pause()
         while True:
             try:
-                wait = await self._look()
+                wait = await self.look()
                 pause.reset()
                 self.problem = None
             except (BrokerUnavailable, BrokerError) as error:
@@ -76,7 +76,7 @@ class Firer:
                 wait = pause.take()
             await asyncio.sleep(min(LONGEST, wait))
 
-    async def _look(self) -> float:
+    async def look(self) -> float:
         """Fire what is due; return the seconds until something else is."""
         now = await self._now()
         wait = LONGEST
@@ -91,8 +91,8 @@ class Firer:
         return max(0.0, wait)
 
     async def _now(self) -> datetime:
-        seconds, micros = await self._lane.command("TIME")
-        return datetime.fromtimestamp(int(seconds), UTC) + timedelta(microseconds=int(micros))
+        now_us = self._calls.now_us(await self._lane.command("TIME"))
+        return _EPOCH + timedelta(microseconds=now_us)
 
     async def _watermark(self, each: Scheduled, now: datetime) -> datetime:
         """Return the last occurrence fired; a new schedule begins now, never in the past."""

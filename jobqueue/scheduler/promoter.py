@@ -44,7 +44,7 @@ class Promoter:
             while True:
                 try:
                     names = await queues(self._lane, self._calls.keys)
-                    wait = await self._promote(names)
+                    wait = await self.promote(names)
                     await self._sleep(names, wait)
                     pause.reset()
                     self.problem = None
@@ -56,7 +56,7 @@ class Promoter:
             if self._token is not None:
                 self._token.cancel()
 
-    async def _promote(self, names: Sequence[str]) -> float:
+    async def promote(self, names: Sequence[str]) -> float:
         """Promote what is due; return the seconds until the next job is."""
         wait, behind = LONGEST, list(names)
         while behind:

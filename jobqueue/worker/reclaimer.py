@@ -69,7 +69,7 @@ class Reclaimer:
             ("ZRANGE", self._calls.keys.leases(q), 0, -1, "WITHSCORES") for q in self._queues
         ]
         [time, *found] = await self._lane.commands([("TIME",), *commands])
-        now = int(time[0]) * 1000 + int(time[1]) // 1000
+        now = self._calls.now_us(time) // 1000
         leases = {
             (queue, worker.decode()): int(expiry)
             for queue, rows in zip(self._queues, found, strict=True)

@@ -38,7 +38,7 @@ def test_sources(run: Run, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert row(out, "prefix") == ["prefix", "shop", "command line"]
     assert row(out, "retries") == ["retries", "5", "JOBQUEUE_RETRIES"]
     assert row(out, "database_url") == ["database_url", "postgresql://host/db", "DATABASE_URL"]
-    assert row(out, "grace") == ["grace", "1m", "queue.toml"]
+    assert row(out, "grace") == ["grace", "1m", str(tmp_path / "queue.toml")]
     assert row(out, "lease") == ["lease", "20s", str(tmp_path / "pyproject.toml")]
 
 
