@@ -1,5 +1,6 @@
 """jobqueue: Redis Streams as the broker, PostgreSQL as the memory."""
 
+from jobqueue import _interrupt
 from jobqueue.app import JobQueue
 from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
@@ -46,6 +47,8 @@ from jobqueue.domain.views import DeadLetter, ExecutionView, FoundJob, QueueView
 from jobqueue.settings import Settings
 
 __version__ = "0.1.0"
+
+_interrupt.be_heard()
 
 __all__ = [
     "Backoff",

@@ -17,6 +17,8 @@ from jobqueue.embedded import PostgresServer, ValkeyServer
 from tests.support import databases
 from tests.support.servers import durable_postgres, fast_postgres, fast_redis, redis_programs
 
+pytest_plugins = ["jobqueue.testing.plugin"]  # the one that users get by its entry point
+
 
 def pytest_report_header() -> str:
     """Say which servers the tests run on: a missing one must not go unnoticed."""

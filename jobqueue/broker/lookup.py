@@ -26,8 +26,8 @@ _record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 class JobView:
     """A job as Redis knows it; times in ms since the epoch, on the Redis clock.
 
-    ``place`` and ``entry`` name its entry in a stream, where it has one. ``spec`` is None when only the result is kept. ``result``, ``error`` and ``progress`` are
-    JSON.
+    ``spec`` is None when only the result is kept. ``result``, ``error`` and ``progress`` are
+    JSON. ``place`` and ``entry`` name its entry in a stream, where it has one.
     """
 
     id: str
@@ -46,6 +46,8 @@ class JobView:
     result: bytes | None
     error: bytes | None
     progress: bytes | None
+    place: str | None
+    entry: str | None
 
 
 async def find(lane: Lane, keys: Keys, queues: Sequence[str], job_id: str) -> list[JobView]:
@@ -101,9 +103,9 @@ def view(
         spec=spec,
         result=live.get(b"result"),
         error=live.get(b"error"),
+        progress=live.get(b"progress"),
         place=place,
         entry=entry,
-        progress=live.get(b"progress"),
     )
 
 

@@ -40,7 +40,11 @@ def script(name: str, fragments: str = "lib") -> Script:
     shebang, _, rest = text.partition("\n")
     head, marker, tail = rest.partition("--@use ")
     used, _, code = tail.partition("\n") if marker else ("", "", rest)
-    parts = [shebang, "local base = KEYS[1]", *(_fragment(each, fragments) for each in used.split())]
+    parts = [
+        shebang,
+        "local base = KEYS[1]",
+        *(_fragment(each, fragments) for each in used.split()),
+    ]
     # The header is for people; Redis need not parse and keep it.
     body = code if marker else head.partition("]]\n")[2]
     source = "\n".join([*parts, body])

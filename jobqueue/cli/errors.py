@@ -65,7 +65,10 @@ def _suggested(error: typer.TyperException, message: str) -> str:
     # typer's own classes are private; these two attributes are on unknown options.
     near = getattr(error, "possibilities", None)
     word = getattr(error, "option_name", "")
-    return f"{error.message}; {did_you_mean(word, near)}" if near else message
+    if near:
+        return f"{error.message}; {did_you_mean(word, near)}"
+    # What typer has from pydantic begins with pydantic's word for it.
+    return message.replace("Value error, ", "")
 
 
 def say(message: str) -> None:

@@ -151,12 +151,12 @@ def _for_programs(job: FoundJob) -> dict[str, Any]:
     import msgspec
 
     shown: dict[str, Any] = msgspec.to_builtins(job)
-    shown["executions"] = list(map(_row, job.executions))
+    shown["executions"] = list(map(row_for_programs, job.executions))
     shown["priority"] = _label(job.priority)
     return shown
 
 
-def _row(row: ExecutionView) -> dict[str, Any]:
+def row_for_programs(row: ExecutionView) -> dict[str, Any]:
     """Return a row as ``v_executions`` has it."""
     import msgspec
 

@@ -6,9 +6,12 @@ from typing import Annotated, Any
 import typer
 
 from jobqueue.cli.context import Cli
+from jobqueue.cli.errors import NOT_FOUND, say
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, table
+from jobqueue.domain.ids import check_queue
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.suggest import nearest
 from jobqueue.domain.views import QueueView
 
 _STATES = ("ready", "scheduled", "retrying", "running", "succeeded", "dead")
@@ -25,19 +28,23 @@ def queues(
 
     Prints a table of queues (oldest: how long the first ready job has waited; journal: ended
     attempts that no recorder has taken yet), one of names (succeeded and dead count from the
-    queue's beginning), and the names that no living worker knows. Exits 5 if Redis can't
-    be reached.
+    queue's beginning), and the names that no living worker knows. Exits 3 if QUEUE never had
+    a job, 5 if Redis can't be reached.
     """
     from jobqueue.app import JobQueue
     from jobqueue.client.lookups import unknown_names
 
     app = JobQueue(settings=cli.settings)
-    counts = app.queue_counts_sync(queue=queue)
-    unknown = unknown_names(counts, app.living_sync("worker"))
+    counts = app.queue_counts_sync()
+    if queue is not None:
+        counts = _only(check_queue(queue), counts)
+    workers = app.living_sync("worker")
+    declared = {name for worker in workers for name in worker["names"]}
+    unknown = unknown_names(counts, workers)
     parts = [_totals(counts)]
     if any(each.names for each in counts):
         parts.append(_names(counts))
-    notes = [_nobody(*each) for each in unknown]
+    notes = [_nobody(*each, nearest(each[1], declared)) for each in unknown]
     notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
     if notes:
         parts.append("\n".join(notes))
@@ -70,9 +77,23 @@ def _names(counts: Sequence[QueueView]) -> str:
     return table(("QUEUE", "NAME", *(state.upper() for state in _STATES)), rows)
 
 
-def _nobody(queue: str, name: str, waiting: int) -> str:
+def _only(queue: str, counts: Sequence[QueueView]) -> list[QueueView]:
+    """Return the counts of one queue; leave when it never had a job."""
+    found = [each for each in counts if each.name == queue]
+    if not found:
+        near = nearest(queue, [each.name for each in counts])
+        say(f"queue {queue} has never had a job{_hint(near)}")
+        raise typer.Exit(NOT_FOUND)
+    return found
+
+
+def _nobody(queue: str, name: str, waiting: int, near: str | None) -> str:
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
-    return f"no live worker knows: {name} ({jobs} in queue {queue})"
+    return f"no live worker knows: {name} ({jobs} in queue {queue}){_hint(near)}"
+
+
+def _hint(near: str | None) -> str:
+    return f"; did you mean {near!r}?" if near else ""
 
 
 def _refused(queue: str, records: int) -> str:

@@ -9,7 +9,7 @@ import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, field
-from typing import Any, Generic, Literal, TypeVar, cast, get_args
+from typing import Any, Generic, Literal, TypeVar, get_args
 
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.errors import ConfigurationError, NoCurrentJob
@@ -64,19 +64,18 @@ class Lifespan(Generic[T]):
                 f"@app.lifespan: {make!r} is no async generator; write async def with one yield"
             )
         self._open = asynccontextmanager(make)
-        self._state: T | None = None
-        self._running = False
+        self._states: list[T] = []  # several workers may live in one process
 
     @property
     def state(self) -> T:
-        """What the generator yielded, typed.
+        """What the generator yielded, typed; for the worker that opened it last.
 
         Raises:
             NoCurrentJob: No worker of this process has it open.
         """
-        if not self._running:
+        if not self._states:
             raise NoCurrentJob
-        return cast("T", self._state)  # T may be None itself
+        return self._states[-1]
 
     def opened(self) -> AbstractAsyncContextManager[T]:
         """Open the resources, and close them at the end."""
@@ -85,11 +84,12 @@ class Lifespan(Generic[T]):
     @asynccontextmanager
     async def _opened(self) -> AsyncIterator[T]:
         async with self._open() as state:
-            self._state, self._running = state, True
+            self._states.append(state)
             try:
                 yield state
             finally:
-                self._state, self._running = None, False
+                place = next(i for i, each in enumerate(self._states) if each is state)
+                del self._states[place]
 
 
 @dataclass

@@ -4,7 +4,8 @@ A job itself keeps them, since it runs with them, and so does its dead letter, s
 redrive needs them.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from typing import Any
 
 import msgspec
 
@@ -32,10 +33,29 @@ def mask(arguments: bytes, names: Sequence[str]) -> bytes:
 
 
 def scrub(text: str, arguments: bytes, names: Sequence[str]) -> str:
-    """Return a text, such as a traceback, without the hidden values that are strings."""
-    found = _members.decode(arguments)
-    for name in names:
-        value = msgspec.json.decode(found[name]) if name in found else None
-        if isinstance(value, str) and len(value) >= SHORTEST:
-            text = text.replace(value, MASK)
+    """Return a text, such as a traceback, without the hidden values and what is inside them.
+
+    Positional ones that have no name are all hidden values, as in :func:`mask`.
+    """
+    try:
+        found = _members.decode(arguments)
+    except msgspec.MsgspecError:
+        return text  # what can't be read has not been used
+    hidden = [msgspec.json.decode(found[name]) for name in (*names, STAR) if name in found]
+    words = {word for value in hidden for word in _words(value)}
+    # The longest first: one may be a part of another.
+    for word in sorted(words, key=len, reverse=True):
+        text = text.replace(word, MASK)
     return text
+
+
+def _words(value: Any) -> Iterator[str]:
+    """Yield what a text may show of a value: as it is, and as Python writes it in quotes."""
+    if isinstance(value, dict):
+        value = [*value.values()]
+    if isinstance(value, list):
+        for each in value:
+            yield from _words(each)
+    elif not isinstance(value, bool | None):
+        word = str(value)
+        yield from (each for each in (word, repr(word)[1:-1]) if len(each) >= SHORTEST)

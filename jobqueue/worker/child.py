@@ -69,30 +69,41 @@ def main(fd: int) -> None:
         parent.set_inheritable(False)
         _be_a_child(parent)
         requests: SimpleQueue[bytes | None] = SimpleQueue()
-        control = ChildControl(parent)
+        shutting_down = Signal()
         listening = threading.Thread(
-            target=_listen, args=(parent, requests, control.shutting_down), daemon=True
+            target=_listen, args=(parent, requests, shutting_down), daemon=True
         )
         listening.start()
         with contextlib.suppress(BrokenPipeError, ConnectionResetError):  # the parent is gone
             while (body := requests.get()) is not None:
                 request = unpack_request(body)
+                control = ChildControl(parent, shutting_down)
                 job = msgspec.structs.replace(request.job, control=control)
                 request = msgspec.structs.replace(request, job=job)
                 outcome = serve(request, lambda: parent.sendall(pack(STARTED)))
                 _flush()
+                control.close()
                 parent.sendall(pack(answer_of(outcome)))
 
 
 class ChildControl:
-    """What ``current_job()`` asks and says in a child; a cancelled job's child is killed."""
+    """What one job asks and says in a child; a cancelled job's child is killed.
+
+    Args:
+        parent: The socket to the worker.
+        shutting_down: Set when the worker begins to stop.
+    """
 
     cancelled = False
 
-    def __init__(self, parent: socket.socket) -> None:
-        self.shutting_down = Signal()
+    def __init__(self, parent: socket.socket, shutting_down: Signal) -> None:
+        self.shutting_down = shutting_down
         self._parent = parent
+        self._lock = threading.Lock()  # a handler may have threads of its own
+        self._latest: Progress | None = None  # not sent yet
+        self._timer: threading.Timer | None = None
         self._sent = 0.0
+        self._closed = False
 
     @property
     def state(self) -> Any:
@@ -104,11 +115,38 @@ class ChildControl:
         raise NoCurrentJob
 
     def report(self, progress: Progress) -> None:
-        """Pass progress on, not oftener than the worker does; the end is always told."""
-        if progress.fraction < 1 and time.monotonic() - self._sent < OFTEN:
-            return
-        self._sent = time.monotonic()
-        self._parent.sendall(pack(Answer("progress", progress=progress)))
+        """Pass progress on, ten times a second at most; the last report is always sent."""
+        with self._lock:
+            self._latest = progress
+            wait = self._sent + OFTEN - time.monotonic()
+            if self._closed or self._timer is not None:
+                return
+            if wait <= 0:
+                self._send()
+            else:
+                self._timer = threading.Timer(wait, self._due)
+                self._timer.daemon = True
+                self._timer.start()
+
+    def close(self) -> None:
+        """Send what is left, and nothing after the job's end: the next job has its own."""
+        with self._lock:
+            if self._timer is not None:
+                self._timer.cancel()
+            self._send()
+            self._closed = True
+
+    def _due(self) -> None:
+        # The parent is gone: the child will be soon.
+        with self._lock, contextlib.suppress(OSError):
+            self._timer = None
+            if not self._closed:
+                self._send()
+
+    def _send(self) -> None:
+        if self._latest is not None:
+            latest, self._latest, self._sent = self._latest, None, time.monotonic()
+            self._parent.sendall(pack(Answer("progress", progress=latest)))
 
 
 def serve(request: Request, started: Callable[[], None]) -> Outcome:

@@ -48,6 +48,7 @@ class ChildPool:
         self._free = asyncio.Semaphore(limit)
         self._idle: list[Spawned] = []
         self._children: set[Spawned] = set()
+        self._shutting_down = False
 
     @staticmethod
     def check(handlers: Iterable[Handler]) -> None:
@@ -95,6 +96,7 @@ class ChildPool:
 
     def shut_down(self) -> None:
         """Tell every running handler that the worker begins to stop."""
+        self._shutting_down = True
         for child in self._children:
             child.shut_down()
 
@@ -112,6 +114,8 @@ class ChildPool:
             await self._end(child)
         child = await Spawned.start()
         self._children.add(child)
+        if self._shutting_down:
+            child.shut_down()
         return child
 
     async def _attempt(

@@ -20,13 +20,17 @@ from jobqueue.domain.outcomes import (
     Cancelled,
     Failed,
     Failure,
+    Mismatch,
     Outcome,
     Overdue,
     Released,
+    Snoozed,
+    Succeeded,
     TimedOut,
     Unknown,
 )
 from jobqueue.domain.redaction import scrub
+from jobqueue.worker.bounds import Bounds, deadline_of
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.failures import failure
 from jobqueue.worker.held import Held
@@ -71,6 +75,7 @@ class Executor:
         threads: Where plain functions run.
         children: Where ``process=True`` handlers run.
         around: Middleware around every run, the outermost first.
+        started: Called when a handler starts.
     """
 
     def __init__(
@@ -79,11 +84,13 @@ class Executor:
         threads: Threads,
         children: Children,
         around: Sequence[RunMiddleware] = (),
+        started: Callable[[Held], None] | None = None,
     ) -> None:
         self._limits = limits
         self._threads = threads
         self._children = children
         self._around = around
+        self._tell = started
 
     async def run(self, held: Held) -> Outcome:
         """Run the handler of ``held`` and return its outcome; never raises."""
@@ -94,119 +101,143 @@ class Executor:
             spec = held.spec = _spec.decode(held.delivery.spec)
             args, kwargs = handler.parameters.decode(spec.arguments)
         except BaseException as error:  # noqa: BLE001 - a model's own checks are the user's code
-            return _misfit(error)
-        timeout = self._timeout(spec, handler, held)
-        if timeout is not None and timeout <= 0:
-            return _overdue()
-        context.running.set(held)
+            return _redacted(_misfit(error), held)
+        bounds = self._bounds(held, handler)
+        held.deadline_ms = bounds.ends_ms(held)
+        job = held.current()
+        context.running.set(job)
+        began = monotonic_us()
+        run = partial(self._run, handler, args, kwargs, bounds, job, held)
         try:
-            if self._around:
-                run = partial(self._run, handler, args, kwargs, timeout, held)
-                outcome = await through(self._around, held.current(), run, self._succeeded)
-            else:
-                outcome = await self._run(handler, args, kwargs, timeout, held)
+            outcome = _stopped(held, bounds)
+            if outcome is None and self._around:
+                outcome = await through(self._around, job, run, self._succeeded)
+            elif outcome is None:
+                outcome = await run()
         except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
             outcome = self._ended(error, held)
+        if isinstance(outcome, Succeeded | Failed | Snoozed):
+            # A middleware that answers in the handler's place has made an attempt of it too.
+            held.started_us = held.started_us or began
         held.ended_us = monotonic_us()
-        return _redacted(outcome, spec, handler) if handler.redact else outcome
+        return _redacted(outcome, held)
 
     async def _run(
         self,
         handler: Handler,
         args: list[Any],
         kwargs: dict[str, Any],
-        timeout: float | None,
+        bounds: Bounds,
+        job: CurrentJob,
         held: Held,
     ) -> Outcome:
+        if (stopped := _stopped(held, bounds)) is not None:
+            return stopped
         if handler.kind is Kind.ASYNC:
-            held.started_us = monotonic_us()
-            return await self._guard(handler.function, args, kwargs, timeout, held)
+            self._started(held)
+            return await self._guard(handler.function, args, kwargs, bounds, held)
         if handler.kind is Kind.THREAD:
-            return await self._thread(partial(handler.function, *args, **kwargs), timeout, held)
-        return await self._child(handler, timeout, held)
+            return await self._thread(partial(handler.function, *args, **kwargs), bounds, held)
+        return await self._child(handler, bounds, job, held)
 
-    def _timeout(self, spec: Spec, handler: Handler, held: Held) -> float | None:
-        """Return the seconds that the attempt has; 0 or less when the deadline is over."""
+    def _bounds(self, held: Held, handler: Handler) -> Bounds:
         timeout = self._limits.timeout if handler.timeout is None else handler.timeout
-        if spec.timeout_ms is not None:
-            timeout = spec.timeout_ms / 1000
-        bounded = spec.deadline_ms is not None or spec.deadline_in_ms is not None
-        deadline = deadline_of(held) if bounded else None
-        if timeout is None and deadline is None:
-            return None
-        now_ms = (monotonic_us() + held.clock_us) / 1000
-        ends = [] if timeout is None else [now_ms + timeout * 1000]
-        ends += [] if deadline is None else [deadline]
-        held.deadline_ms = int(min(ends))
-        return (min(ends) - now_ms) / 1000
+        if held.spec.timeout_ms is not None:
+            timeout = held.spec.timeout_ms / 1000
+        return Bounds(timeout, deadline_of(held))
+
+    def _started(self, held: Held) -> None:
+        if not held.started_us:
+            held.started_us = monotonic_us()
+            if self._tell is not None:
+                self._tell(held)
 
     async def _guard(
         self,
         function: Callable[..., Awaitable[Any]],
         args: list[Any],
         kwargs: dict[str, Any],
-        timeout: float | None,
+        bounds: Bounds,
         held: Held,
     ) -> Outcome:
         limit = None
         try:
-            if timeout is None:
+            left = bounds.left(held)
+            if left is None:
                 return self._succeeded(await function(*args, **kwargs))
-            async with asyncio.timeout(timeout) as limit:
+            async with asyncio.timeout(left) as limit:
                 value = await function(*args, **kwargs)
             # A handler may swallow its cancellation and return: it was too late all the same.
-            return self._late(timeout, None) if limit.expired() else self._succeeded(value)
+            return self._late(bounds, held) if limit.expired() else self._succeeded(value)
         except BaseException as error:  # noqa: BLE001 - SystemExit ends an attempt, not the worker
-            if timeout is not None and limit is not None and limit.expired():
-                return self._late(timeout, error)
+            if limit is not None and limit.expired():
+                return self._late(bounds, held, error)
             return self._ended(error, held)
 
-    async def _thread(self, call: Callable[[], Any], timeout: float | None, held: Held) -> Outcome:
-        future = await self._threads.start(call, contextvars.copy_context())
-        held.started_us = monotonic_us()
-        late = not await self._returned(future, timeout, held)
-        if late:
-            # A thread can't be stopped: a timeout is settled when it really returns, so
-            # that its slot, lock and lease are held as long as it works.
-            log.warning("thread runs past its timeout", extra=held.fields())
-            await self._returned(future, None, held)
+    async def _thread(self, call: Callable[[], Any], bounds: Bounds, held: Held) -> Outcome:
+        try:
+            async with asyncio.timeout(bounds.until_deadline(held)):
+                future = await self._threads.start(call, contextvars.copy_context())
+        except TimeoutError:
+            return _overdue(held)
+        held.in_thread = True
+        self._started(held)
+        try:
+            late = not await self._returned(future, bounds.left(held), held)
+            if late:
+                # A thread can't be stopped: a timeout is settled when it really returns, so
+                # that its slot, lock and lease are held as long as it works.
+                log.warning("thread runs past its timeout", extra=held.fields())
+                await self._returned(future, None, held)
+        finally:
+            held.in_thread = False
         value, error = future.result()
-        if late and timeout is not None:
-            return self._late(timeout, error)
+        if late:
+            return self._late(bounds, held, error)
+        if held.heard:  # it looked, and stopped by itself
+            return Cancelled()
         return self._ended(error, held) if error is not None else self._succeeded(value)
 
     @staticmethod
     async def _returned(future: "asyncio.Future[Any]", timeout: float | None, held: Held) -> bool:
         """Wait for a thread; a worker that stops leaves it behind."""
+        given_up = None
         while True:
             try:
                 done, _ = await asyncio.wait({future}, timeout=timeout)
-            except asyncio.CancelledError:
-                # Others own the job, and still the thread has its slot until it returns.
-                if held.released or not held.dropped:
+            except asyncio.CancelledError as error:
+                if held.released:
                     raise
+                # Others own the job, or a middleware lost its patience, and still the thread
+                # has its slot until it returns.
+                given_up, timeout = error, None
             else:
+                if given_up is not None and not held.dropped:
+                    raise given_up
                 return bool(done)
 
-    async def _child(self, handler: Handler, timeout: float | None, held: Held) -> Outcome:
+    async def _child(
+        self, handler: Handler, bounds: Bounds, job: CurrentJob, held: Held
+    ) -> Outcome:
+        loop = asyncio.get_running_loop()
+
         def started() -> None:
             # Importing the handler's code in a new child is no part of its time.
-            held.started_us = monotonic_us()
-            if timeout is not None:
-                limit.reschedule(asyncio.get_running_loop().time() + timeout)
+            self._started(held)
+            left = bounds.left(held)
+            if left is not None:
+                limit.reschedule(loop.time() + left)
 
         try:
-            async with asyncio.timeout(None) as limit:
-                outcome = await self._children.run(handler, held.spec, held.current(), started)
+            async with asyncio.timeout(bounds.until_deadline(held)) as limit:
+                outcome = await self._children.run(handler, held.spec, job, started)
         except TimeoutError:
-            return self._late(timeout or 0, None)
-        if isinstance(outcome, Failed) and not held.started_us:
-            held.started_us = monotonic_us()  # a child that could not start is an attempt too
+            return self._late(bounds, held) if held.started_us else _overdue(held)
         return outcome
 
     def _ended(self, error: BaseException, held: Held) -> Outcome:
         """Return the outcome of a handler that raised; being told to stop is no failure."""
-        if held.cancelled:
+        if held.cancelling:
             return Cancelled()
         if held.released or held.dropped:
             return Released()
@@ -215,39 +246,39 @@ class Executor:
     def _succeeded(self, value: Any) -> Outcome:
         return returned(value, self._limits.result, self._limits.traceback)
 
-    def _late(self, timeout: float, error: BaseException | None) -> Outcome:
+    def _late(self, bounds: Bounds, held: Held, error: BaseException | None = None) -> Outcome:
         trace = failure(error, self._limits.traceback, skip=1).traceback if error else ""
-        return TimedOut(
-            Failure("TimeoutError", f"ran longer than its timeout of {timeout:g} s", trace)
-        )
+        return TimedOut(Failure("TimeoutError", bounds.exceeded(held), trace))
 
 
-def deadline_of(held: Held) -> int | None:
-    """Return the job's own deadline in ms since the epoch, on the Redis clock, if it has one.
+def _stopped(held: Held, bounds: Bounds) -> Outcome | None:
+    """Return what a job comes to that may not start, or not be run again; None where it may."""
+    if held.cancelling:
+        return Cancelled()
+    if held.released or held.dropped:
+        return Released()
+    left = bounds.left(held)
+    if left is not None and left <= 0:
+        return _overdue(held)
+    return None
 
-    A dead letter that was put back has none: it would be over.
-    """
-    spec, delivery = held.spec, held.delivery
-    if delivery.run:
-        return None
-    if spec.deadline_in_ms is not None:
-        return delivery.enqueued_ms + spec.deadline_in_ms
-    return spec.deadline_ms
+
+def _overdue(held: Held) -> Outcome:
+    if held.started_us:
+        return TimedOut(Failure("TimeoutError", "no time was left to run it again"))
+    return Overdue(Failure("TimeoutError", "its deadline was over before it could start"))
 
 
-def _redacted(outcome: Outcome, spec: Spec, handler: Handler) -> Outcome:
+def _redacted(outcome: Outcome, held: Held) -> Outcome:
     """Return the outcome without the values that people may not see in its error."""
-    if not isinstance(outcome, Failed | TimedOut):
+    names = held.handler.redact if held.handler else ()
+    if not names or not isinstance(outcome, Failed | TimedOut | Mismatch):
         return outcome
     message, trace = (
-        scrub(text, spec.arguments, handler.redact)
+        scrub(text, held.spec.arguments, names)
         for text in (outcome.failure.message, outcome.failure.traceback)
     )
     return replace(outcome, failure=Failure(outcome.failure.type, message, trace))
-
-
-def _overdue() -> Outcome:
-    return Overdue(Failure("TimeoutError", "its deadline was over before it could start"))
 
 
 def _misfit(error: BaseException) -> Outcome:

@@ -123,7 +123,6 @@ class Fetcher:
                 try:
                     await self._round(stopping)
                     pause.reset()
-                    self._error = ""
                 except (BrokerUnavailable, BrokerError) as error:
                     self._error = str(error)
                     log.warning("fetch failed", extra={"error": str(error)})
@@ -174,6 +173,7 @@ class Fetcher:
 
     async def _wait(self) -> None:
         """Sleep until a token comes, or a queue that was full here has room again."""
+        self._pool.changed.clear()  # first: what changes from here on is heard below
         usable = {queue for queue in self._queues if self._slots(queue) > 0}
         if not usable <= self._asked:
             await self._forgo()
@@ -182,7 +182,6 @@ class Fetcher:
             self._token = asyncio.create_task(self._take_token(sorted(usable)))
         room = None
         if len(usable) < len(self._queues):
-            self._pool.changed.clear()
             room = asyncio.create_task(self._pool.changed.wait())
         try:
             waits = [task for task in (self._token, room) if task is not None]
@@ -289,6 +288,7 @@ class Fetcher:
         return self._numbers[queue]
 
     def _begin(self, queue: str, fetched: Fetched) -> None:
+        self._error = ""  # it has answered; the next sleep may be long
         clock = fetched.now_us - monotonic_us()
         for delivery in fetched.deliveries:
             self._start(queue, delivery, clock)

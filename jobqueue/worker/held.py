@@ -51,7 +51,9 @@ class Held(msgspec.Struct, eq=False):
         started_us: When its handler started; 0 when it has not.
         ended_us: When its handler ended; 0 when it has not.
         task: What runs it; None when it was handed back at once.
-        cancelled: Whether somebody has cancelled the job.
+        in_thread: Whether a thread is running it, which nothing can stop.
+        cancelling: Whether somebody has cancelled the job.
+        heard: Whether the handler has asked, and knows that.
         released: Whether the worker stops and hands it back.
         dropped: Whether its outcome is worth nothing: the lease was lost, or it has
             been handed back while its handler ignores that.
@@ -68,7 +70,9 @@ class Held(msgspec.Struct, eq=False):
     started_us: int = 0
     ended_us: int = 0
     task: "asyncio.Task[None] | None" = None
-    cancelled: bool = False
+    in_thread: bool = False
+    cancelling: bool = False
+    heard: bool = False
     released: bool = False
     dropped: bool = False
 
@@ -84,6 +88,12 @@ class Held(msgspec.Struct, eq=False):
         """Return the fields that every log line about this delivery carries."""
         d = self.delivery
         return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": self.queue}
+
+    @property
+    def cancelled(self) -> bool:
+        """Whether somebody has cancelled the job; the handler asks this."""
+        self.heard = self.heard or self.cancelling
+        return self.cancelling
 
     @property
     def shutting_down(self) -> Signal:

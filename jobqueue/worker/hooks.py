@@ -37,9 +37,8 @@ class Hooks:
         return any(name not in ("start", "health") for name in self._hooks)
 
     def started(self, held: Held) -> None:
-        """Tell that a handler is about to start."""
-        if "start" in self._hooks:
-            self.call("start", JobEvent("start", held.current(), _wait(held)))
+        """Tell that a handler starts."""
+        self.call("start", JobEvent("start", held.current(), _wait(held)))
 
     def settled(self, held: Held, decision: Decision, outcome: Outcome) -> None:
         """Tell what an attempt came to, once Redis has it."""
@@ -95,7 +94,9 @@ class Hooks:
 async def _awaited(name: str, result: Any) -> None:
     try:
         await result
-    except Exception:  # it is the user's code
+    except asyncio.CancelledError:
+        raise
+    except BaseException:  # SystemExit of a task would end the event loop
         log.exception("hook failed", extra={"hook": name})
 
 

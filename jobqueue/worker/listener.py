@@ -13,7 +13,6 @@ from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
-from jobqueue.domain.handlers import Kind
 from jobqueue.worker.held import Held, Pool
 
 log = logging.getLogger("jobqueue.worker")
@@ -70,10 +69,15 @@ class Listener:
 
 
 def cancel(held: Held) -> None:
-    """Tell a running job; a thread can only be told, and has to look."""
-    held.cancelled = True
-    log.info("job cancelled", extra=held.fields())
-    in_thread = held.handler is not None and held.handler.kind is Kind.THREAD
-    if held.task is not None and not (in_thread and held.started_us):
+    """Tell a running job."""
+    held.cancelling = True
+    if held.task is not None and not held.task.done():
+        log.info("job cancelled", extra=held.fields())
         # Soon, not now: a task that is cancelled before its first step never frees its slot.
-        asyncio.get_running_loop().call_soon(held.task.cancel)
+        asyncio.get_running_loop().call_soon(_interrupt, held)
+
+
+def _interrupt(held: Held) -> None:
+    # A thread can only be told, and has to look.
+    if held.task is not None and not held.in_thread:
+        held.task.cancel()

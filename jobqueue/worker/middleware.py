@@ -45,7 +45,7 @@ async def through(
     Raises:
         BaseException: What a middleware raised by itself.
     """
-    inner = _Inner(run)
+    inner = _Inner(run, job.id)
     call: Callable[[], Awaitable[Any]] = inner
     for each in reversed(around):
         call = partial(each, job, call)
@@ -55,6 +55,8 @@ async def through(
         if inner.outcome is not None and error is inner.error:
             return inner.outcome  # it went through untouched
         raise
+    if isinstance(inner.outcome, Released | Cancelled):
+        return inner.outcome  # it was not done, whatever a middleware makes of that
     if inner.outcome is not None and inner.error is None and value is inner.value:
         return inner.outcome
     return succeeded(value)
@@ -63,8 +65,9 @@ async def through(
 class _Inner:
     """The run as the innermost middleware calls it."""
 
-    def __init__(self, run: Run) -> None:
+    def __init__(self, run: Run, job_id: str) -> None:
         self._run = run
+        self._job_id = job_id
         self.outcome: Outcome | None = None
         self.value: Any = None
         self.error: BaseException | None = None
@@ -75,13 +78,15 @@ class _Inner:
         if isinstance(outcome, Succeeded):
             self.value = None if outcome.result is None else msgspec.json.decode(outcome.result)
             return self.value
-        self.error = _error_of(outcome)
+        self.error = _error_of(outcome, self._job_id)
         raise self.error
 
 
-def _error_of(outcome: Outcome) -> BaseException:
+def _error_of(outcome: Outcome, job_id: str) -> BaseException:
     """Return what a middleware sees of a run that did not succeed."""
     match outcome:
+        case Failed(error=SystemExit() | KeyboardInterrupt()):
+            pass  # raised in a task that a middleware has made, they would end the event loop
         case Failed(error=BaseException() as error):
             return error
         case Released() | Cancelled():
@@ -91,4 +96,4 @@ def _error_of(outcome: Outcome) -> BaseException:
         case TimedOut(failure):
             return TimeoutError(failure.message)
     failure = getattr(outcome, "failure", None) or Failure("", "")
-    return JobFailed("", failure.type, failure.message, failure.traceback)
+    return JobFailed(job_id, failure.type, failure.message, failure.traceback)

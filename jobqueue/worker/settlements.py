@@ -19,8 +19,8 @@ from jobqueue.domain.outcomes import (
 )
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.units import LONGEST
+from jobqueue.worker.bounds import deadline_of
 from jobqueue.worker.clock import monotonic_us
-from jobqueue.worker.executor import deadline_of
 from jobqueue.worker.held import Held
 from jobqueue.worker.verdicts import NOTHING
 
@@ -110,8 +110,8 @@ class Scribe:
             )
         except BaseException:  # an own backoff function is the user's code
             log.exception("retry policy failed", extra=held.fields())
-            plain = Retry(policy.retries, cap=policy.cap)
-            return decide(outcome, attempt, previous, plain)
+            plain = Retry(policy.retries, cap=policy.cap, budget=policy.budget)
+            return decide(outcome, attempt, previous, plain, age=age, left=left)
 
     def _record(self, held: Held, decision: Decision, outcome: Outcome) -> bytes:
         d = held.delivery

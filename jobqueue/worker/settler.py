@@ -88,13 +88,32 @@ class Settler:
         return batches
 
     async def _write(self, batches: dict[str, list[Written]]) -> None:
-        for queue, batch in batches.items():
+        for queue, each in batches.items():
+            batch = await self._explained(queue, each)
             finished = [w for w in batch if w.decision.state is not State.READY]
             released = [w for w in batch if w.decision.state is State.READY]
             for part in (finished, released):
                 if part:
                     self._numbers[queue] += 1
                     self._settled(part, await self._repeat(self._call(queue, part)))
+
+    async def _explained(self, queue: str, batch: list[Written]) -> list[Written]:
+        """Write the reasons into the rows of cancelled jobs: Redis alone knows them."""
+        cancelled = [w.held for w in batch if w.decision.state is State.CANCELLED]
+        if not cancelled:
+            return batch
+        keys = [self._calls.keys.state(queue, held.delivery.id) for held in cancelled]
+        try:
+            found = await self._lane.commands([("HGET", key, "cancel") for key in keys])
+        except (BrokerUnavailable, BrokerError) as error:
+            log.debug("reasons not read", extra={"error": str(error)})
+            return batch
+        others = [w for w in batch if w.decision.state is not State.CANCELLED]
+        reasons = [(reason or b"").decode() for reason in found]
+        return others + [
+            self._scribe.write(held, Cancelled(reason))
+            for held, reason in zip(cancelled, reasons, strict=True)
+        ]
 
     def _call(self, queue: str, batch: list[Written]) -> Call[str]:
         number, records = self._numbers[queue], [w.record for w in batch]

@@ -28,6 +28,8 @@ class Spawned:
         self._buffer = bytearray()
         self._proven = False  # it has answered
         self._began = False
+        self._sending = False  # a request is on its way, and nothing may come between
+        self._shutting_down = False
 
     @classmethod
     async def start(cls) -> Self:
@@ -91,7 +93,7 @@ class Spawned:
         """
         self._began = False
         async with asyncio.timeout(READY) as patience:
-            await asyncio.get_running_loop().sock_sendall(self._socket, request)
+            await self._send(request)
             answer = await self._receive()
             if answer.kind == "started":
                 patience.reschedule(None)
@@ -104,6 +106,13 @@ class Spawned:
         self._proven = True
         return answer
 
+    async def _send(self, request: bytes) -> None:
+        self._sending = True
+        await asyncio.get_running_loop().sock_sendall(self._socket, request)
+        self._sending = False
+        if self._shutting_down:
+            self.shut_down()
+
     async def _receive(self) -> Answer:
         while (answer := take_answer(self._buffer)) is None:
             part = await asyncio.get_running_loop().sock_recv(self._socket, CHUNK)
@@ -114,6 +123,9 @@ class Spawned:
 
     def shut_down(self) -> None:
         """Tell the handler that the worker begins to stop."""
+        self._shutting_down = True
+        if self._sending:
+            return  # it follows the request
         with contextlib.suppress(OSError):  # it is dead, or does not read: then it need not know
             self._socket.send(SHUTTING_DOWN)
 

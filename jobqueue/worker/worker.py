@@ -80,12 +80,14 @@ class Worker:
         self._pool = Pool(options.concurrency)
         self._threads = Threads(options.threads, self._loop)
         self._children = children
-        self._executor = Executor(options.limits, self._threads, children, extensions.around_run)
+        self._hooks = Hooks(extensions.hooks)
+        begun = self._hooks.started if "start" in self._hooks else None
+        around = extensions.around_run
+        self._executor = Executor(options.limits, self._threads, children, around, begun)
         self._scribe = Scribe(self.id, options.code_version, options.retry)
         self._lanes = [server.lane() for _ in range(4)]
         settling, self._sweeping, listening, reporting = self._lanes
         self._lifespan = extensions.lifespan
-        self._hooks = Hooks(extensions.hooks)
         tell = self._tell if self._hooks.about_outcomes else None
         self._settler = Settler(settling, calls, self.id, self._pool, self._scribe, tell)
         self._reporter = Reporter(reporting, calls)
@@ -259,8 +261,6 @@ class Worker:
         self._hooks.settled(written.held, written.decision, written.outcome)
 
     async def _run(self, held: Held) -> None:
-        if "start" in self._hooks:
-            self._hooks.started(held)
         outcome = await self._executor.run(held)
         self._pool.ended(held)
         if held.dropped:

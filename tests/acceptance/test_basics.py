@@ -67,6 +67,31 @@ def test_a_taken_id_leaves_the_first_job_alone(system: System) -> None:
     assert (shown["state"], shown["arguments"]) == ("scheduled", {"*": [1]})
 
 
+def test_what_an_enqueue_did(system: System) -> None:
+    """A lock blocks, a key finds its job again or conflicts; the id is all of stdout."""
+    first = system.run(
+        "enqueue", "echo", "--lock", "k", "--tag", "a", "--tag", "b", "--args", "[1]"
+    )
+    second = system.run("enqueue", "echo", "--lock", "k", "--args", "[1]", "--expires", "1h")
+    assert (
+        second.err
+        == f"jobqueue: blocked: job {first.out.strip()} has the lock; this one waits in line\n"
+    )
+    keyed = ["enqueue", "echo", "--idempotency-key", "k", "--metadata", '{"a": 1}', "--args"]
+    made = system.ask(*keyed, "[1]", "--deadline", "2100-01-01T00:00Z")
+    assert (made["status"], made["other"]) == ("created", None)
+    again = system.run(*keyed, "[1]")
+    assert again.out.strip() == made["id"]
+    assert again.err == (
+        f"jobqueue: duplicate: job {made['id']} was there already; nothing was stored\n"
+    )
+    conflict = system.run(*keyed, "[2]")
+    assert (conflict.code, conflict.out) == (4, "")
+    assert "has its idempotency key" in conflict.err
+    shown = system.ask("jobs", "show", first.out.strip())
+    assert shown["tags"] == ["a", "b"]
+
+
 PAYLOADS = {
     "unicode": "Zürich 東京 🦊 \u202e ß \U0001f9d1\u200d\U0001f680",
     "control characters": "\x01\x1b[2J\r\n\t\x7f",
@@ -127,4 +152,11 @@ def test_queues_tell_what_nobody_can_run(system: System) -> None:
     assert counted["elsewhere"]["unknown_names"] == ["nothing"]
     assert counted["elsewhere"]["ready"]["normal"] == 1
     people = system.run("queues").out
-    assert "no live worker knows: ehco (1 job waits in queue default)" in people
+    told = "no live worker knows: ehco (1 job waits in queue default); did you mean 'echo'?"
+    assert told in people
+    assert json.loads(system.run("queues", "elsewhere", "--json").out)[0]["name"] == "elsewhere"
+    missing = system.run("queues", "elsewere")
+    assert (missing.code, missing.out) == (3, "")
+    assert missing.err == (
+        "jobqueue: queue elsewere has never had a job; did you mean 'elsewhere'?\n"
+    )

@@ -15,7 +15,7 @@ from alembic.script import ScriptDirectory
 from psycopg import sql
 
 from alembic import command
-from jobqueue.domain.errors import HistoryUnavailable, SchemaMismatch
+from jobqueue.domain.errors import HistoryError, HistoryUnavailable, SchemaMismatch
 from jobqueue.history import engine, migrate, partitions, tables
 
 TOP = Path(__file__).parents[2]
@@ -50,6 +50,24 @@ def test_the_revision_is_the_head(postgres_url: str) -> None:
     """The revision that the code needs is the newest migration, and there is one line of them."""
     heads = ScriptDirectory.from_config(migrate.config(postgres_url)).get_heads()
     assert heads == [tables.REVISION]
+
+
+def test_the_command_of_alembic_without_a_url(tmp_path: Path) -> None:
+    """`alembic upgrade head` says in one sentence what to set, and what is wrong with a URL."""
+    kept = {k: v for k, v in os.environ.items() if "DATABASE_URL" not in k}
+    alembic = [sys.executable, "-m", "alembic", "-c", str(TOP / "alembic.ini"), "upgrade", "head"]
+    for url, words in (("", "database_url is not set: "), ("mysql://x/y", "scheme 'mysql'")):
+        done = subprocess.run(
+            alembic,
+            cwd=tmp_path,
+            env=kept | {"DATABASE_URL": url},
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode != 0
+        assert words in done.stdout + done.stderr
+        assert "Traceback" not in done.stdout + done.stderr
 
 
 def test_the_command_of_alembic(postgres_url: str) -> None:
@@ -146,7 +164,7 @@ def test_a_user_who_owns_only_the_schema(postgres_url: str) -> None:
         role = sql.Identifier(f"owner_{name}")
         connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(role))
         url = postgres_url.replace("postgres@", f"owner_{name}@")
-        with pytest.raises(HistoryUnavailable, match="permission denied"):
+        with pytest.raises(HistoryError, match="permission denied"):
             migrate.upgrade(url)
         connection.execute(sql.SQL("CREATE SCHEMA jobqueue AUTHORIZATION {}").format(role))
         migrate.upgrade(url)

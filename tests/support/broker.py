@@ -256,9 +256,10 @@ class Broker(Place):
         priority: int = 2,
         spec: bytes = SPEC,
         asks: Asks | None = None,
+        name: str = "job",
     ) -> Call[str]:
         """Make the call that puts a dead letter back."""
-        job = NewJob(id_, priority, None, None, "job", asks is not None)
+        job = NewJob(id_, priority, None, None, name, asks is not None)
         return self.calls.redrive(self.queue, letter, run, job, spec_of(asks) if asks else spec)
 
     async def redrive(self, letter: Delivery, **options: Any) -> str:

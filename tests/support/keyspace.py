@@ -30,7 +30,7 @@ def check(url: str, prefix: str = "jobqueue") -> None:
 def miscounted(url: str, prefix: str = "jobqueue") -> list[str]:
     """Return what is wrong with the counters of jobs that have not ended."""
     with closing(Server(url).sync_lane()) as lane:
-        return [text for space in _queues(lane, prefix) for text in _miscounted(space)]
+        return [text for space in queues(lane, prefix) for text in _miscounted(space)]
 
 
 def _problems(lane: SyncLane, prefix: str) -> Iterator[str]:
@@ -39,7 +39,7 @@ def _problems(lane: SyncLane, prefix: str) -> Iterator[str]:
             yield f"{key}: no such key in keys.py"
         elif key.startswith(f"{prefix}:service:") and lane.command("PTTL", key) == FOR_EVER:
             yield f"{key}: lives for ever"
-    for space in _queues(lane, prefix):
+    for space in queues(lane, prefix):
         yield from _left(space)
 
 
@@ -52,7 +52,8 @@ def _keys(lane: SyncLane) -> list[str]:
             return sorted(found)
 
 
-def _queues(lane: SyncLane, prefix: str) -> list["QueueSpace"]:
+def queues(lane: SyncLane, prefix: str) -> list[QueueSpace]:
+    """Return what is in each queue."""
     parts: defaultdict[str, list[str]] = defaultdict(list)
     for key in _keys(lane):
         if match := re.match(rf"({prefix}:\{{[^}}]+\}}:)(.+)", key, re.DOTALL):

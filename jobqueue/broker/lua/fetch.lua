@@ -142,11 +142,11 @@ for _, stream in ipairs(STREAMS) do
           local job = parse(record)
           keep_back(id, job)
           ack(stream, entry)
-          if rules then pass_on(job.name, job.asks) end
+          if name_rules then pass_on(job.name, job.asks) end
         else
           local _, name = cmsgpack.unpack_one(record, #named + 1)
           local delivery
-          if rules or flags >= ASKS then
+          if flags >= ASKS or queue_rules[1] or name_rules and name_rules[name] then
             delivery = consider(id, record, stream, entry, past)
           else
             delivery = deliver(id, record, past, worker, ARGV[8])
@@ -166,7 +166,7 @@ for _, each in ipairs(queue_rules) do
   local free, at = room(each[1], each[2])
   if free <= 0 and at then schedule(' ' .. each[1], at) end
 end
-if rules and #deliveries < slots and touches > 0 then look_again() end
+if name_rules and #deliveries < slots and touches > 0 then look_again() end
 write_acks()
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)

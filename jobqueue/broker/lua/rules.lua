@@ -46,17 +46,18 @@ for label, rule in pairs(rules) do
   end
 end
 
-if next(rules) then
-  redis.call('SET', base .. 'rules', cmsgpack.pack(rules))
-else
-  redis.call('DEL', base .. 'rules')
-end
--- Whoever waits behind a rule is looked at again by the next promotion. A rule of the queue keeps nobody aside.
+-- Whoever waits behind a rule is looked at again by the next promotion. A rule of the queue keeps nobody aside. Before
+-- the rules, since repeating this after a stop finds no change in them.
 if next(changed) then
   for _, scope in ipairs(redis.call('SMEMBERS', base .. 'scopes')) do
     if changed[string.match(scope, '^[^=]*')] then schedule(' ' .. scope, now) end
   end
   wake_scheduler()
   wake()
+end
+if next(rules) then
+  redis.call('SET', base .. 'rules', cmsgpack.pack(rules))
+else
+  redis.call('DEL', base .. 'rules')
 end
 return next(rules) and cmsgpack.pack(rules) or '\128'

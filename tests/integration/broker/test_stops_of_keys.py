@@ -305,6 +305,24 @@ async def test_refill(broker: Broker, removed: bool) -> None:
     assert await at_every_write(broker, play) >= 5
 
 
+async def test_rules(broker: Broker) -> None:
+    """A stopped change of the rules, repeated, leaves nobody waiting for one that is gone."""
+
+    async def play(writes: int) -> bool:
+        await broker.declare(limit(0), limit(0, "x"))
+        await broker.enqueue("a", "b")
+        await broker.enqueue("c", name="x")
+        await broker.fetch()
+        call = broker.calls.declare(broker.queue, [], ["job", "x"])
+        stopped = await stops(broker, call, writes)
+        await broker.promote()
+        await broker.run(call)
+        await all_over(broker, "a", "b", "c")
+        return stopped
+
+    assert await at_every_write(broker, play) >= 3
+
+
 async def test_redrive(broker: Broker) -> None:
     """A stopped redrive, repeated, makes one new run with its keys."""
 

@@ -1,7 +1,7 @@
 """Many jobs at once: order, statuses, batches and round trips."""
 
 import asyncio
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 from typing import Any
 
 import pytest
@@ -62,6 +62,33 @@ async def test_nothing(stage: Stage, server: Counter, many: Many) -> None:
     """No jobs are no round trip."""
     assert await many(stage.app, []) == []
     assert server.stored() == set()
+
+
+@both
+@pytest.mark.parametrize("kind", [list, iter, tuple])
+async def test_something_else_among_the_jobs(
+    stage: Stage, server: Counter, many: Many, kind: Callable[[Any], Any]
+) -> None:
+    """What is no prepared job is refused by its number; of a list nothing is stored."""
+    job = stage.app.ref("job")
+    for other in (5, job, "x" * 1000):
+        with pytest.raises(InvalidJob, match=r"jobs: number 1 is .*; give what prepare") as caught:
+            await many(stage.app, kind([job.prepare(1), other]))
+        assert len(str(caught.value)) < 200
+    assert server.stored() == set()
+
+
+@both
+async def test_no_jobs_at_all(stage: Stage, many: Many) -> None:
+    """One job alone and an asynchronous generator are refused with what to write."""
+    job = stage.app.ref("job").prepare(1)
+
+    async def later() -> AsyncIterator[Prepared]:
+        yield job
+
+    for wrong, words in ((job, "is no list of prepared jobs"), (later(), "async for job in")):
+        with pytest.raises(InvalidJob, match=words):
+            await many(stage.app, wrong)
 
 
 @both

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from jobqueue import JobExists, JobQueue, Status
+from jobqueue import JobExists, JobQueue, ResultTimeout, Status
 from jobqueue.settings import Settings
 from tests.integration.client.conftest import Counter
 
@@ -131,21 +131,41 @@ def test_several_loops_at_once(app: JobQueue, server: Counter) -> None:
     assert connections(server) == 0
 
 
-@pytest.mark.filterwarnings("ignore::ResourceWarning")
-@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_loops_that_are_not_closed(app: JobQueue, server: Counter) -> None:
-    """Who forgets to close leaves no pile of connections behind."""
+    """Who forgets to close leaves no connection behind, and Python nothing to warn about."""
 
     async def main(n: int) -> None:
-        await app.ref("job").enqueue(n)
+        job = await app.ref("job").enqueue(n)
+        with pytest.raises(ResultTimeout):
+            await job.result(0.01)
 
     for n in range(10):
         asyncio.run(main(n))
         gc.collect()
-    assert connections(server) <= 1
+        assert connections(server) == 0
     assert ready(server) == 10
-    asyncio.run(app.close())
-    gc.collect()
+
+
+@pytest.mark.parametrize("form", ["asyncio.run(later())", "send()", "asyncio.run(later()); send()"])
+def test_a_program_that_never_closes(redis_url: str, server: Counter, form: str) -> None:
+    """A script that ends without a close says nothing, with every warning on."""
+    code = f"""
+    import asyncio, sys
+    from jobqueue import JobQueue
+    from jobqueue.settings import Settings
+
+    app = JobQueue(settings=Settings(redis_url=sys.argv[1]))
+    send = app.ref("job").enqueue_sync
+
+    async def later():
+        await app.ref("job").enqueue()
+
+    {form}
+    """
+    command = [sys.executable, "-W", "error", "-c", textwrap.dedent(code), redis_url]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert ready(server) >= 1
 
 
 def test_loop_that_ends_in_the_middle(app: JobQueue, server: Counter) -> None:

@@ -12,6 +12,7 @@ import pytest
 
 from jobqueue import (
     BrokerUnavailable,
+    InvalidJob,
     JobCancelled,
     JobExpired,
     JobFailed,
@@ -59,6 +60,22 @@ async def watched(stage: Stage, job: JobHandle[Any]) -> None:
         return "waiters" in await stage.broker.state(job.id)
 
     await wait_until(asked, description="a waiter has asked")
+
+
+@both
+@pytest.mark.parametrize("timeout", ["x", float("nan"), [], True])
+async def test_a_timeout_that_is_none(stage: Stage, wait: Wait, timeout: Any) -> None:
+    """What is no time is refused by its name, before anything is asked."""
+    job = await enqueued(stage)
+    with pytest.raises(InvalidJob, match=r"timeout: .* write "):
+        await wait(job, timeout)
+
+
+@both
+async def test_a_time_that_ran_out(stage: Stage, wait: Wait) -> None:
+    """A negative rest of a time only asks, like 0."""
+    with pytest.raises(ResultTimeout):
+        await wait(await enqueued(stage), -0.5)
 
 
 @both

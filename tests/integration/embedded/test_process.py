@@ -11,9 +11,9 @@ from jobqueue.embedded.process import GuardedProcess, Plan
 DEAF = "import signal, time; signal.signal(15, signal.SIG_IGN); print('deaf', flush=True)"
 
 
-def start(folder: Path, code: str, patience: float = 10.0) -> GuardedProcess:
+def start(folder: Path, code: str, *patience: float) -> GuardedProcess:
     """Run Python code."""
-    plan = Plan([sys.executable, "-c", code], str(folder), patience=patience)
+    plan = Plan([sys.executable, "-c", code], str(folder), patience=patience or (10.0,))
     return GuardedProcess(plan, os.environ, folder / "log")
 
 
@@ -40,11 +40,22 @@ def test_stop_and_kill(tmp_path: Path) -> None:
 
 def test_deaf_process(tmp_path: Path) -> None:
     """One that does not listen is killed when the patience is over."""
-    process = start(tmp_path, f"{DEAF}; time.sleep(600)", patience=0.5)
+    process = start(tmp_path, f"{DEAF}; time.sleep(600)", 0.5)
     while "deaf" not in (tmp_path / "log").read_text():
         assert process.running
     process.stop()
     assert process.code == 137
+
+
+def test_a_second_word(tmp_path: Path) -> None:
+    """One that does not end in time is asked again; a worker then leaves at once."""
+    polite = "signal.signal(15, lambda *_: signal.signal(15, signal.SIG_DFL))"
+    code = f"import signal, time; {polite}; print('deaf', flush=True)\nwhile True: time.sleep(600)"
+    process = start(tmp_path, code, 0.3, 10.0)
+    while "deaf" not in (tmp_path / "log").read_text():
+        assert process.running
+    process.stop()
+    assert process.code == 143
 
 
 def test_two_stop_side_by_side(tmp_path: Path) -> None:

@@ -3,9 +3,11 @@
 from collections.abc import AsyncIterator
 from datetime import timedelta
 
+import psycopg
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from jobqueue.cli import jobs
 from jobqueue.domain.errors import HistoryUnavailable, SchemaMismatch
 from jobqueue.domain.jobs import Priority
 from jobqueue.history import engine, queries
@@ -42,6 +44,22 @@ async def test_a_row(writer: HistoryWriter, history: AsyncEngine) -> None:
     assert (row.id, row.priority, row.result) == (written.id, Priority.CRITICAL, {"ok": True})
     assert (row.started_at, row.wait_seconds, row.run_seconds) == (NOON, 0.02, 0.0015)
     assert (row.tags, row.error_type, row.reason, row.retry_at) == (None, None, None, None)
+
+
+async def test_a_row_for_programs(
+    writer: HistoryWriter, history: AsyncEngine, history_url: str
+) -> None:
+    """``jobs show --json`` has the columns of ``v_executions``, with its durations and key."""
+    written = record(job_id="j", priority=0)
+    await writer.write([written])
+    (row,) = await queries.executions(history, "j")
+    shown = jobs.row_for_programs(row)
+    with psycopg.connect(history_url) as connection:
+        cursor = connection.execute("SELECT * FROM jobqueue.v_executions")
+        assert cursor.description
+        assert set(shown) == {column.name for column in cursor.description}
+    assert (shown["execution_id"], shown["priority"]) == (written.id, "critical")
+    assert (shown["wait_seconds"], shown["run_seconds"]) == (0.02, 0.0015)
 
 
 async def test_a_row_without_a_run(writer: HistoryWriter, history: AsyncEngine) -> None:

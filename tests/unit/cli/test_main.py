@@ -72,6 +72,13 @@ def test_call_without_a_command(run: Run, group: tuple[str, ...]) -> None:
             ["version", "more"],
             "Got unexpected extra argument(s) (more) (see 'jobqueue version --help')",
         ),
+        (
+            ["health", "foo"],
+            (
+                "Invalid value for 'worker|scheduler|recorder': 'foo' is not one of 'worker', "
+                "'scheduler', 'recorder'. (see 'jobqueue health --help')"
+            ),
+        ),
         (["config", "--prefix"], "Option '--prefix' requires an argument."),
     ],
 )
@@ -92,6 +99,36 @@ def test_program() -> None:
     ended = program("cofnig")
     assert (ended.returncode, ended.stdout) == (2, "")
     assert "Traceback" not in ended.stderr
+
+
+def test_interrupted_at_any_moment(tmp_path: Path) -> None:
+    """Ctrl-C during the imports, or before a command has its own signals, leaves no traceback."""
+    moments = ["jobqueue.app", "msgspec", "typer", "jobqueue.cli.dev", "jobqueue.settings"]
+    for moment in moments:
+        # The import of this module is the moment of the signal.
+        (tmp_path / "sitecustomize.py").write_text(f"""
+import os, signal, sys
+
+class Interrupt:
+    def find_spec(self, name, path=None, target=None):
+        if name == {moment!r}:
+            os.kill(os.getpid(), signal.SIGINT)
+
+sys.meta_path.insert(0, Interrupt())
+""")
+        command = [sys.executable, "-m", "jobqueue", "version"]
+        environment = os.environ | {"PYTHONPATH": str(tmp_path)}
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+        assert (done.returncode, done.stdout, done.stderr) == (130, "", ""), moment
+
+
+def test_who_only_imports_keeps_ctrl_c() -> None:
+    """The library touches no signal of another program, whatever it is called."""
+    code = "import signal, jobqueue; print(signal.getsignal(signal.SIGINT).__name__)"
+    for program in ("app.py", "jobqueue"):
+        run = f"import sys; sys.argv = [{program!r}]; {code}"
+        done = subprocess.run([sys.executable, "-c", run], capture_output=True, check=True)
+        assert done.stdout == b"default_int_handler\n"
 
 
 def test_closed_pipe() -> None:

@@ -21,7 +21,7 @@ local function let_go(id, asks, ended)
     if asks.idem then
       local key = base .. 'idem:' .. asks.idem
       local known = redis.call('GET', key)
-      if known and string.sub(known, -#id - 1) == ' ' .. id then redis.call('PEXPIRE', key, asks.keep) end
+      if known and string.sub(known, -#id - 1) == ' ' .. id then redis.call('PEXPIRE', key, asks.keep or 0) end
     end
     if asks.expires then redis.call('ZREM', base .. 'expiring', id) end
   end

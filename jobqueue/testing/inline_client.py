@@ -1,0 +1,262 @@
+"""A client without a server: it runs each job itself, with the parts that a worker is made of."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager
+from contextvars import ContextVar
+from dataclasses import replace
+from inspect import iscoroutinefunction
+from typing import Any, NoReturn
+
+import msgspec
+
+from jobqueue.broker.calls import Delivery, Settlement, Watched
+from jobqueue.client.client import refuse_loop
+from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
+from jobqueue.client.outcomes import value
+from jobqueue.client.prepared import Prepared
+from jobqueue.domain.context import CurrentJob, Progress
+from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound, ResultGone
+from jobqueue.domain.handlers import Handler, Kind
+from jobqueue.domain.ids import uuid7
+from jobqueue.domain.jobs import Spec, State
+from jobqueue.domain.outcomes import Outcome
+from jobqueue.domain.retry import Retry
+from jobqueue.testing.apps import App
+from jobqueue.testing.caller import CallerThread
+from jobqueue.worker.clock import monotonic_us
+from jobqueue.worker.executor import Executor, Limits
+from jobqueue.worker.held import Held, Shared
+from jobqueue.worker.hooks import Hooks
+from jobqueue.worker.settlements import Scribe, Written
+from jobqueue.worker.threads import Threads
+
+MOST = 1000  # attempts and snoozes of one job: a handler that always wants another never ends
+PATIENCE = 5.0  # seconds for async hooks at the end of a job
+
+# What the job that is running around this one has: its resources are open already.
+_around: ContextVar[Shared] = ContextVar("jobqueue_inline")
+
+
+class InlineClient:
+    """Sends jobs nowhere and runs them at once.
+
+    Args:
+        app: The app whose handlers it runs.
+        raises: Whether ``enqueue`` raises what the last attempt raised.
+    """
+
+    def __init__(self, app: App, *, raises: bool) -> None:
+        self._app = app
+        self._raises = raises
+        self._ended: dict[tuple[str, str], Watched] = {}
+        self._turns: dict[asyncio.AbstractEventLoop, asyncio.Lock] = {}
+
+    async def enqueue(self, prepared: Prepared) -> JobHandle[Any]:
+        """Run one job; plain functions run in a thread, as on a worker."""
+        threads = Threads(1, asyncio.get_running_loop())
+        try:
+            # A task of its own: what it sets in its context is gone when the job has ended.
+            await asyncio.create_task(self._run(prepared, threads))
+        finally:
+            threads.close()
+        return self._handle(prepared)
+
+    def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
+        """Run one job; plain functions run in this thread."""
+        refuse_loop("enqueue_sync", "await enqueue(...)")
+        caller = CallerThread()
+        caller.run(lambda: self._run(prepared, caller))
+        return self._handle(prepared)
+
+    async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
+        """Run jobs, one after the other."""
+        return [await self.enqueue(prepared) for prepared in jobs]
+
+    def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
+        """Run jobs, one after the other."""
+        refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
+        return [self.enqueue_sync(prepared) for prepared in jobs]
+
+    async def result(
+        self,
+        queue: str,
+        job_id: str,
+        timeout: float | None,
+        returns: object,
+        watcher: Watcher | None,
+    ) -> object:
+        """Return or raise what a job came to; it has ended, so nobody waits."""
+        return self.result_sync(queue, job_id, timeout, returns, watcher)
+
+    def result_sync(
+        self,
+        queue: str,
+        job_id: str,
+        _timeout: float | None,
+        returns: object,
+        _watcher: Watcher | None,
+    ) -> object:
+        """Return or raise what a job came to; it has ended, so nobody waits."""
+        found = self._ended.get((queue, job_id))
+        if found is None:
+            raise ResultGone(job_id)
+        return value(found, returns)
+
+    async def cancel(self, queue: str, job_id: str, _reason: str) -> State:
+        """Refuse: the job has ended."""
+        return self.cancel_sync(queue, job_id, _reason)
+
+    def cancel_sync(self, queue: str, job_id: str, _reason: str) -> State:
+        """Refuse: the job has ended.
+
+        Raises:
+            JobConflict: Always, for a job that ran here.
+            JobNotFound: It did not.
+        """
+        found = self._ended.get((queue, job_id))
+        if found is None:
+            raise JobNotFound(job_id)
+        raise JobConflict(job_id, found.state)
+
+    async def close(self) -> None:
+        """Do nothing: there are no connections."""
+
+    def close_sync(self) -> None:
+        """Do nothing: there are no connections."""
+
+    def _handle(self, prepared: Prepared) -> JobHandle[Any]:
+        answer = Answer(Status.CREATED)
+        return JobHandle(prepared.job.id, prepared.queue, answer, self, prepared.returns)
+
+    async def _run(self, prepared: Prepared, threads: Threads) -> None:
+        handler = _handler(self._app, prepared)
+        settings = self._app.settings
+        limits = Limits(settings.default_timeout, settings.max_result, settings.max_traceback)
+        hooks = Hooks(self._app.extensions.hooks)
+        around = self._app.extensions.around_run
+        executor = Executor(limits, threads, _NoChildren(), around, hooks.started)
+        scribe = Scribe("inline", settings.code_version or "", Retry(settings.retries))
+        delivery = _first(prepared)
+        async with self._resources() as shared:
+            for _ in range(MOST):
+                written = await _attempt(
+                    prepared.queue, delivery, handler, shared, executor, scribe
+                )
+                hooks.settled(written.held, written.decision, written.outcome)
+                if written.decision.final:
+                    break
+                delivery = _next(delivery, written)
+            else:
+                raise RuntimeError(f"job {prepared.job.name!r} did not end in {MOST} attempts")
+            await hooks.close(PATIENCE)
+        self._end(prepared, written)
+
+    def _end(self, prepared: Prepared, written: Written) -> None:
+        job_id, state = prepared.job.id, written.decision.state
+        assert isinstance(written.settlement, Settlement)  # noqa: S101 - it is final
+        ended = Watched(job_id, state.value, written.settlement.payload)
+        self._ended[prepared.queue, job_id] = ended
+        if self._raises and state is not State.SUCCEEDED:
+            error = getattr(written.outcome, "error", None)
+            _raise(error, ended)
+
+    @asynccontextmanager
+    async def _resources(self) -> AsyncIterator[Shared]:
+        """Open the app's resources around a job; jobs that it enqueues share them."""
+        lifespan, around = self._app.extensions.lifespan, _around.get(None)
+        if around is not None:
+            yield around
+            return
+        shared = Shared(_NoReports())
+        _around.set(shared)
+        if lifespan is None:
+            yield shared
+            return
+        # An app has one lifespan at a time: concurrent jobs take turns.
+        turn = self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
+        async with turn, lifespan.opened() as state:
+            shared.lifespan = (state,)
+            yield shared
+
+
+class _NoReports:
+    def report(self, held: Held, progress: Progress) -> None:
+        """Tell nobody."""
+
+
+class _NoChildren:
+    async def run(
+        self, handler: Handler, spec: Spec, job: CurrentJob, started: Callable[[], None]
+    ) -> Outcome:
+        """Never called: process handlers run here like others."""
+        raise NotImplementedError
+
+    def shut_down(self) -> None:
+        """Do nothing."""
+
+    async def close(self) -> None:
+        """Do nothing."""
+
+
+def _handler(app: App, prepared: Prepared) -> Handler:
+    handler = app.jobs.get(prepared.job.name)
+    if handler is None:
+        raise ConfigurationError(
+            f"no handler {prepared.job.name!r} is declared here, so it can't run inline"
+        )
+    if handler.kind is not Kind.PROCESS:
+        return handler
+    kind = Kind.ASYNC if iscoroutinefunction(handler.function) else Kind.THREAD
+    return replace(handler, kind=kind)
+
+
+async def _attempt(
+    queue: str,
+    delivery: Delivery,
+    handler: Handler,
+    shared: Shared,
+    executor: Executor,
+    scribe: Scribe,
+) -> Written:
+    held = Held(queue, delivery, handler, _now_us() - monotonic_us(), shared)
+    outcome = await executor.run(held)
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError  # the test gave up waiting: no attempt has failed
+    return scribe.write(held, outcome)
+
+
+def _first(prepared: Prepared) -> Delivery:
+    job, now_us = prepared.job, _now_us()
+    now, stream = now_us // 1000, f"ready:{job.priority}"
+    return Delivery(
+        job.id, uuid7(now), stream, f"{now}-0", 0, job.name, now, msgspec.Raw(prepared.spec),
+        0, 0, 1, 0, 0, now_us,
+    )  # fmt: skip
+
+
+def _next(before: Delivery, written: Written) -> Delivery:
+    decision = written.decision
+    counted = decision.state is State.RETRYING and decision.counted
+    return msgspec.structs.replace(
+        before,
+        token=uuid7(_now_us() // 1000),
+        attempts=before.attempts + counted,
+        delivery=before.delivery + 1,
+        delay_ms=round((decision.delay or 0) * 1000),
+        fence=max(before.fence + 1, _now_us()),
+    )
+
+
+def _now_us() -> int:
+    return time.time_ns() // 1000
+
+
+def _raise(error: BaseException | None, ended: Watched) -> NoReturn:
+    """Raise what the handler raised, or what ``result()`` would where that can't be raised here."""
+    if isinstance(error, Exception):
+        raise error
+    value(ended, None)
+    raise RuntimeError(f"a job that has not succeeded has a value: {ended}")
