@@ -112,20 +112,26 @@ class Return(msgspec.Struct, array_like=True, frozen=True):
     entry: str
 
 
-class Recorded(msgspec.Struct, array_like=True, frozen=True):
+class Ended(msgspec.Struct, array_like=True, frozen=True):
+    """A job whose last row PostgreSQL has; ``keep_ms`` is 0 to keep no result."""
+
+    job_id: str
+    execution_id: str
+    keep_ms: int
+
+
+class Recorded(msgspec.Struct, frozen=True):
     """One journal entry that PostgreSQL has.
 
-    ``keep_ms`` is 0 to keep no result. ``size`` is the record's, in bytes. A ``bad``
-    record is kept raw for an operator, since PostgreSQL could not hold it.
+    ``size`` is the entry's, in bytes; ``rows`` the number of its records. ``bad`` ones are
+    kept raw for an operator, since PostgreSQL could not hold them.
     """
 
     entry: str
-    job_id: str
-    execution_id: str
-    final: bool
-    keep_ms: int
     size: int
-    bad: bool = False
+    rows: int
+    ended: Sequence[Ended]
+    bad: Sequence[bytes] = ()
 
 
 class Rule(msgspec.Struct, array_like=True, frozen=True):
@@ -254,6 +260,12 @@ def _columns(attempts: Sequence[Settlement]) -> tuple[object, ...]:
     )
 
 
+def _joined(parts: Iterable[bytes]) -> tuple[bytes, bytes]:
+    """Return the sizes and one argument for all: a thousand arguments cost more than the jobs."""
+    parts = list(parts)
+    return _pack([len(part) for part in parts]), b"".join(parts)
+
+
 def seed() -> str:
     """Return the random half of the ids of one call: the last 64 bits of a uuid7."""
     bits = secrets.randbits(62) | 1 << 63
@@ -297,10 +309,7 @@ class Calls:
         What the letters mean stands in ``lua/enqueue.lua``; :mod:`jobqueue.client.batches`
         reads them.
         """
-        specs = list(specs)
-        # One argument for all specs: a thousand arguments cost more than the jobs in them.
-        sizes, joined = _pack([len(spec) for spec in specs]), b"".join(specs)
-        return self._call("enqueue", queue, _text, caller, number, _pack(jobs), sizes, joined)
+        return self._call("enqueue", queue, _text, caller, number, _pack(jobs), *_joined(specs))
 
     def fetch(
         self, queue: str, worker: str, number: int, slots: int, limits: FetchLimits, *, alone: bool
@@ -335,7 +344,7 @@ class Calls:
         An empty record leaves no row in the history.
         """
         columns = _pack(_columns(attempts))
-        return self._call("finish", queue, _text, caller, number, columns, *records)
+        return self._call("finish", queue, _text, caller, number, columns, *_joined(records))
 
     def release(
         self, queue: str, caller: str, number: int, jobs: Sequence[Return], records: Iterable[bytes]
@@ -344,7 +353,7 @@ class Calls:
 
         The record is empty where the handler had not started.
         """
-        return self._call("release", queue, _text, caller, number, _pack(jobs), *records)
+        return self._call("release", queue, _text, caller, number, _pack(jobs), *_joined(records))
 
     def renew(self, queue: str, worker: str, lease_ms: int) -> Call[int]:
         """Lengthen a lease; answers how much the worker owns, -1 when it is gone."""
@@ -360,9 +369,12 @@ class Calls:
         """Make up to ``limit`` due jobs ready."""
         return self._call("promote", queue, _promoted, limit)
 
-    def recorded(self, queue: str, records: Sequence[Recorded], bound: int) -> Call[int]:
+    def recorded(self, queue: str, entries: Sequence[Recorded], bound: int) -> Call[int]:
         """Drop journal entries that PostgreSQL has, and the jobs that they ended."""
-        return self._call("recorded", queue, _number, _pack(records), bound)
+        heads = [(each.entry, each.size, each.rows, len(each.bad)) for each in entries]
+        ended = [job for each in entries for job in each.ended]
+        bad = [record for each in entries for record in each.bad]
+        return self._call("recorded", queue, _number, bound, _pack(heads), _pack(ended), *bad)
 
     def fire(self, queue: str, schedule: str, time_ms: int, job: NewJob, spec: bytes) -> Call[str]:
         """Enqueue one occurrence of a schedule: ``fired``, ``already`` or ``early``."""

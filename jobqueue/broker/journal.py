@@ -16,11 +16,11 @@ FORGET_AFTER_MS = 3_600_000  # silence after which an empty consumer is deleted
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One journal entry with its record as the script wrote it."""
+    """One journal entry with its records as the script wrote them: a msgpack list."""
 
     queue: str
     id: str
-    record: bytes
+    records: bytes
 
 
 class Journal:

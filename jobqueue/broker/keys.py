@@ -29,9 +29,10 @@ QUEUE_KEYS = {
     "rate:": ("list by scope: starts within the last period, ms", "its period, and a second"),
     "parked:": ("sorted set by scope: jobs that wait for it, by priority and arrival", "the scope"),
     "scopes": ("set: scopes that jobs are parked for", "the last of these jobs"),
-    "journal": ("stream, group recorder: finished attempts", "the queue"),
+    "journal": ("stream, group recorder: finished attempts, several in an entry", "the queue"),
     "journal:bad": ("stream: raw records that PostgreSQL refused", "an operator"),
-    "journal:size": ("string: bytes of the records in the journal", "the queue"),
+    "journal:size": ("string: bytes of the entries in the journal", "the queue"),
+    "journal:rows": ("string: records in the journal", "the queue"),
     "wake": ("list: at most one token for an idle worker", "its reader"),
     "wake:due": ("list: at most one token for a scheduler", "its reader"),
     "counts": ("hash: jobs by `state:name`", "the queue"),
@@ -102,6 +103,10 @@ class Keys:
     def journal(self, queue: str) -> str:
         """Return the finished attempts that PostgreSQL does not have yet (stream)."""
         return f"{self.base(queue)}journal"
+
+    def journal_rows(self, queue: str) -> str:
+        """Return the number of records in the journal (string)."""
+        return f"{self.base(queue)}journal:rows"
 
     def journal_bad(self, queue: str) -> str:
         """Return the raw records that PostgreSQL refused (stream)."""

@@ -121,14 +121,15 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
         [
             ("TIME",),
             ("ZCARD", keys.scheduled(name)),
-            ("XLEN", keys.journal(name)),
+            ("GET", keys.journal_rows(name)),
             ("XLEN", keys.journal_bad(name)),
             ("HGETALL", keys.counts(name)),
             *(("ZCOUNT", keys.poison(name), *poison_scores(p)) for p in PRIORITIES),
             *(("XLEN", stream) for stream in streams),
         ]
     )
-    time, scheduled, journal, bad, counts = answers[:5]
+    time, scheduled, rows, bad, counts = answers[:5]
+    journal = int(rows or 0)
     now = int(time[0]) * 1000 + int(time[1]) // 1000
     ready = {Priority(p): answers[5 + p] for p in PRIORITIES}
     running, oldest = 0, None

@@ -55,5 +55,16 @@ DEAD_OUTCOMES = frozenset({"failed", "timed_out", "lost"})
 _decoder = msgspec.msgpack.Decoder(Execution)
 _encoder = msgspec.msgpack.Encoder()
 
+_raws = msgspec.msgpack.Decoder(list[msgspec.Raw])
+
 pack = _encoder.encode
 unpack = _decoder.decode
+
+
+def split(entry: bytes) -> list[bytes]:
+    """Return the records of one journal entry, as they are.
+
+    Raises:
+        msgspec.MsgspecError: It is no list.
+    """
+    return list(map(bytes, _raws.decode(entry)))

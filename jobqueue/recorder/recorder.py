@@ -7,7 +7,7 @@ from collections import defaultdict
 
 import msgspec
 
-from jobqueue.broker.calls import Calls, Recorded
+from jobqueue.broker.calls import Calls, Ended, Recorded
 from jobqueue.broker.journal import Entry, Journal
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import queues
@@ -27,7 +27,7 @@ from jobqueue.history.writer import HistoryWriter
 log = logging.getLogger("jobqueue.recorder")
 
 BATCH = 2000  # records in one transaction
-FAIR = 100  # of these, what each queue may bring however many queues there are
+FIRST = 8  # journal entries of each queue in the first read; how much is in one is not known yet
 ADOPT_EVERY = 10.0  # seconds
 WRITE_PATIENCE = 60.0  # seconds; a server that is frozen never answers
 _spec = msgspec.msgpack.Decoder(Spec)
@@ -64,6 +64,7 @@ class Recorder:
         self._bound = bound
         self._adopted = time.monotonic()
         self._queues: list[str] = []
+        self._count = FIRST
         self._mine = True  # whether records that were read before may wait
         self.problem: str | None = None
 
@@ -99,31 +100,33 @@ class Recorder:
             adopted = [await self._journal.adopt(queue, BATCH) for queue in self._queues]
             self._mine = self._mine or any(adopted)
         read = self._journal.mine if self._mine else self._journal.new
-        entries = await read(self._queues, max(FAIR, BATCH // len(self._queues)))
+        entries = await read(self._queues, self._count)
         if not entries:
             self._mine = False
         else:
-            await self._record(entries)
+            rows = await self._record(entries)
+            self._adapt(len(entries), rows)
 
-    async def _record(self, entries: list[Entry]) -> None:
-        rows: list[tuple[Entry, Execution]] = []
+    def _adapt(self, entries: int, rows: int) -> None:
+        """Ask for as many entries next time as make a batch; one may hold one record or many."""
+        if rows > BATCH:
+            self._count = max(1, self._count * BATCH // rows)
+        elif entries >= self._count and rows < BATCH // 2:
+            self._count = min(BATCH, self._count * 4)
+
+    async def _record(self, entries: list[Entry]) -> int:
+        opened = [(entry, *_open(entry)) for entry in entries]
+        refused = await self._write([row for _, rows, _ in opened for _, row in rows])
         done: defaultdict[str, list[Recorded]] = defaultdict(list)
-        for entry in entries:
-            try:
-                rows.append((entry, executions.unpack(entry.record)))
-            except msgspec.MsgspecError:
-                size = len(entry.record)
-                done[entry.queue].append(Recorded(entry.id, "", "", False, 0, size, bad=True))
-        refused = await self._write([row for _, row in rows])
-        for entry, row in rows:
-            done[entry.queue].append(self._recorded(entry, row, bad=row.id in refused))
-        if bad := sum(record.bad for records in done.values() for record in records):
-            log.error("records kept in journal:bad", extra={"count": bad})
+        for entry, rows, bad in opened:
+            ended = [Ended(row.job_id, row.id, self._keep(row)) for _, row in rows if row.final]
+            size, count = len(entry.records), len(rows) + len(bad)
+            bad += [raw for raw, row in rows if row.id in refused]
+            done[entry.queue].append(Recorded(entry.id, size, count, ended, bad))
+        if count := sum(len(each.bad) for records in done.values() for each in records):
+            log.error("records kept in journal:bad", extra={"count": count})
         await self._lane.calls([self._calls.recorded(q, r, self._bound) for q, r in done.items()])
-
-    def _recorded(self, entry: Entry, row: Execution, *, bad: bool) -> Recorded:
-        keep, size = self._keep(row), len(entry.record)
-        return Recorded(entry.id, row.job_id, row.id, row.final, keep, size, bad)
+        return sum(len(rows) for _, rows, _ in opened)
 
     async def _write(self, rows: list[Execution]) -> set[str]:
         """Write rows; return the ids of those that PostgreSQL could hold only as stubs."""
@@ -158,3 +161,19 @@ class Recorder:
             await self._journal.leave(self._queues)
         except (BrokerUnavailable, BrokerError) as error:
             log.debug("consumer not deleted", extra={"error": str(error)})
+
+
+def _open(entry: Entry) -> tuple[list[tuple[bytes, Execution]], list[bytes]]:
+    """Return the records of an entry, raw and read, and those that can't be read."""
+    rows: list[tuple[bytes, Execution]] = []
+    bad: list[bytes] = []
+    try:
+        raws = executions.split(entry.records)
+    except msgspec.MsgspecError:
+        return [], [entry.records]
+    for raw in raws:
+        try:
+            rows.append((raw, executions.unpack(raw)))
+        except msgspec.MsgspecError:
+            bad.append(raw)
+    return rows, bad

@@ -12,6 +12,7 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker.calls import (
+    Ended,
     Call,
     Delivery,
     Fetched,
@@ -268,8 +269,12 @@ class Broker(Place):
 
     async def recording(self, *, keep_ms: int = 0) -> list[Recorded]:
         """Return what a recorder says when it has written the whole journal."""
-        rows = [(e, executions.unpack(raw), len(raw)) for e, raw in await self.entries()]
-        return [Recorded(e, x.job_id, x.id, x.final, keep_ms, n) for e, x, n in rows]
+        found = []
+        for entry, raw in await self.entries():
+            rows = [executions.unpack(record) for record in executions.split(raw)]
+            ended = [Ended(row.job_id, row.id, keep_ms) for row in rows if row.final]
+            found.append(Recorded(entry, len(raw), len(rows), ended))
+        return found
 
     async def recorded(self, *, keep_ms: int = 0, bound: int = JOURNAL_BYTES) -> int:
         """Let a recorder have written the whole journal; return the jobs that went."""

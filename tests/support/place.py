@@ -45,7 +45,8 @@ class Place:
 
     async def journal(self) -> list[Execution]:
         """Return the journal's records, oldest first."""
-        return [executions.unpack(raw) for _, raw in await self.entries()]
+        entries = await self.entries()
+        return [executions.unpack(raw) for _, entry in entries for raw in executions.split(entry)]
 
     async def now_ms(self) -> int:
         """Return the server's time, ms since the epoch."""
@@ -80,7 +81,7 @@ class Place:
         return {name.decode(): int(value) for name, value in found.items() if int(value)}
 
     async def entries(self) -> list[tuple[str, bytes]]:
-        """Return the journal's entries with their raw records."""
+        """Return the journal's entries, each a list of records."""
         rows = await self.redis("XRANGE", self.keys.journal(self.queue), "-", "+")
         return [(entry.decode(), fields[1]) for entry, fields in rows]
 

@@ -105,7 +105,8 @@ class QueueSpace:
     def ended(self) -> set[str]:
         """Jobs that the recorder will remove: their last record is still in the journal."""
         rows = self.do("XRANGE", "journal", "-", "+")
-        records = [executions.unpack(fields[1]) for _, fields in rows]
+        raws = [raw for _, fields in rows for raw in executions.split(fields[1])]
+        records = [executions.unpack(raw) for raw in raws]
         return {record.job_id for record in records if record.final}
 
     @cached_property

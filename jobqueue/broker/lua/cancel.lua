@@ -6,7 +6,7 @@ KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  id      string  job id
 ARGV[2]  reason  string  why, for the row; may be empty
 Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring, poison, unique:<key>, idem:<key>,
-         lock:<key>, waiting:<key>, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, journal, journal:size,
+         lock:<key>, waiting:<key>, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, journal, journal:size, journal:rows,
          inbox:<client>, counts, tell:<worker>, wake
 Returns  the job's state before, as text; "" when there is no such job
 ]]
@@ -21,6 +21,5 @@ if state == 'running' then
 end
 write_acks()
 write_counts()
-write_size()
 if put_back > 0 then wake() end
 return state or redis.call('HGET', base .. 'state:' .. id, 'state') or ''

@@ -13,7 +13,7 @@ ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
 ARGV[5]  specs   msgpack the packed specs, one behind the other
 Keys     call:<caller>, rules, counts, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring,
          unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, limit:<scope>, rate:<scope>, parked:<scope>,
-         scopes, journal, journal:size, inbox:<client>, wake, wake:due
+         scopes, journal, journal:size, journal:rows, inbox:<client>, wake, wake:due
 Returns  a string with one letter for each job: c created, b created and blocked by the holder of its lock, r created
          and another one replaced, x a job with this id exists, d an equal one exists, u its unique key is taken, m its
          idempotency key belongs to other arguments, f the queue is full; after b, r, d, u and m, in their order, a new
@@ -117,7 +117,6 @@ for i, job in ipairs(jobs) do
 end
 write_acks()
 write_counts()
-write_size()
 local reply = table.concat(codes) .. table.concat(others)
 remember(ARGV[1], number, reply)
 wake_scheduler()

@@ -15,7 +15,7 @@ ARGV[5]  bound    int     size of the journal above which nothing is delivered, 
 ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
-Keys     call:<worker>, journal, journal:size, rules, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>,
+Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>,
          leases, counts, limit:<scope>, rate:<scope>, parked:<scope>, scopes, scheduled, expiring, unique:<key>,
          idem:<key>, lock:<key>, waiting:<key>, inbox:<client>, wake, wake:due
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
@@ -173,7 +173,6 @@ for name, jobs in pairs(taken) do
   count('running', name, jobs)
 end
 write_counts()
-write_size()
 remember(worker, number, '')
 wake_scheduler()
 local more = #deliveries == slots and not bounded or touches <= 0

@@ -11,8 +11,9 @@ ARGV[2]  number    int     call number of that lane; the same number gets the sa
 ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tokens, streams, entries, names, new
                    states, delays in ms (-1 for none); then two maps from an attempt's number, as text, for those
                    that have some: fields to set as a flat list, and the payload for waiting clients
-ARGV[4…] records   msgpack journal record of each attempt, in their order; empty for an attempt that leaves no row
-Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, scheduled, expiring, again:<priority>,
+ARGV[4]  sizes     msgpack list of the length of each journal record, 0 for an attempt that leaves no row
+ARGV[5]  records   msgpack the journal records, one behind the other
+Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, journal:rows, scheduled, expiring, again:<priority>,
          ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes,
          unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake, wake:due
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
@@ -34,9 +35,9 @@ for i, id in ipairs(ids) do
   waiters[i], held[i] = live[3], live[4]
 end
 
+journal_kept(codes, cmsgpack.unpack(ARGV[4]), ARGV[5])
 for i, id in ipairs(ids) do
   if codes[i] == 'k' then
-    if ARGV[3 + i] ~= '' then journal(ARGV[3 + i]) end
     if delays[i] >= 0 then schedule(id, now + delays[i]) end
     ack(streams[i], entries[i])
     count('running', names[i], -1)
@@ -57,7 +58,6 @@ for i, id in ipairs(ids) do
   end
 end
 write_counts()
-write_size()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
 wake_scheduler()

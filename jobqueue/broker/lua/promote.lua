@@ -11,7 +11,7 @@ KEYS[1]  base   string  prefix of every key of the queue; names no key itself
 ARGV[1]  limit  int     most jobs in one call
 Keys     scheduled, expiring, job:<id>, state:<id>, ready:<priority>, again:<priority>, counts, rules, limit:<scope>,
          rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, journal,
-         journal:size, inbox:<client>, wake
+         journal:size, journal:rows, inbox:<client>, wake
 Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
 --@use clock wake due count record ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
@@ -64,7 +64,6 @@ for _, id in ipairs(expired) do
 end
 write_acks()
 write_counts()
-write_size()
 if readied + put_back > 0 then wake() end
 local following
 for _, set in ipairs({due, expiring}) do

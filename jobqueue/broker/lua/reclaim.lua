@@ -10,7 +10,7 @@ ARGV[1]  worker  string  id of the worker whose lease is over
 ARGV[2]  expiry  int     expiry of that lease as it was seen, ms since epoch
 ARGV[3]  limit   int     most deliveries in one call
 ARGV[4]  budget  int     crashes that end a job
-Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, journal:size, inbox:<client>,
+Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, journal:size, journal:rows, inbox:<client>,
          counts, expiring, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
          lock:<key>, waiting:<key>, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
@@ -32,24 +32,30 @@ for i, place in ipairs(all) do
   end
 end
 
+local rows = {}
+for _, lost in pairs(jobs) do
+  local live = lost.live
+  -- Without a token the fetch stopped before the job was handed over: nobody ran it and no row is due.
+  lost.running = live.state == 'running' and live.worker == worker
+  lost.over = lost.running and (live.cancel or lost.crashes >= budget)
+  lost.state = live.cancel and 'cancelled' or 'dead'
+  if lost.running then
+    rows[#rows + 1] = row(lost.id, lost.job, live, {token = live.token, attempt = tonumber(live.attempts or 0) + 1,
+      delivery = tonumber(live.deliveries or 1), final = lost.over and true,
+      outcome = live.cancel and 'cancelled' or 'lost', worker = worker, started = minted_ms(live.token) * 1000,
+      reason = lost.over and 'worker_lost' or '', type = 'jobqueue.WorkerLost',
+      message = 'worker ' .. worker .. ' died or lost its lease while it ran this job', crashes = lost.crashes})
+  end
+end
+journal(rows)
+
 local back, dead = 0, {}
 for i, place in ipairs(all) do
   ack(place[1], place[2])
   local lost = jobs[i]
   if lost then
-    local id, job, live = lost.id, lost.job, lost.live
-    local running = live.state == 'running' and live.worker == worker
-    local over = running and (live.cancel or lost.crashes >= budget)
-    -- Without a token the fetch stopped before the job was handed over: nobody ran it and no row is due.
-    if running then
-      lost.state = live.cancel and 'cancelled' or 'dead'
-      journal(row(id, job, live, {token = live.token, attempt = tonumber(live.attempts or 0) + 1,
-        delivery = tonumber(live.deliveries or 1), final = over and true, outcome = live.cancel and 'cancelled' or 'lost',
-        worker = worker, started = minted_ms(live.token) * 1000, reason = over and 'worker_lost' or '',
-        type = 'WorkerLost', message = 'worker ' .. worker .. ' died or lost its lease while it ran this job',
-        crashes = lost.crashes}))
-      count('running', job.name, -1)
-    end
+    local id, job, live, running, over = lost.id, lost.job, lost.live, lost.running, lost.over
+    if running then count('running', job.name, -1) end
     if over then
       dead[#dead + 1] = lost
       count(lost.state, job.name, 1)
@@ -68,7 +74,7 @@ end
 write_acks()
 -- Only now: a dead job whose entry is still owned would be put back when this call is repeated.
 for _, lost in ipairs(dead) do
-  local payload = cjson.encode({type = 'WorkerLost', traceback = '',
+  local payload = cjson.encode({type = 'jobqueue.WorkerLost', traceback = '',
     message = 'its worker died ' .. lost.crashes .. ' times'})
   if lost.live.held then vacate(lost.live.token, cmsgpack.unpack(lost.live.held)) end
   let_go(lost.id, lost.job.asks, true)
@@ -77,7 +83,6 @@ for _, lost in ipairs(dead) do
   answer(lost.id, lost.live.waiters, lost.state, payload)
 end
 write_counts()
-write_size()
 local rest = #all == tonumber(ARGV[3])
 if not rest then
   for _, stream in ipairs(STREAMS) do redis.pcall('XGROUP', 'DELCONSUMER', base .. stream, 'workers', worker) end

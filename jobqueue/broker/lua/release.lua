@@ -6,8 +6,9 @@ KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller  string  id of the worker's settling lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
 ARGV[3]  jobs    msgpack list of {id, token, stream, entry}
-ARGV[4…] records msgpack journal record of each job, in their order; empty when the handler had not started
-Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, again:<priority>, ready:<priority>, counts, rules,
+ARGV[4]  sizes   msgpack list of the length of each journal record, 0 when the handler had not started
+ARGV[5]  records msgpack the journal records, one behind the other
+Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, journal:rows, again:<priority>, ready:<priority>, counts, rules,
          limit:<scope>, rate:<scope>, parked:<scope>, scopes, wake
 Returns  a string with one letter for each job: k handed back, l the lease was lost, c it was cancelled meanwhile and
          may not go on; "stale" for a lower number
@@ -26,11 +27,11 @@ for i, job in ipairs(jobs) do
   held[i] = live[3]
 end
 
+journal_kept(codes, cmsgpack.unpack(ARGV[4]), ARGV[5])
 for i, delivery in ipairs(jobs) do
   if codes[i] == 'k' then
     local id, token, stream, entry = unpack(delivery, 1, 4)
     local job = parse(records[i])
-    if ARGV[3 + i] ~= '' then journal(ARGV[3 + i]) end
     requeue(id, job, PAST)
     ack(stream, entry)
     if held[i] then vacate(token, cmsgpack.unpack(held[i])) end
@@ -40,7 +41,6 @@ for i, delivery in ipairs(jobs) do
 end
 write_acks()
 write_counts()
-write_size()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)
 if put_back > 0 then wake() end

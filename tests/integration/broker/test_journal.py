@@ -29,12 +29,14 @@ def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
 async def end(broker: Broker, *names: str) -> None:
     """Let jobs end; their rows are in the journal."""
     await broker.enqueue(*names)
-    await broker.finish(*await broker.fetch("w1", len(names)))
+    for delivery in await broker.fetch("w1", len(names)):
+        await broker.finish(delivery)
 
 
 def jobs(entries: list[Entry]) -> list[str]:
     """Return the job ids of journal entries."""
-    return [executions.unpack(entry.record).job_id for entry in entries]
+    raws = [raw for entry in entries for raw in executions.split(entry.records)]
+    return [executions.unpack(raw).job_id for raw in raws]
 
 
 async def record(broker: Broker, entries: list[Entry]) -> None:

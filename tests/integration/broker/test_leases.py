@@ -107,7 +107,7 @@ async def test_row_of_a_lost_job(broker: Broker) -> None:
     assert (row.queue, row.name, row.priority, row.worker) == (broker.queue, "send", 3, "w1")
     assert (row.enqueued_ms, row.ready_ms) == (delivery.enqueued_ms, delivery.ready_ms)
     assert row.ready_ms * 1000 <= row.started_us <= row.finished_us
-    assert (bytes(row.spec), row.error_type) == (SPEC, "WorkerLost")
+    assert (bytes(row.spec), row.error_type) == (SPEC, "jobqueue.WorkerLost")
     assert "w1" in (row.error_message or "")
 
 

@@ -85,6 +85,6 @@ async def test_drains(full: Broker) -> None:
 async def test_bad_records_go_on(full: Broker) -> None:
     """A record that PostgreSQL refused does not keep the journal full: it only moves."""
     await full.finish(*await full.fetch(slots=1))
-    records = [replace(record, bad=True) for record in await full.recording()]
+    records = [replace(entry, bad=(b"raw",)) for entry in await full.recording()]
     assert await full.run(full.calls.recorded(full.queue, records, 1)) == 1
     assert await full.redis("XLEN", full.keys.journal_bad(full.queue)) == 1

@@ -85,7 +85,7 @@ async def test_repeated(broker: Broker) -> None:
     for _ in range(2):
         await broker.run(call)
         size = int(await broker.redis("GET", f"{broker.keys.journal(broker.queue)}:size"))
-        assert size == len(broker.record(b, "succeeded"))
+        assert size == len(b"\xdc\0\1" + broker.record(b, "succeeded"))
     assert [row.job_id for row in await broker.journal()] == ["b"]
 
 
@@ -97,7 +97,8 @@ async def test_bad_records(broker: Broker) -> None:
     [stub] = await broker.recording()
     journal = broker.keys.journal(broker.queue)
     entry = (await broker.redis("XADD", journal, "*", "r", b"\xc1 no record")).decode()
-    records = [replace(stub, bad=True), Recorded(entry, "", "", False, 0, 11, bad=True)]
+    row = broker.record(delivery, "succeeded")
+    records = [replace(stub, bad=[row]), Recorded(entry, 12, 1, [], [b"\xc1 no record"])]
     for _ in range(2):
         await broker.run(broker.calls.recorded(broker.queue, records, JOURNAL_BYTES))
     kept = await broker.redis("XRANGE", broker.keys.journal_bad(broker.queue), "-", "+")
@@ -112,7 +113,8 @@ async def test_bad_records(broker: Broker) -> None:
 async def test_two_recorders(broker: Broker) -> None:
     """Two recorders that wrote the same rows drop them once."""
     await broker.enqueue("a", "b", "c")
-    await broker.finish(*await broker.fetch())
+    for delivery in await broker.fetch():
+        await broker.finish(delivery)
     records = await broker.recording()
     calls = [
         broker.calls.recorded(broker.queue, part, JOURNAL_BYTES)
@@ -120,6 +122,26 @@ async def test_two_recorders(broker: Broker) -> None:
     ]
     assert [await broker.run(call) for call in calls] == [2, 1]
     assert await broker.redis("EXISTS", f"{broker.keys.journal(broker.queue)}:size") == 0
+    assert await broker.redis("EXISTS", broker.keys.journal_rows(broker.queue)) == 0
+
+
+async def test_rows_are_counted(broker: Broker) -> None:
+    """One entry holds all rows of a call, and people see how many wait for PostgreSQL."""
+    await broker.enqueue("a", "b", "c")
+    await broker.finish(*await broker.fetch())
+    assert len(await broker.entries()) == 1
+    assert int(await broker.redis("GET", broker.keys.journal_rows(broker.queue))) == 3
+    assert await broker.recorded() == 3
+    assert await broker.redis("EXISTS", broker.keys.journal_rows(broker.queue)) == 0
+
+
+async def test_only_the_rows_that_count(broker: Broker) -> None:
+    """Of one call's outcomes those that come too late leave no row."""
+    await broker.enqueue("a", "b", "c")
+    a, b, c = await broker.fetch()
+    await broker.finish(b)
+    assert await broker.finish(a, b, c) == "klk"
+    assert [row.job_id for row in await broker.journal()] == ["b", "a", "c"]
 
 
 async def test_nothing(broker: Broker) -> None:

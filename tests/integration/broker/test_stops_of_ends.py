@@ -134,7 +134,8 @@ async def test_recorded(broker: Broker) -> None:
 
     async def play(writes: int) -> bool:
         await broker.enqueue("a", "b")
-        await broker.finish(*await broker.fetch("w1"))
+        for delivery in await broker.fetch("w1"):
+            await broker.finish(delivery)
         records = await broker.recording()
         call = broker.calls.recorded(broker.queue, records, 1 << 30)
         stopped = await stops(broker, call, writes)

@@ -1,11 +1,27 @@
--- journal: append records of finished attempts, and keep the size of them all: MEMORY USAGE guesses it from the first.
-local journaled = 0
-
-local function journal(record)
-  redis.call('XADD', base .. 'journal', '*', 'r', record)
-  journaled = journaled + #record
+-- journal: append the records of attempts that ended, those of one call as one entry: a msgpack list. Their size and
+-- number are counted, since MEMORY USAGE guesses the size from the first entry and XLEN counts the entries.
+local function append(count, records)
+  if count == 0 then return end
+  local entry = '\220' .. string.char(math.floor(count / 256), count % 256) .. records
+  redis.call('XADD', base .. 'journal', '*', 'r', entry)
+  redis.call('INCRBY', base .. 'journal:size', #entry)
+  redis.call('INCRBY', base .. 'journal:rows', count)
 end
 
-local function write_size()
-  if journaled > 0 then redis.call('INCRBY', base .. 'journal:size', journaled) end
+local function journal(records) append(#records, table.concat(records)) end
+
+-- The same for records that came joined, with their sizes, 0 for none: only those whose letter says that they count.
+local function journal_kept(codes, sizes, joined)
+  local kept, first, all = {}, 1, true
+  for i, size in ipairs(sizes) do
+    if codes[i] ~= 'k' then
+      all = false
+    elseif size > 0 then
+      kept[#kept + 1] = {first, first + size - 1}
+    end
+    first = first + size
+  end
+  if all then return append(#kept, joined) end
+  for i, part in ipairs(kept) do kept[i] = string.sub(joined, part[1], part[2]) end
+  journal(kept)
 end

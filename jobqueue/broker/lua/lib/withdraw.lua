@@ -15,8 +15,8 @@ local function withdraw(id, outcome, reason, message)
   local job, live, state = find(id)
   if not job or not WAITING[state] then return state, live end
   local token = ending(id, live)
-  journal(row(id, job, live, {token = token, attempt = 0, delivery = 0, final = true, outcome = outcome, worker = '',
-    started = 0, reason = reason, message = message, crashes = tonumber(live.crashes or 0)}))
+  journal({row(id, job, live, {token = token, attempt = 0, delivery = 0, final = true, outcome = outcome, worker = '',
+    started = 0, reason = reason, message = message, crashes = tonumber(live.crashes or 0)})})
   leave(id, job, state)
   redis.call('HSET', base .. 'state:' .. id, 'state', outcome, 'token', token)
   answer(id, live.waiters, outcome, '')
