@@ -6,6 +6,7 @@ from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
 from jobqueue.client.options import JobOptions
 from jobqueue.client.prepared import Draft, Prepared
+from jobqueue.declaring import HandlerOptions
 from jobqueue.domain.context import CurrentJob, Progress, current_job
 from jobqueue.domain.errors import (
     BrokerError,
@@ -43,7 +44,14 @@ from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.retry import Backoff, Jitter, Retry
 from jobqueue.domain.signals import Signal
 from jobqueue.domain.unique import Unique
-from jobqueue.domain.views import DeadLetter, ExecutionView, FoundJob, QueueView, Retried
+from jobqueue.domain.views import (
+    DeadLetter,
+    ExecutionView,
+    FoundJob,
+    LimitView,
+    QueueView,
+    Retried,
+)
 from jobqueue.settings import Settings
 
 __version__ = "0.1.0"
@@ -64,6 +72,7 @@ __all__ = [
     "ExecutionView",
     "Failure",
     "FoundJob",
+    "HandlerOptions",
     "HistoryError",
     "HistoryUnavailable",
     "IdempotencyConflict",
@@ -85,6 +94,7 @@ __all__ = [
     "LeaseLost",
     "Lifespan",
     "Limit",
+    "LimitView",
     "NoCurrentJob",
     "Permanent",
     "Prepared",

@@ -239,7 +239,11 @@ class JobQueue(Declaring, Controlling):
     # Closing
 
     async def close(self) -> None:
-        """Close every connection of this event loop, and the blocking ones."""
+        """Close every connection of this event loop, and the blocking ones.
+
+        A program that goes on without the app should; a loop that ends closes its own. An
+        app that was closed opens again when it is used.
+        """
         if "client" in self.__dict__:
             await self.client.close()
 

@@ -67,16 +67,17 @@ class Clock:
 def clock(app: App) -> Iterator[Clock]:
     """Stop the time of an app's queues and give a clock that moves it.
 
-    It begins at the server's time. Timeouts of running handlers and ``delay``-less waits of
-    your own code go by real time.
+    It begins at the server's time, which counts again after the block. Handlers take as
+    long as they take: their timeouts go by real time.
 
     Raises:
         ConfigurationError: The app is not connected to a test server.
     """
     calls = calls_of(app)
+    before = calls.time_us
     with lane_to(app) as lane:
         calls.time_us = calls.now_us(lane.command("TIME"))
     try:
         yield Clock(app)
     finally:
-        calls.time_us = None
+        calls.time_us = before

@@ -181,7 +181,11 @@ class _Run:
     async def _rows(self, queue: str, marks: Mapping[str, str]) -> list[Execution]:
         start = marks.get(queue, "-")
         entries = await self._lane.command("XRANGE", self._keys.journal(queue), start, "+")
-        return [executions.unpack(fields[1]) for _, fields in entries]
+        return [
+            executions.unpack(record)
+            for _, fields in entries
+            for record in executions.split(fields[1])
+        ]
 
     async def _record(self) -> None:
         """Let a recorder work until the history has every row."""

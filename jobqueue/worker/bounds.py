@@ -53,6 +53,9 @@ class Bounds:
         return f"ran longer than its timeout of {self.timeout:g} s"
 
 
+UNBOUNDED = Bounds(None, None)
+
+
 def deadline_of(held: Held) -> int | None:
     """Return the job's own deadline in ms since the epoch, on the Redis clock, if it has one.
 

@@ -30,7 +30,7 @@ from jobqueue.domain.outcomes import (
     Unknown,
 )
 from jobqueue.domain.redaction import scrub
-from jobqueue.worker.bounds import Bounds, deadline_of
+from jobqueue.worker.bounds import UNBOUNDED, Bounds, deadline_of
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.failures import failure
 from jobqueue.worker.held import Held
@@ -104,21 +104,18 @@ class Executor:
             return _redacted(_misfit(error), held)
         bounds = self._bounds(held, handler)
         held.deadline_ms = bounds.ends_ms(held)
-        job = held.current()
-        context.running.set(job)
+        context.running.set(held)
         began = monotonic_us()
-        run = partial(self._run, handler, args, kwargs, bounds, job, held)
+        run = partial(self._run, handler, args, kwargs, bounds, held)
         try:
-            outcome = _stopped(held, bounds)
-            if outcome is None and self._around:
-                outcome = await through(self._around, job, run, self._succeeded)
-            elif outcome is None:
+            if self._around and _stopped(held, bounds) is None:
+                outcome = await through(self._around, held.current(), run, self._succeeded)
+            else:
                 outcome = await run()
         except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
             outcome = self._ended(error, held)
-        if isinstance(outcome, Succeeded | Failed | Snoozed):
-            # A middleware that answers in the handler's place has made an attempt of it too.
-            held.started_us = held.started_us or began
+        if not held.started_us and isinstance(outcome, Succeeded | Failed | Snoozed):
+            held.started_us = began  # a middleware that answers instead makes an attempt of it too
         held.ended_us = monotonic_us()
         return _redacted(outcome, held)
 
@@ -128,27 +125,28 @@ class Executor:
         args: list[Any],
         kwargs: dict[str, Any],
         bounds: Bounds,
-        job: CurrentJob,
         held: Held,
     ) -> Outcome:
         if (stopped := _stopped(held, bounds)) is not None:
             return stopped
         if handler.kind is Kind.ASYNC:
-            self._started(held)
+            self._started(held, bounds)
             return await self._guard(handler.function, args, kwargs, bounds, held)
         if handler.kind is Kind.THREAD:
             return await self._thread(partial(handler.function, *args, **kwargs), bounds, held)
-        return await self._child(handler, bounds, job, held)
+        return await self._child(handler, bounds, held)
 
     def _bounds(self, held: Held, handler: Handler) -> Bounds:
         timeout = self._limits.timeout if handler.timeout is None else handler.timeout
         if held.spec.timeout_ms is not None:
             timeout = held.spec.timeout_ms / 1000
-        return Bounds(timeout, deadline_of(held))
+        deadline = deadline_of(held)
+        return UNBOUNDED if timeout is deadline is None else Bounds(timeout, deadline)
 
-    def _started(self, held: Held) -> None:
+    def _started(self, held: Held, bounds: Bounds) -> None:
         if not held.started_us:
             held.started_us = monotonic_us()
+            held.deadline_ms = bounds.ends_ms(held)
             if self._tell is not None:
                 self._tell(held)
 
@@ -181,7 +179,7 @@ class Executor:
         except TimeoutError:
             return _overdue(held)
         held.in_thread = True
-        self._started(held)
+        self._started(held, bounds)
         try:
             late = not await self._returned(future, bounds.left(held), held)
             if late:
@@ -216,21 +214,19 @@ class Executor:
                     raise given_up
                 return bool(done)
 
-    async def _child(
-        self, handler: Handler, bounds: Bounds, job: CurrentJob, held: Held
-    ) -> Outcome:
+    async def _child(self, handler: Handler, bounds: Bounds, held: Held) -> Outcome:
         loop = asyncio.get_running_loop()
 
         def started() -> None:
             # Importing the handler's code in a new child is no part of its time.
-            self._started(held)
+            self._started(held, bounds)
             left = bounds.left(held)
             if left is not None:
                 limit.reschedule(loop.time() + left)
 
         try:
             async with asyncio.timeout(bounds.until_deadline(held)) as limit:
-                outcome = await self._children.run(handler, held.spec, job, started)
+                outcome = await self._children.run(handler, held.spec, held.current(), started)
         except TimeoutError:
             return self._late(bounds, held) if held.started_us else _overdue(held)
         return outcome

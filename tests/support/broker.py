@@ -12,9 +12,9 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker.calls import (
-    Ended,
     Call,
     Delivery,
+    Ended,
     Fetched,
     FetchLimits,
     NewJob,

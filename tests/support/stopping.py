@@ -13,9 +13,12 @@ from typing import Any, TypeVar
 
 from jobqueue.broker.calls import Call
 from jobqueue.domain.errors import BrokerError
+from tests.support import keyspace
 from tests.support.broker import Broker
 
 T = TypeVar("T")
+
+HELD = ("unique:k", "lock:l", "waiting:l", "expiring", "scopes", "limit:job:job")
 
 # A script reads `redis` from here on: the real one behind a count of its writes.
 GUARD = """
@@ -82,6 +85,21 @@ async def ends_once(broker: Broker, *ids: str) -> None:
     assert not [id_ for id_ in ids if await broker.exists(id_)]
     for stream in broker.keys.streams(broker.queue):
         assert not await broker.redis("XLEN", stream), stream
+
+
+async def all_over(broker: Broker, *names: str) -> None:
+    """Run what is there; assert that each job ends once and nobody holds or waits for anything."""
+    await broker.mature(*names)
+    final: set[tuple[str, str]] = set()
+    for _ in range(2):  # a recorder may free what others wait for
+        await broker.drain()
+        final |= {(row.job_id, row.id) for row in await broker.journal() if row.final}
+        await broker.recorded()
+    assert sorted(id_ for id_, _ in final) == sorted(names)
+    assert not [id_ for id_ in names if await broker.exists(id_)]
+    keyspace.check(broker.url)
+    held = [broker.keys.scope(broker.queue, part) for part in HELD]
+    assert await broker.redis("EXISTS", *held) == 0
 
 
 async def half_fetch(broker: Broker) -> None:

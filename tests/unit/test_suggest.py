@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobqueue.domain.suggest import did_you_mean, nearest
+from jobqueue.domain.suggest import did_you_mean, nearest, shown
 
 
 @pytest.mark.parametrize(
@@ -34,3 +34,24 @@ def test_other_words_when_none_is_near() -> None:
     """Where names are too many to list, the caller says where they are."""
     assert did_you_mean("xyzzy", ["a", "b"], otherwise="see the list") == "see the list"
     assert did_you_mean("hihg", ["high", "low"], otherwise="") == "did you mean 'high'?"
+
+
+def test_shown() -> None:
+    """A short value is shown as Python writes it, a long one by its head, tail and length."""
+    assert shown("a\nb") == r"'a\nb'"
+    long = shown("x" * 5000 + "end")
+    assert long.startswith("'xxxx")
+    assert long.endswith("xxxxxxend' (5005 characters)")
+    assert len(long) < 130
+
+
+def test_shown_of_what_can_not_be_shown() -> None:
+    """A refusal must not fail for the value that it is about."""
+
+    class Odd:
+        """Has no text."""
+
+        def __repr__(self) -> str:
+            raise LookupError
+
+    assert shown(Odd()) == "<Odd that can't be shown: LookupError>"

@@ -99,7 +99,8 @@ end
 local function consider(id, record, stream, entry, past)
   local job = parse(record)
   local asks = job.asks
-  if asks.expires and not past and asks.expires <= now then
+  local expires = not past and expiry(asks, job.enqueued)
+  if expires and expires <= now then
     withdraw(id, 'expired', '', EXPIRED)
     return nil
   end
@@ -115,7 +116,7 @@ local function consider(id, record, stream, entry, past)
   end
   -- A redrive begins anew, with no delivery.
   if asks.start and (not past or past[3] == '0') then free_unique(id, asks) end
-  if asks.expires and not past then redis.call('ZREM', base .. 'expiring', id) end
+  if expires then redis.call('ZREM', base .. 'expiring', id) end
   return start(id, record, past, under)
 end
 
@@ -123,13 +124,16 @@ end
 local touches = math.max(64, 4 * slots)
 for _, stream in ipairs(STREAMS) do
   local own = string.char(160 + #stream) .. stream
+  -- A thousand at a time: more arguments do not fit on the stack of Lua.
   while #deliveries < slots and touches > 0 do
-    local limit = math.min(slots - #deliveries, touches)
+    local limit = math.min(slots - #deliveries, touches, 1000)
     local rows = read(stream, limit)
     touches = touches - #rows
-    for _, row in ipairs(rows) do
-      local entry, id = row[1], row[2][2]
-      local record = redis.call('GET', base .. 'job:' .. id)
+    local keys = {}
+    for i, row in ipairs(rows) do keys[i] = base .. 'job:' .. row[2][2] end
+    local records = rows[1] and redis.call('MGET', unpack(keys))
+    for i, row in ipairs(rows) do
+      local entry, id, record = row[1], row[2][2], records[i]
       local named = own .. string.char(160 + #entry) .. entry
       if not record or string.sub(record, 1, #named) ~= named then
         ack(stream, entry)

@@ -10,8 +10,8 @@ from msgspec.structs import replace
 from jobqueue.domain.jobs import Asks
 from tests.support import keyspace
 from tests.support.broker import HOUR_MS, Broker, ids
-from tests.support.rules import limit, rate
-from tests.support.stopping import at_every_write, stops
+from tests.support.rules import limit
+from tests.support.stopping import all_over, at_every_write, stops
 from tests.support.ways import WAITS, Way
 
 KEYED = limit(1, keyed=True)
@@ -20,22 +20,6 @@ FAR = 4_000_000_000_000
 ALL = Asks(
     lock="l", unique="k", idem="i", print="p", keep=HOUR_MS, expires=FAR, keys={KEYED.label: "x"}
 )
-HELD = ("unique:k", "lock:l", "waiting:l", "expiring", "scopes", "limit:job:job")
-
-
-async def all_over(broker: Broker, *names: str) -> None:
-    """Assert that each job ends once, and that nobody holds or waits for anything then."""
-    await broker.mature(*names)
-    final: set[tuple[str, str]] = set()
-    for _ in range(2):  # a recorder may free what others wait for
-        await broker.drain()
-        final |= {(row.job_id, row.id) for row in await broker.journal() if row.final}
-        await broker.recorded()
-    assert sorted(id_ for id_, _ in final) == sorted(names)
-    assert not [id_ for id_ in names if await broker.exists(id_)]
-    keyspace.check(broker.url)
-    held = [broker.keys.scope(broker.queue, part) for part in HELD]
-    assert await broker.redis("EXISTS", *held) == 0
 
 
 async def test_enqueue(broker: Broker) -> None:
@@ -126,28 +110,6 @@ async def test_promote(broker: Broker) -> None:
     assert await at_every_write(broker, play) >= 15
 
 
-@pytest.mark.parametrize("dies", [False, True])
-async def test_fetch(broker: Broker, dies: bool) -> None:
-    """After a stopped fetch nobody is above a limit for long, and no slot is lost."""
-
-    async def play(writes: int) -> bool:
-        await broker.declare(limit(1), KEYED, rate(1000))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=Asks(keys={KEYED.label: "x"}))
-        await broker.enqueue("c")
-        await broker.enqueue("gone", asks=Asks(expires=1, unique="u"))
-        stopped = await stops(broker, broker.fetching("w1"), writes)
-        held = await broker.recover("w1")
-        if dies and await broker.lease("w1"):
-            await broker.crash("w1")
-        else:
-            await broker.finish(*held)
-        await all_over(broker, "a", "b", "c", "gone")
-        return stopped
-
-    assert await at_every_write(broker, play) >= 20
-
-
 @pytest.mark.parametrize("retry", [False, True])
 async def test_finish(broker: Broker, retry: bool) -> None:
     """A stopped finish frees all, once; the next in line runs, and never beside another."""
@@ -174,78 +136,6 @@ async def test_finish(broker: Broker, retry: bool) -> None:
         return stopped
 
     assert await at_every_write(broker, play) >= 12
-
-
-async def test_finish_of_a_dying_worker(broker: Broker) -> None:
-    """What a finish that is never repeated left half done is brought to its end by others."""
-
-    async def play(writes: int) -> bool:
-        await broker.declare(limit(1))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=LOCK)
-        await broker.enqueue("c")
-        delivery = await broker.take("w1")
-        await broker.fetch("w0")
-        stopped = await stops(broker, broker.finishing(delivery), writes)
-        await broker.recorded()
-        await broker.crash("w1")
-        await broker.drain()
-        await broker.recorded()
-        keyspace.check(broker.url)
-        assert not [id_ for id_ in "abc" if await broker.exists(id_)]
-        return stopped
-
-    assert await at_every_write(broker, play) >= 10
-
-
-async def test_recorded(broker: Broker) -> None:
-    """A recorder that brings a half finished job to its end may stop too."""
-
-    async def play(writes: int) -> bool:
-        await broker.declare(limit(1))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=LOCK)
-        await broker.enqueue("c")
-        delivery = await broker.take("w1")
-        await broker.fetch("w0")
-        assert await stops(broker, broker.finishing(delivery), 1)
-        call = broker.calls.recorded(broker.queue, await broker.recording(), 1 << 30)
-        stopped = await stops(broker, call, writes)
-        await broker.run(call)
-        await broker.crash("w1")
-        assert sorted(await broker.drain()) == ["b", "c"]
-        await broker.recorded()
-        keyspace.check(broker.url)
-        assert not [id_ for id_ in "abc" if await broker.exists(id_)]
-        return stopped
-
-    assert await at_every_write(broker, play) >= 10
-
-
-@pytest.mark.parametrize("how", ["release", "crash", "last crash"])
-async def test_back(broker: Broker, how: str) -> None:
-    """A stopped release or reclaim keeps or frees the lock, and loses no slot."""
-
-    async def play(writes: int) -> bool:
-        await broker.declare(limit(1))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=LOCK)
-        await broker.enqueue("c")
-        delivery = await broker.take("w1")
-        await broker.fetch("w0")
-        if how == "release":
-            call = broker.releasing(delivery)
-        else:
-            expiry = await broker.lapse("w1")
-            budget = 1 if how == "last crash" else 3
-            call = broker.calls.reclaim(broker.queue, "w1", expiry, 100, budget)  # type: ignore[assignment]
-        stopped = await stops(broker, call, writes)
-        await broker.run(call)
-        await broker.crash("w1")
-        await all_over(broker, "a", "b", "c")
-        return stopped
-
-    assert await at_every_write(broker, play) >= 7
 
 
 @pytest.mark.parametrize("again", [False, True])
@@ -277,50 +167,6 @@ async def test_cancel(broker: Broker, way: Way, again: bool) -> None:
         return stopped
 
     assert await at_every_write(broker, play) >= 7
-
-
-@pytest.mark.parametrize("removed", [False, True])
-async def test_refill(broker: Broker, removed: bool) -> None:
-    """A stopped change of a rule, or refill, repeated, leaves nobody waiting."""
-
-    async def play(writes: int) -> bool:
-        await broker.declare(rate(1), KEYED)
-        await broker.enqueue("a", "b", "c", asks=Asks(keys={KEYED.label: "x"}))
-        await broker.finish(*await broker.fetch("w1"))
-        await broker.fetch("w1")
-        stopped = False
-        if removed:
-            call = broker.calls.declare(broker.queue, [], ["job"])
-            stopped = await stops(broker, call, writes)
-            await broker.run(call)
-        else:
-            await broker.age("rate:job:job", 60_001)
-        stopped = await stops(broker, broker.calls.promote(broker.queue, 9), writes) or stopped
-        for _ in range(3):
-            await broker.drain()
-            await broker.age("rate:job:job", 60_001)
-        await all_over(broker, "a", "b", "c")
-        return stopped
-
-    assert await at_every_write(broker, play) >= 5
-
-
-async def test_rules(broker: Broker) -> None:
-    """A stopped change of the rules, repeated, leaves nobody waiting for one that is gone."""
-
-    async def play(writes: int) -> bool:
-        await broker.declare(limit(0), limit(0, "x"))
-        await broker.enqueue("a", "b")
-        await broker.enqueue("c", name="x")
-        await broker.fetch()
-        call = broker.calls.declare(broker.queue, [], ["job", "x"])
-        stopped = await stops(broker, call, writes)
-        await broker.promote()
-        await broker.run(call)
-        await all_over(broker, "a", "b", "c")
-        return stopped
-
-    assert await at_every_write(broker, play) >= 3
 
 
 async def test_redrive(broker: Broker) -> None:

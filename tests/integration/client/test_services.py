@@ -208,6 +208,20 @@ async def test_scheduler(stage: Stage) -> None:
         await stage.logged(1)
 
 
+async def test_who_warns_of_the_grace(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A worker warns of timeouts above its grace; a scheduler runs no job and has no grace."""
+
+    @stage.app.job(timeout=600)
+    async def long() -> None:
+        """Do nothing."""
+
+    warning = "timeouts exceed the grace"
+    async with stage.app.scheduler():
+        assert not [text for text in caplog.messages if text.startswith(warning)]
+    async with stage.app.worker():
+        assert len([text for text in caplog.messages if text.startswith(warning)]) == 1
+
+
 async def test_run_scheduler_until_cancelled(stage: Stage, server: Counter) -> None:
     """A cancelled scheduler leaves no task, no connection and no presence."""
     task = asyncio.create_task(stage.app.run_scheduler())

@@ -69,6 +69,33 @@ async def test_no_rights_in_postgresql(
             await wait_until(recorded, description="a row", deadline=60)
 
 
+async def test_rights_to_ask(redis_url: str, history_url: str, guest: str) -> None:
+    """Who only asks needs what the manual says, and one right more to put letters back."""
+    ask = asking(history_url)
+    async with stage_on(redis_url, database_url=history_url) as stage:
+
+        @stage.app.job(retry=0)
+        async def fail() -> None:
+            raise LookupError
+
+        async with stage.app.scheduler(), stage.app.worker():
+            job = await fail.enqueue()
+
+            async def buried() -> bool:
+                return bool(await stage.app.dead_letters())
+
+            await wait_until(buried, description="a dead letter")
+    ask("GRANT USAGE ON SCHEMA jobqueue TO guest")
+    ask("GRANT SELECT ON ALL TABLES IN SCHEMA jobqueue TO guest")
+    async with stage_on(redis_url, database_url=guest) as asker:
+        assert (await asker.app.find(job.id))[0].executions
+        assert len(await asker.app.dead_letters()) == 1
+        with pytest.raises(HistoryError, match="permission denied for table dead_letters"):
+            await asker.app.retry_dead_letters([job.id])
+        ask("GRANT UPDATE ON jobqueue.dead_letters TO guest")
+        assert (await asker.app.retry_dead_letters([job.id]))[0].error is None
+
+
 async def test_rights_in_redis_that_suffice(limited: str, history_url: str) -> None:
     """With the rights of the manual every service does its duty."""
     async with stage_on(limited, database_url=history_url) as stage:

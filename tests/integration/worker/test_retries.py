@@ -91,24 +91,40 @@ async def test_snooze_costs_nothing(stage: Stage) -> None:
 
 
 @pytest.mark.parametrize("error", [RetryAfter, Snooze])
-@pytest.mark.parametrize("delay", [timedelta.max, timedelta(seconds=-5)], ids=["endless", "past"])
-async def test_any_delay_has_a_due_time(
-    stage: Stage, error: type[RetryAfter | Snooze], delay: timedelta
+async def test_a_hundred_years_have_a_due_time(
+    stage: Stage, error: type[RetryAfter | Snooze]
 ) -> None:
-    """A delay without bounds becomes a hundred years, one in the past none."""
+    """The longest delay that a handler may ask for is kept to the millisecond."""
 
     @stage.app.job(retry=3)
     async def wild() -> None:
-        raise error(delay)
+        raise error(timedelta(milliseconds=HUNDRED_YEARS_MS))
 
     job = await wild.enqueue()
     async with stage.app.worker():
         await stage.reaches(job.id, "scheduled" if error is Snooze else "retrying")
     [row] = await stage.rows(job.id)
-    waits = (row.retry_ms or 0) - row.finished_us // 1000
-    assert waits == (HUNDRED_YEARS_MS if delay > timedelta() else 0)
+    assert (row.retry_ms or 0) - row.finished_us // 1000 == HUNDRED_YEARS_MS
     [score] = (await stage.broker.redis("ZRANGE", key(stage), 0, 0, "WITHSCORES"))[0][1:]
     assert abs(score - (row.retry_ms or 0)) < 5000
+
+
+@pytest.mark.parametrize("error", [RetryAfter, Snooze])
+@pytest.mark.parametrize("delay", [timedelta.max, timedelta(seconds=-5)], ids=["endless", "past"])
+async def test_a_delay_that_is_none(
+    stage: Stage, error: type[RetryAfter | Snooze], delay: timedelta
+) -> None:
+    """A handler that asks for an impossible delay fails like any other."""
+
+    @stage.app.job(retry=0)
+    async def wild() -> None:
+        raise error(delay)
+
+    job = await wild.enqueue()
+    async with stage.app.worker():
+        [row] = await stage.ended(job.id)
+    assert (row.outcome, row.error_type) == ("failed", "ValueError")
+    assert "write 0 seconds to 100 years" in (row.error_message or "")
 
 
 def key(stage: Stage) -> str:

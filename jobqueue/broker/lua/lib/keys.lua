@@ -23,7 +23,7 @@ local function let_go(id, asks, ended)
       local known = redis.call('GET', key)
       if known and string.sub(known, -#id - 1) == ' ' .. id then redis.call('PEXPIRE', key, asks.keep or 0) end
     end
-    if asks.expires then redis.call('ZREM', base .. 'expiring', id) end
+    if asks.expires or asks.within then redis.call('ZREM', base .. 'expiring', id) end
   end
   if asks.lock then unlock(id, asks.lock) end
 end
