@@ -28,7 +28,7 @@ from jobqueue.client.options import (
 )
 from jobqueue.domain.checks import checks_options, choice, named
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
-from jobqueue.domain.extensions import Extensions, Hook, HookName, Lifespan
+from jobqueue.domain.extensions import Extensions, Hook, HookName, Lifespan, RunMiddleware
 from jobqueue.domain.handlers import Handler, LockMode, Registry, kind_of
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.jobs import Priority
@@ -170,6 +170,15 @@ class Declaring:
         self._queue_limits[label] = QueueLimits(
             None if limit is None else Limit(limit), rate, max_depth
         )
+
+    @overload
+    def middleware(self, function: Run, /) -> Run: ...
+
+    @overload
+    def middleware(self, *, around: Literal["run"] = "run") -> Callable[[Run], Run]: ...
+
+    @overload
+    def middleware(self, *, around: Literal["enqueue"]) -> Callable[[Enqueue], Enqueue]: ...
 
     def middleware(
         self, function: F | None = None, /, *, around: Literal["run", "enqueue"] = "run"

@@ -11,11 +11,16 @@
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 from redis import Redis
 
 from jobqueue.embedded import PostgresServer, ValkeyServer
 from tests.support import databases
 from tests.support.servers import durable_postgres, fast_postgres, fast_redis, redis_programs
+
+# How long an example takes says more about the other tests of the machine than about it.
+settings.register_profile("jobqueue", deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("jobqueue")
 
 pytest_plugins = ["jobqueue.testing.plugin"]  # the one that users get by its entry point
 

@@ -43,7 +43,7 @@ class Stage:
     def start(self, name: str, *arguments: str) -> None:
         """Run ``jobqueue`` with these arguments."""
         command = [sys.executable, "-P", "-m", "jobqueue", *arguments]
-        plan = Plan(command, str(self._folder), patience=PATIENCE)
+        plan = Plan(command, str(self._folder), patience=(PATIENCE,))
         self._services[name] = GuardedProcess(plan, os.environ, self._log(name))
 
     def kill(self, name: str) -> None:

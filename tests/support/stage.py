@@ -12,6 +12,7 @@ from typing import Any
 
 from jobqueue import JobQueue
 from jobqueue.domain.executions import Execution
+from jobqueue.domain.extensions import Extensions
 from jobqueue.settings import Settings
 from tests.support.broker import Broker, connect
 from tests.support.waiting import wait_until
@@ -94,4 +95,14 @@ async def stage_on(url: str, *, way: str | None = None, **settings: Any) -> Asyn
     """
     chosen: dict[str, Any] = {"redis_url": way or url, "grace": 5.0} | settings
     async with connect(url) as broker, JobQueue(settings=Settings(**chosen)) as app:
+        yield Stage(app, broker)
+
+
+@asynccontextmanager
+async def stage_with(app: JobQueue, url: str, **settings: Any) -> AsyncIterator[Stage]:
+    """Give an app of a module, whose process handlers a child can import, on a server."""
+    chosen: dict[str, Any] = {"redis_url": url, "grace": 5.0} | settings
+    app.configure(Settings(**chosen))
+    app.extensions = Extensions()
+    async with connect(url) as broker, app:
         yield Stage(app, broker)

@@ -19,7 +19,7 @@ policies = st.builds(
 )
 
 
-@settings(deadline=None, max_examples=500)
+@settings(max_examples=500)
 @given(policy=policies, attempt=attempts, previous=durations, die=dice)
 def test_every_wait_is_in_bounds(policy: Retry, attempt: int, previous: float, die: float) -> None:
     """No strategy leaves [0, cap] or overflows, from attempt 1 to a million."""
@@ -28,7 +28,6 @@ def test_every_wait_is_in_bounds(policy: Retry, attempt: int, previous: float, d
     assert 0 <= wait <= policy.cap
 
 
-@settings(deadline=None)
 @given(policy=policies, attempt=attempts, die=dice)
 def test_equal_jitter_keeps_half(policy: Retry, attempt: int, die: float) -> None:
     """Equal jitter never draws less than half of what no jitter gives."""
@@ -43,7 +42,6 @@ def test_equal_jitter_keeps_half(policy: Retry, attempt: int, die: float) -> Non
     assert bare / 2 <= equal <= bare
 
 
-@settings(deadline=None)
 @given(policy=policies, attempt=st.integers(1, 2_000))
 def test_backoff_never_shrinks(policy: Retry, attempt: int) -> None:
     """Without dice each wait is at least as long as the one before."""
@@ -56,7 +54,6 @@ def test_backoff_never_shrinks(policy: Retry, attempt: int) -> None:
     assert earlier <= later
 
 
-@settings(deadline=None)
 @given(previous=durations, die=dice, base=durations, cap=durations)
 def test_decorrelated_range(previous: float, die: float, base: float, cap: float) -> None:
     """A decorrelated wait lies between base and three times the wait before, or at the cap."""

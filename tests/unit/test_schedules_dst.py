@@ -110,7 +110,7 @@ def test_a_missing_day() -> None:
     assert found == ["31 00:00", "31 09:00"]
 
 
-@settings(deadline=None, max_examples=60)
+@settings(max_examples=60)
 @given(
     expression=st.sampled_from(
         ["30 1 * * *", "*/7 * * * *", "0,20,40 0-3 * * *", "*/15 2 * * *", "10 2 1-10 * sun"]

@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from jobqueue.domain.errors import ConfigurationError
@@ -86,7 +86,6 @@ def test_naive_moments_are_refused() -> None:
         Every(60).next_after(datetime(2026, 1, 1))  # noqa: DTZ001 - naive on purpose
 
 
-@settings(deadline=None)
 @given(interval=intervals, anchor=moments, moment=moments)
 def test_no_drift(interval: timedelta, anchor: datetime, moment: datetime) -> None:
     """Each occurrence is a whole number of steps from the anchor, at most one step away."""

@@ -1,4 +1,4 @@
-"""Scripts that hand slots on, or bring others' work to its end, are safe to stop before each of their writes.
+"""Scripts that hand slots on, or end what others left, are safe to stop before each write.
 
 See ``test_stops.py`` for how a scene goes. Each ends with every job run to its end once, and
 with nobody holding or waiting for anything.

@@ -241,7 +241,7 @@ async def test_worker_lost(stage: Stage, wait: Wait) -> None:
     await watched(stage, job)
     await stage.broker.take()
     await stage.broker.crash(budget=1)
-    with pytest.raises(JobFailed, match="jobqueue.WorkerLost: its worker died 1 times"):
+    with pytest.raises(JobFailed, match=r"jobqueue\.WorkerLost: its worker died 1 times"):
         await task
 
 

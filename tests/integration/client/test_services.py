@@ -138,8 +138,8 @@ async def test_redis_away_at_the_start(
     ("arguments", "words"),
     [
         ({"queues": ["a b"]}, "queues (argument): 'a b' can't name a queue"),
-        ({"queues": []}, "queues (argument): [] is no list"),
-        ({"queues": {"a": 1}}, "is no list"),
+        ({"queues": []}, "queues (argument): it names no queue"),
+        ({"queues": {"a": 0}}, "0 is no weight"),
         ({"concurrency": 0}, "concurrency (argument): must be at least 1"),
         ({"concurrency": -1}, "must be at least 1"),
         ({"concurrency": "many"}, "is no whole number"),

@@ -28,7 +28,16 @@ def run_pytest(tmp_path: Path, redis_url: str) -> Pytest:
     def run(*options: str, code: int = 0, **variables: str) -> str:
         given = {"JOBQUEUE_TEST_REDIS_URL": redis_url} | variables
         kept = {k: v for k, v in os.environ.items() if not k.startswith(("JOBQUEUE_", "PYTEST_"))}
-        command = [sys.executable, "-m", "pytest", "-q", "-p", "no:valkey", "-p", "no:cacheprovider"]
+        command = [
+            sys.executable,
+            "-m",
+            "pytest",
+            "-q",
+            "-p",
+            "no:valkey",
+            "-p",
+            "no:cacheprovider",
+        ]
         if "no:asyncio" not in options:
             command += ["-o", "asyncio_default_fixture_loop_scope=function"]
         command += ["-W", "error", *options]

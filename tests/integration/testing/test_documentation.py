@@ -10,10 +10,11 @@ from .conftest import Pytest
 PAGE = Path(jobqueue.__file__).parent / "docs" / "testing.md"
 
 
-def test_examples(run_pytest: Pytest, tmp_path: Path, redis_url: str) -> None:
+def test_examples(run_pytest: Pytest, tmp_path: Path) -> None:
     """Each block is the file that its first line names; together they are a project."""
-    blocks = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", PAGE.read_text(), re.M | re.S)
-    assert len(blocks) == PAGE.read_text().count("```python") == 8
+    page = PAGE.read_text("utf-8")
+    blocks = re.findall(r"^```python\n# (\w+\.py)\n(.*?)^```$", page, re.MULTILINE | re.DOTALL)
+    assert len(blocks) == page.count("```python") == 8
     for name, text in blocks:
         (tmp_path / name).write_text(text)
     out = run_pytest("-o", "asyncio_mode=auto")
