@@ -26,9 +26,18 @@ from jobqueue.client.options import (
     positive_ms,
     seconds_of,
 )
+from jobqueue.client.prepared import Draft, Prepared
 from jobqueue.domain.checks import checks_options, choice, named
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
-from jobqueue.domain.extensions import Extensions, Hook, HookName, Lifespan, RunMiddleware
+from jobqueue.domain.extensions import (
+    Extensions,
+    Hook,
+    HookName,
+    JobEvent,
+    JobHookName,
+    Lifespan,
+    RunMiddleware,
+)
 from jobqueue.domain.handlers import Handler, LockMode, Registry, kind_of
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.jobs import Priority
@@ -45,6 +54,10 @@ F = TypeVar("F", bound=Callable[..., Any])
 J = TypeVar("J", bound=Schedulable)
 T = TypeVar("T")
 P = ParamSpec("P")
+Run = TypeVar("Run", bound=RunMiddleware)
+Enqueue = TypeVar("Enqueue", bound=Callable[[Draft, Callable[[Draft], Prepared]], Prepared])
+JobHook = TypeVar("JobHook", bound=Callable[[JobEvent], object])
+HealthHook = TypeVar("HealthHook", bound=Callable[[str | None], object])
 LockModeName = Literal["optional", "required", "forbidden"]
 
 
@@ -175,13 +188,13 @@ class Declaring:
     def middleware(self, function: Run, /) -> Run: ...
 
     @overload
-    def middleware(self, *, around: Literal["run"] = "run") -> Callable[[Run], Run]: ...
+    def middleware(self, /, *, around: Literal["run"] = "run") -> Callable[[Run], Run]: ...
 
     @overload
-    def middleware(self, *, around: Literal["enqueue"]) -> Callable[[Enqueue], Enqueue]: ...
+    def middleware(self, /, *, around: Literal["enqueue"]) -> Callable[[Enqueue], Enqueue]: ...
 
     def middleware(
-        self, function: F | None = None, /, *, around: Literal["run", "enqueue"] = "run"
+        self, function: Any = None, /, *, around: Literal["run", "enqueue"] = "run"
     ) -> Any:
         """Put a function around every run, or around every enqueueing.
 
@@ -200,12 +213,21 @@ class Declaring:
 
         return declare if function is None else declare(function)
 
-    def on(self, name: HookName) -> Callable[[F], F]:
+    @overload
+    def on(self, name: Literal["health"]) -> Callable[[HealthHook], HealthHook]: ...
+
+    @overload
+    def on(self, name: JobHookName) -> Callable[[JobHook], JobHook]: ...
+
+    def on(self, name: HookName) -> Any:
         """Call a function at a moment in the life of each job, with a :class:`JobEvent`.
 
         ``start``, ``success``, ``failure`` (each failed attempt), ``retry``, ``dead``,
         ``cancelled``; and ``health``, which gets the error of Redis or None, at each change
         and every 15 s. It may be async. What it raises is logged and harms nothing.
+
+        Workers call hooks for what ends with them; of a job that is cancelled or expires
+        while it waits, or is lost with its worker, the history tells.
 
         Raises:
             ConfigurationError: There is no such moment.

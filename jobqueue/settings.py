@@ -309,6 +309,7 @@ def unknown_variables(environ: Mapping[str, str]) -> list[str]:
     """Return a message for each ``JOBQUEUE_*`` variable that no setting reads."""
     known = [row.variable for row in SETTINGS.values()]
     known += [f"{row.variable}_FILE" for row in SETTINGS.values() if row.secret]
+    known += ["JOBQUEUE_TEST_REDIS_URL", "JOBQUEUE_TEST_DATABASE_URL"]  # of jobqueue.testing
     strange = sorted(name for name in environ if name.startswith(PREFIX) and name not in known)
     return [f"variable {_unknown(name, known)}" for name in strange]
 

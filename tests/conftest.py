@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, settings
 from redis import Redis
 
+from jobqueue import testing
 from jobqueue.embedded import PostgresServer, ValkeyServer
-from tests.support import databases
 from tests.support.servers import durable_postgres, fast_postgres, fast_redis, redis_programs
 
 # How long an example takes says more about the other tests of the machine than about it.
@@ -77,23 +77,23 @@ def _postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Postg
 @pytest.fixture
 def postgres_url(_postgres_server: PostgresServer) -> Iterator[str]:
     """An empty database of this test alone."""
-    with databases.database(_postgres_server) as url:
-        yield url
+    from jobqueue.history import scratch
+
+    url = scratch.create(_postgres_server.url)
+    yield url
+    scratch.drop(_postgres_server.url, url)
 
 
 @pytest.fixture(scope="session")
-def _history_template(_postgres_server: PostgresServer) -> str:
-    from jobqueue.history import migrate
-
-    name = databases.create(_postgres_server)
-    migrate.upgrade(_postgres_server.url_of(name))
-    return name
+def _history_template(_postgres_server: PostgresServer) -> Iterator[str]:
+    with testing.history(_postgres_server.url) as url:
+        yield url
 
 
 @pytest.fixture
 def history_url(_postgres_server: PostgresServer, _history_template: str) -> Iterator[str]:
     """A database of this test alone with the current schema."""
-    with databases.database(_postgres_server, _history_template) as url:
+    with testing.history(_postgres_server.url, template=_history_template) as url:
         yield url
 
 

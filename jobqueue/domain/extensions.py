@@ -17,8 +17,9 @@ from jobqueue.domain.suggest import did_you_mean
 
 T = TypeVar("T")
 
-HookName = Literal["start", "success", "failure", "retry", "dead", "cancelled", "health"]
-HOOKS: tuple[str, ...] = get_args(HookName)
+JobHookName = Literal["start", "success", "failure", "retry", "dead", "cancelled"]
+HookName = JobHookName | Literal["health"]
+HOOKS: tuple[str, ...] = (*get_args(JobHookName), "health")
 
 
 @dataclass(frozen=True, slots=True)

@@ -52,6 +52,7 @@ class Connecting(Generic[A]):
         prefix = f"test-{secrets.token_hex(6)}"
         self._undo.enter_context(self._app.swapped(prefix=prefix, **self._urls))
         self._app.services.calls = TimedCalls(Keys(prefix))
+        self._app.services.warns = False
         return self._app
 
     def end(self) -> None:

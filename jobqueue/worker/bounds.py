@@ -6,6 +6,7 @@ Redis, whatever the attempt has waited for. The earlier wins.
 
 from dataclasses import dataclass
 
+from jobqueue.domain.jobs import Spec
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held
 
@@ -56,14 +57,13 @@ class Bounds:
 UNBOUNDED = Bounds(None, None)
 
 
-def deadline_of(held: Held) -> int | None:
+def deadline_of(spec: Spec, run: int, enqueued_ms: int) -> int | None:
     """Return the job's own deadline in ms since the epoch, on the Redis clock, if it has one.
 
     A dead letter that was put back has none: it would be over.
     """
-    spec, delivery = held.spec, held.delivery
-    if delivery.run:
+    if run:
         return None
     if spec.deadline_in_ms is not None:
-        return delivery.enqueued_ms + spec.deadline_in_ms
+        return enqueued_ms + spec.deadline_in_ms
     return spec.deadline_ms

@@ -44,6 +44,7 @@ from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.outcomes import Failed, Outcome, settle_error
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.signals import Signal
+from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.frames import (
     HEADER,
     SHUTTING_DOWN,
@@ -165,8 +166,9 @@ def serve(request: Request, started: Callable[[], None]) -> Outcome:
         return _without_error(raised(problem, request.max_traceback), None, request)
     started()
     call = functools.partial(handler.function, *args, **kwargs)
+    job = request.beginning(monotonic_us())
     # What a handler sets in its context is gone before the next job.
-    value, error = copy_context().run(_call, call, handler.function, request.job)
+    value, error = copy_context().run(_call, call, handler.function, job)
     if error is None:
         return returned(value, request.max_result, request.max_traceback)
     outcome = raised(error, request.max_traceback, handler=handler)

@@ -29,7 +29,9 @@ from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
 from jobqueue.domain.outcomes import Failed, Failure, Outcome
 from jobqueue.domain.retry import Backoff
+from jobqueue.worker.bounds import deadline_of
 from jobqueue.worker.child import find
+from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.executor import Limits
 from jobqueue.worker.frames import Request, outcome_of, pack
 from jobqueue.worker.spawned import READY, Spawned
@@ -82,6 +84,8 @@ class ChildPool:
                 spec.retry,
                 self._limits.result,
                 self._limits.traceback,
+                monotonic_us(),
+                deadline_of(spec, job.run, job.enqueued_ms),
             )
         )
         async with self._free:

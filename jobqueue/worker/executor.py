@@ -140,7 +140,7 @@ class Executor:
         timeout = self._limits.timeout if handler.timeout is None else handler.timeout
         if held.spec.timeout_ms is not None:
             timeout = held.spec.timeout_ms / 1000
-        deadline = deadline_of(held)
+        deadline = deadline_of(held.spec, held.delivery.run, held.delivery.enqueued_ms)
         return UNBOUNDED if timeout is deadline is None else Bounds(timeout, deadline)
 
     def _started(self, held: Held, bounds: Bounds) -> None:
@@ -216,6 +216,7 @@ class Executor:
 
     async def _child(self, handler: Handler, bounds: Bounds, held: Held) -> Outcome:
         loop = asyncio.get_running_loop()
+        held.deadline_ms = bounds.ends_ms(held)
 
         def started() -> None:
             # Importing the handler's code in a new child is no part of its time.

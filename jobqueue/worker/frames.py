@@ -20,7 +20,8 @@ class Request(msgspec.Struct, array_like=True, frozen=True):
     """One job on its way into a child.
 
     ``module`` and ``qualname`` name the handler's function. ``retry`` is the retry policy
-    that the job brought, if it did.
+    that the job brought, if it did. Its timeout begins with the handler, so what the job
+    says of its end is later by what passes since ``made_us``, but not later than ``latest_ms``.
     """
 
     module: str
@@ -30,6 +31,17 @@ class Request(msgspec.Struct, array_like=True, frozen=True):
     retry: RetrySpec | None
     max_result: int
     max_traceback: int
+    made_us: int = 0  # monotonic time, which all processes of a host share
+    latest_ms: int | None = None  # the job's own deadline
+
+    def beginning(self, now_us: int) -> CurrentJob:
+        """Return the job as its handler sees it when it starts now."""
+        if self.job.deadline_ms is None:
+            return self.job
+        ends = self.job.deadline_ms + (now_us - self.made_us) // 1000
+        if self.latest_ms is not None:
+            ends = min(ends, self.latest_ms)
+        return msgspec.structs.replace(self.job, deadline_ms=ends)
 
 
 class Answer(msgspec.Struct, array_like=True, frozen=True):

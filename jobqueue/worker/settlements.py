@@ -100,7 +100,7 @@ class Scribe:
         policy = handler.retry if handler and handler.retry else self._retry
         now = (held.ended_us or monotonic_us()) + held.clock_us
         age = now / 1_000_000 - delivery.enqueued_ms / 1000
-        deadline = deadline_of(held)
+        deadline = deadline_of(held.spec, delivery.run, delivery.enqueued_ms)
         left = None if deadline is None else deadline / 1000 - now / 1_000_000
         try:
             if held.spec.retry is not None:

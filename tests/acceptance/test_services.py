@@ -112,7 +112,10 @@ def test_log_lines_say_whose_they_are(system: System) -> None:
     [
         (["worker", "tests.acceptance.apps.basics:ap"], "app tests.acceptance.apps.basics:ap: "),
         (["worker", "nowhere:app"], "app nowhere:app: there is no module 'nowhere'"),
-        (["worker", app_path("basics"), "--queues", "a:6,b:3"], "queues (command line): 'a:6,b:3'"),
+        (
+            ["worker", app_path("basics"), "--queues", "a:6,b"],
+            "queues (command line): 'a:6,b' gives",
+        ),
         (["worker", app_path("basics"), "--redis-url", "http://x"], "redis_url (command line): "),
         (["scheduler", "nowhere:app"], "app nowhere:app: there is no module 'nowhere'"),
     ],

@@ -5,12 +5,20 @@ from itertools import pairwise
 
 import pytest
 
+from jobqueue import JobQueue, testing
 from jobqueue.domain.schedules import Cron, Every
 from jobqueue.scheduler.firer import latest
+from jobqueue.settings import Settings
 from tests.support.stage import Stage, each_once
 from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
+
+
+@pytest.fixture
+def app(jobqueue_connect: testing.Connect) -> JobQueue:
+    """An app without jobs, whose clock can be moved."""
+    return jobqueue_connect(JobQueue(settings=Settings()))
 
 
 async def test_three_schedulers_fire_once(stage: Stage) -> None:
@@ -46,24 +54,20 @@ async def test_a_new_schedule_never_fires_the_past(stage: Stage) -> None:
     assert datetime.fromisoformat(first.job_id.partition("@")[2]) > before
 
 
-async def test_after_a_downtime_the_last_missed_occurrence_fires(stage: Stage) -> None:
+async def test_after_a_downtime_the_last_missed_occurrence_fires(app: JobQueue) -> None:
     """A scheduler that was away for an hour fires once for it, not for each minute."""
 
-    @stage.app.cron("* * * * *")
-    @stage.app.job()
+    @app.cron("* * * * *")
+    @app.job()
     async def tick() -> None: ...
 
-    hour_ago = int(datetime.now(UTC).timestamp() * 1000) - 3_600_000
-    keys = stage.app.services.calls.keys
-    async with stage.app.services.server.lane() as lane:
-        await lane.command("HSET", keys.fired("default"), "tick", hour_ago)
-        async with stage.app.scheduler():
-
-            async def fired() -> bool:
-                return int(await lane.command("HGET", keys.fired("default"), "tick")) > hour_ago
-
-            await wait_until(fired, description="an occurrence has fired")
-        assert await lane.command("XLEN", keys.stream("default", "ready:2")) == 1
+    with testing.clock(app) as clock:
+        clock.move(hours=1)
+        async with app.scheduler():
+            await wait_until(lambda: testing.enqueued(app), description="an occurrence has fired")
+        assert len(testing.enqueued(app)) == 1
+        last = clock.now.replace(second=0, microsecond=0)
+    assert testing.enqueued(app)[0].id == f"tick@{last:%Y-%m-%dT%H:%M:%SZ}"
 
 
 @pytest.mark.parametrize(
