@@ -57,7 +57,7 @@ def _line(space: QueueSpace, key: str) -> Iterator[str]:
     waiting = {
         i
         for i, asks in space.asks.items()
-        if asks.lock == key and space.records[i][0].startswith("blocked:")
+        if asks.lock == key and _alive(space, i) and space.records[i][0].startswith("blocked:")
     }
     yield from (f"{i} does not wait for it" for i in set(line) - waiting)
     yield from (f"{i} waits for it elsewhere" for i in waiting - set(line))
