@@ -56,9 +56,9 @@ class Overdue:
 
 @dataclass(frozen=True, slots=True)
 class Cancelled:
-    """It was told to stop, and did; ``reason`` is why, as far as it is known."""
+    """It was told to stop, and did; ``why`` is what the one who cancelled it said."""
 
-    reason: str = ""
+    why: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -190,8 +190,8 @@ def _without_retry(outcome: Outcome) -> Decision:  # noqa: PLR0911 - one return 
             return Decision(State.SCHEDULED, "snoozed", counted=False, delay=max(0.0, delay))
         case Released():
             return Decision(State.READY, "released", counted=False)
-        case Cancelled(reason):
-            return Decision(State.CANCELLED, "cancelled", reason=reason)
+        case Cancelled():
+            return Decision(State.CANCELLED, "cancelled", reason="cancelled")
         case Overdue():
             return Decision(State.DEAD, "timed_out", counted=False, reason="deadline")
         case Unknown(times):

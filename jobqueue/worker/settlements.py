@@ -10,6 +10,7 @@ from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import State
 from jobqueue.domain.outcomes import (
     SUCCEEDED,
+    Cancelled,
     Decision,
     Failure,
     Outcome,
@@ -138,6 +139,9 @@ class Scribe:
             ended,
             d.spec,
         )
+        message = failure.message if failure else None
+        if isinstance(outcome, Cancelled):
+            message = outcome.why or None
         redact = held.handler.redact if held.handler else ()
         if outcome is NOTHING and not d.crashes and not redact:
             return executions.pack(head)  # what follows has its defaults
@@ -148,7 +152,7 @@ class Scribe:
                 decision.reason,
                 outcome.result if isinstance(outcome, Succeeded) else None,
                 failure.type if failure else None,
-                failure.message if failure else None,
+                message,
                 failure.traceback or None if failure else None,
                 None if delay_ms is None else ended // 1000 + delay_ms,
                 d.crashes,

@@ -11,7 +11,7 @@ from hypothesis.stateful import run_state_machine_as_test
 
 from tests.model.machine import LimitedMachine, Machine
 
-EXAMPLES = int(os.environ.get("JOBQUEUE_MODEL_EXAMPLES", "25"))
+EXAMPLES = int(os.environ.get("JOBQUEUE_MODEL_EXAMPLES", "35"))
 
 
 @pytest.mark.parametrize("machine", [Machine, LimitedMachine])

@@ -43,6 +43,18 @@ async def test_not_yet(broker: Broker) -> None:
     assert (await broker.promote()).next_ms is None
 
 
+async def test_within(broker: Broker) -> None:
+    """A time from now on counts from when the server stored the job, by its clock."""
+    before = await broker.now_ms()
+    await broker.enqueue("a", asks=Asks(within=HOUR_MS))
+    due = (await broker.promote()).next_ms or 0
+    assert before + HOUR_MS <= due <= await broker.now_ms() + HOUR_MS
+    await broker.enqueue("b", asks=Asks(within=0))
+    assert ids(await broker.fetch()) == ["a"]
+    await expired(broker, "b")
+    assert (await broker.promote()).next_ms is None
+
+
 async def test_scheduled_blocked_and_parked(broker: Broker) -> None:
     """It ends while it waits for its time, for a lock or for a limit; the others move up."""
     await broker.declare(limit(1, "x"), names=["x"])

@@ -18,6 +18,7 @@ from jobqueue import (
     Retry,
     Snooze,
     State,
+    Unique,
     current_job,
 )
 from tests.support import child_jobs as children
@@ -27,10 +28,10 @@ from tests.support.stage import Stage, each_once, stage_on, stage_with
 from tests.support.waiting import wait_until
 
 
-async def is_cancelled(stage: Stage, job: JobHandle[Any], reason: str = "") -> None:
+async def is_cancelled(stage: Stage, job: JobHandle[Any], why: str | None = None) -> None:
     """Assert that a job has ended as cancelled, once, and that its waiter hears it."""
     [row] = await stage.ended(job.id)
-    assert (row.outcome, row.reason) == ("cancelled", reason)
+    assert (row.outcome, row.reason, row.error_message) == ("cancelled", "cancelled", why)
     with pytest.raises(JobCancelled):
         await job.result(timeout=5)
     each_once(await stage.rows(job.id))
@@ -270,7 +271,7 @@ async def test_both_forms(stage: Stage) -> None:
     assert await asyncio.to_thread(stage.app.cancel_sync, jobs[0].id, reason="a") == "scheduled"
     assert await asyncio.to_thread(jobs[1].cancel_sync, "b") == "scheduled"
     rows = await stage.ended(*(job.id for job in jobs))
-    assert [row.reason for row in rows] == ["a", "b"]
+    assert [row.error_message for row in rows] == ["a", "b"]
 
 
 Declare = Callable[[Stage], Job[..., Any, Any]]
@@ -319,11 +320,11 @@ def quick_failure(stage: Stage) -> Job[..., Any, Any]:
 async def test_at_the_same_moment(stage: Stage, redis_url: str, make: Declare) -> None:
     """Cancelled while they start, run and end: each job ends once, as everybody was told."""
     work = make(stage)
-    async with stage.app.worker(concurrency=8), stage.app.worker(concurrency=8):
-        async with stage.app.scheduler():
-            jobs = await stage.app.enqueue_many(work.prepare(number) for number in range(120))
-            states = await asyncio.gather(*(attempt(job) for job in jobs))
-            rows = await stage.ended(*(job.id for job in jobs), deadline=30)
+    worker, app = stage.app.worker, stage.app
+    async with worker(concurrency=8), worker(concurrency=8), app.scheduler():
+        jobs = await app.enqueue_many(work.prepare(number) for number in range(120))
+        states = await asyncio.gather(*(attempt(job) for job in jobs))
+        rows = await stage.ended(*(job.id for job in jobs), deadline=30)
     each_once(await stage.rows())
     outcomes = {row.job_id: row.outcome for row in rows}
     began = set(stage.log)
@@ -416,7 +417,6 @@ async def test_its_worker_dies(redis_url: str) -> None:
 
 async def test_what_it_held_is_free(stage: Stage) -> None:
     """Lock, limit and unique key of a cancelled job go to the next one at once."""
-    from jobqueue import Unique
 
     @stage.app.job(limit=Limit(1), unique=Unique())
     async def work(name: str) -> str:
