@@ -79,6 +79,10 @@ class CurrentJob(msgspec.Struct, frozen=True):
     metadata_json: bytes | None = None
     control: Any = None
 
+    def __repr__(self) -> str:
+        """Say which job it is; what its control knows is not for logs."""
+        return f"<job {self.id} {self.name!r} in {self.queue}, attempt {self.attempt}>"
+
     def current(self) -> "CurrentJob":
         """Return itself, so that it can stand for what knows it."""
         return self

@@ -67,7 +67,8 @@ def _counts(error: BaseException, handler: Handler | None) -> bool:
         return True
     try:
         return bool(handler.is_failure(error))
-    except BaseException:  # it is the user's code
+    except BaseException as problem:  # it is the user's code
+        problem.__suppress_context__ = True  # the job's own error may hold what nobody may see
         log.exception("is_failure failed; the attempt counts", extra={"job": handler.name})
         return True
 

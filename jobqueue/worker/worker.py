@@ -10,6 +10,8 @@ from typing import Any
 from jobqueue.broker.calls import Calls, Delivery, FetchLimits, Rule
 from jobqueue.broker.lanes import Server
 from jobqueue.broker.presence import service_id
+from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerUnavailable
 from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
 from jobqueue.domain.outcomes import Outcome, Released, Unknown
@@ -156,10 +158,21 @@ class Worker:
             yield
 
     async def _declare(self) -> None:
-        """Say what code limits, before the first fetch; what it no longer limits ends."""
-        known = list(self._registry)
-        for queue, rules in self._options.rules.items():
-            await self._sweeping.call(self._calls.declare(queue, rules, known))
+        """Say what code limits, before the first fetch; what it no longer limits ends.
+
+        Raises:
+            BrokerError: Redis refuses it, and would refuse it again.
+        """
+        known, pause = list(self._registry), Pause()
+        waiting = list(self._options.rules.items())
+        while waiting and not self._fetcher.stopping:
+            queue, rules = waiting[0]
+            try:
+                await self._sweeping.call(self._calls.declare(queue, rules, known))
+                del waiting[0]
+            except BrokerUnavailable as error:
+                log.warning("limits not declared yet", extra={"error": str(error)})
+                await pause.wait()
 
     async def _run_duties(self) -> None:
         self._heartbeat.start()

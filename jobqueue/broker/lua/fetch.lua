@@ -129,6 +129,7 @@ for _, stream in ipairs(STREAMS) do
     local limit = math.min(slots - #deliveries, touches, 1000)
     local rows = read(stream, limit)
     touches = touches - #rows
+    local before = put_back
     local keys = {}
     for i, row in ipairs(rows) do keys[i] = base .. 'job:' .. row[2][2] end
     local records = rows[1] and redis.call('MGET', unpack(keys))
@@ -163,7 +164,8 @@ for _, stream in ipairs(STREAMS) do
         end
       end
     end
-    if #rows < limit then break end
+    -- What was let in meanwhile may stand in this stream.
+    if #rows < limit and put_back == before then break end
   end
 end
 for _, each in ipairs(queue_rules) do

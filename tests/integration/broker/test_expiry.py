@@ -58,7 +58,7 @@ async def test_within(broker: Broker) -> None:
 async def test_scheduled_blocked_and_parked(broker: Broker) -> None:
     """It ends while it waits for its time, for a lock or for a limit; the others move up."""
     await broker.declare(limit(1, "x"), names=["x"])
-    soon = Asks(expires=await broker.now_ms() + 20)
+    soon = Asks(expires=await broker.now_ms() + HOUR_MS)
     await broker.enqueue("first", "second", name="x")
     await broker.enqueue("parked", name="x", asks=soon)
     await broker.enqueue("third", name="x")
@@ -67,8 +67,10 @@ async def test_scheduled_blocked_and_parked(broker: Broker) -> None:
     await broker.enqueue("later", asks=soon, delay_ms=HOUR_MS)
     assert ids(await broker.fetch()) == ["first", "head"]
     assert await broker.parked("limit:job:x") == ["second", "parked", "third"]
-    while await broker.redis("ZCARD", broker.keys.scope(broker.queue, "expiring")):
-        await broker.promote()
+    expiring = broker.keys.scope(broker.queue, "expiring")
+    for id_ in ("parked", "blocked", "later"):
+        await broker.redis("ZADD", expiring, 1, id_)
+    assert (await broker.promote()).count == 3
     for id_ in ("parked", "blocked", "later"):
         await expired(broker, id_)
     assert await broker.line("l") == ["head"]

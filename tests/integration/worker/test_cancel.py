@@ -37,6 +37,11 @@ async def is_cancelled(stage: Stage, job: JobHandle[Any], why: str | None = None
     each_once(await stage.rows(job.id))
 
 
+async def is_blocked(stage: Stage, job_id: str) -> bool:
+    """Say whether a job waits for a lock or a limit."""
+    return (await stage.app.find(job_id))[0].state is State.BLOCKED
+
+
 def declare(stage: Stage) -> Job[..., Any, Any]:
     """Declare a handler that notes its runs."""
 
@@ -73,7 +78,7 @@ async def test_what_waits_never_runs(stage: Stage, state: str) -> None:
     async with stage.app.worker() if "limit" in state else stage.app.scheduler():
         if "limit" in state:
             await stage.logged(1)
-            await stage.reaches(job.id, "blocked")
+            await wait_until(lambda: is_blocked(stage, job.id), description="it stands aside")
         assert await stage.app.cancel(job.id, reason="changed my mind") is before
     hold.set()
     await is_cancelled(stage, job, "changed my mind")

@@ -49,6 +49,7 @@ async def test_around_every_job(stage: Stage) -> None:
         await stage.logged(2)
         worker.stop()
         release.set()
+        await worker.wait()
     assert await job.result(timeout=5) is True
     assert stage.log == ["open", "began", "hook, open: True", "closed"]
 

@@ -5,7 +5,7 @@ local FIRST = '\0\0\1\0\0' .. cmsgpack.pack(now_us)
 -- What the state hash knows of earlier deliveries.
 local function lives(id)
   return redis.call('HMGET', base .. 'state:' .. id, 'run', 'attempts', 'deliveries', 'crashes', 'delay', 'fence',
-    'token', 'unknown')
+    'token', 'unknown', 'progress')
 end
 
 local function pack_delivery(id, token, record, past, delivery, fence)
@@ -29,6 +29,7 @@ local function deliver(id, record, past, worker, seed, held)
   local last = tonumber(past[6] or 0)
   if last == 0 and past[7] then last = (minted_ms(past[7]) + 1) * 1000 end
   local fence = math.max(last + 1, now_us)
+  if past[9] then redis.call('HDEL', key, 'progress') end -- this delivery has not come that far
   -- As text: Redis formats numbers slowly.
   note(key, held, 'state', 'running', 'token', token, 'worker', worker,
     'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))

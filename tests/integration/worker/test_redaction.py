@@ -1,0 +1,221 @@
+"""What a handler hides is seen nowhere, however its job ends; the job itself keeps it."""
+
+import asyncio
+import json
+import logging
+from typing import Any, NoReturn
+
+import msgspec
+import pytest
+
+from jobqueue import Job, JobFailed, JobQueue, Retry, current_job
+from jobqueue.history import engine, queries
+from jobqueue.settings import Settings
+from tests.support import child_jobs as children
+from tests.support.broker import connect
+from tests.support.stage import Stage, stage_with
+from tests.support.waiting import wait_until
+
+SECRET = "hunter2-hunter2"  # noqa: S105 - what else
+
+
+def everything(caplog: pytest.LogCaptureFixture) -> str:
+    """Return every log line with all its fields and tracebacks."""
+    form = logging.Formatter()
+    return "\n".join(f"{form.format(r)} {r.__dict__}" for r in caplog.records)
+
+
+@pytest.fixture
+async def recorded(redis_url: str, history_url: str) -> Any:
+    """An app with a history."""
+    settings = Settings(redis_url=redis_url, database_url=history_url, grace=5.0)
+    async with connect(redis_url) as broker, JobQueue(settings=settings) as app:
+        yield Stage(app, broker)
+
+
+def raising(stage: Stage) -> Job[..., Any, Any]:
+    """Declare a handler that says the secret in every way that an error has."""
+
+    @stage.app.job(retry=Retry(1, base=0.01), redact=["token"])
+    async def work(token: str, visible: str) -> NoReturn:
+        error = LookupError({"header": f"Bearer {token}"})
+        error.add_note(f"with {token!r}")
+        raise ValueError(f"{visible} {token} was refused") from error
+
+    return work
+
+
+async def test_a_failed_job(recorded: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """History row, dead letter, lookup, log lines, hooks and waiters: none shows it."""
+    caplog.set_level(logging.DEBUG)
+    stage, told = recorded, list[Any]()
+    for name in ("failure", "retry", "dead"):
+        stage.app.on(name)(told.append)
+    work = raising(stage)
+    job = await work.enqueue(SECRET, visible="seen")
+    found = [await stage.app.find(job.id)]
+    async with stage.app.worker(), stage.app.scheduler():
+        with pytest.raises(JobFailed) as failed:
+            await job.result(timeout=15)
+        found.append(await stage.app.find(job.id))
+
+        async def written() -> bool:
+            async with engine.opened(stage.app.settings.database_url or "", "test") as database:
+                return len(await queries.executions(database, job.id)) == 2
+
+        await wait_until(written, description="both rows are in the history")
+        found.append(await stage.app.find(job.id))
+        [letter] = await stage.app.dead_letters()
+    seen = msgspec.structs.replace(letter, spec=b"")  # which a redrive needs
+    shown = [str(failed.value), *map(repr, told), *map(repr, found), repr(seen), everything(caplog)]
+    for text in shown:
+        assert SECRET not in text
+    [view] = found[-1]
+    assert view.arguments == {"token": "***", "visible": "seen"}
+    assert [row.arguments for row in view.executions] == [view.arguments] * 2
+    assert view.error is not None
+    assert view.error.message == "seen *** was refused"
+    assert "Bearer ***" in view.error.traceback
+    assert (letter.job_id, letter.arguments) == (job.id, view.arguments)
+
+
+async def test_a_redrive_has_it(recorded: Stage) -> None:
+    """A dead letter that runs again gets the true value."""
+    stage = recorded
+
+    @stage.app.job(retry=0, redact=["token"])
+    async def work(token: str) -> int:
+        if not current_job().run:
+            raise ValueError(token)
+        return len(token)
+
+    job = await work.enqueue(SECRET)
+    async with stage.app.worker(), stage.app.scheduler():
+        with pytest.raises(JobFailed):
+            await job.result(timeout=15)
+        await wait_until(stage.app.dead_letters, description="the dead letter")
+        [retried] = await stage.app.retry_dead_letters([job.id])
+        assert retried.error is None
+        assert await job.result(timeout=15) == len(SECRET)
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        ({"number": "4111-1111", "cvc": "9876"}, "4111-1111 and 9876"),
+        (["first-word", "other-word"], "first-word or other-word"),
+        (12345678, "pin 12345678"),
+        ("it's a\nsecret", "repr is 'it\\'s'"),
+    ],
+    ids=["object", "list", "number", "quotes"],
+)
+async def test_what_is_inside(stage: Stage, value: Any, text: str) -> None:
+    """Parts of a hidden value are hidden too: in objects, lists and numbers, and in a repr."""
+
+    @stage.app.job(retry=0, redact=["card"])
+    async def work(card: Any) -> None:
+        raise ValueError(text, repr(card), str(card), card)
+
+    job = await work.enqueue(value)
+    async with stage.app.worker():
+        [row] = await stage.ended(job.id)
+    shown = f"{row.error_message}{row.traceback}"
+    for part in ("4111-1111", "9876", "first-word", "other-word", "12345678", "it's a", "secret'"):
+        assert part not in shown.replace("raise ValueError(text, repr(card), str(card), card)", "")
+    assert "***" in shown
+
+
+async def test_positional_ones_of_a_producer_without_code(stage: Stage) -> None:
+    """Who enqueues by name does not know what is hidden; the worker does."""
+
+    @stage.app.job(retry=0, redact=["token"], name="work")
+    async def work(number: int, token: str) -> None:
+        raise ValueError(f"{number}: {token}")
+
+    async with JobQueue(settings=stage.app.settings) as elsewhere:
+        job = await elsewhere.ref("work").enqueue(7, SECRET)
+    async with stage.app.worker():
+        [row] = await stage.ended(job.id)
+    assert SECRET not in f"{row.error_message}{row.traceback}"
+    assert row.redact == ("token",)
+
+
+async def test_a_mismatch(stage: Stage) -> None:
+    """What a model says of arguments that don't fit does not show them."""
+    pydantic = pytest.importorskip("pydantic")
+    fields = {"pin": (int, ...)}
+    model = pydantic.create_model("Card", **fields)
+
+    async def work(card: Any) -> None:
+        """Do nothing."""
+
+    work.__annotations__["card"] = model
+    stage.app.job(redact=["card"])(work)
+    async with JobQueue(settings=stage.app.settings) as elsewhere:
+        job = await elsewhere.ref("work").enqueue(card={"pin": SECRET})
+    async with stage.app.worker():
+        [row] = await stage.ended(job.id)
+    assert row.reason == "mismatch"
+    assert SECRET not in f"{row.error_message}"
+
+
+async def test_a_timeout(stage: Stage) -> None:
+    """The traceback of an attempt that was too late is hidden like any other."""
+
+    @stage.app.job(retry=0, timeout=0.05, redact=["token"])
+    async def work(token: str) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise LookupError(token) from None
+
+    job = await work.enqueue(SECRET)
+    async with stage.app.worker():
+        [row] = await stage.ended(job.id)
+    assert row.outcome == "timed_out"
+    assert "LookupError: ***" in (row.traceback or "")
+
+
+async def test_in_a_child(redis_url: str) -> None:
+    """So is what a child raises."""
+    async with stage_with(children.app, redis_url) as stage:
+        job: Any = await children.refuse.enqueue(SECRET)
+        async with stage.app.worker():
+            [row] = await stage.ended(job.id)
+    assert row.error_message == "bad token '***'"
+    assert SECRET not in (row.traceback or "")
+
+
+async def test_a_failing_rule(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
+    """A predicate or delay function that fails over the error does not bring it into the log."""
+
+    def predicate(_error: BaseException) -> bool:
+        raise TypeError("own bug")
+
+    def backoff(_attempt: int, _error: BaseException, _job: Any) -> float:
+        raise TypeError("own bug")
+
+    @stage.app.job(retry=Retry(1, backoff=backoff), is_failure=predicate, redact=["token"])
+    async def work(token: str) -> None:
+        raise ValueError(token)
+
+    job = await work.enqueue(SECRET)
+    async with stage.app.worker():
+        await stage.reaches(job.id, "retrying")
+    assert "own bug" in everything(caplog)
+    assert SECRET not in everything(caplog)
+
+
+async def test_the_worker_runs_with_it(stage: Stage) -> None:
+    """The handler gets the true value, of course."""
+
+    @stage.app.job(redact=["token"])
+    async def work(token: str) -> int:
+        return len(token)
+
+    job = await work.enqueue(SECRET)
+    async with stage.app.worker():
+        assert await job.result(timeout=10) == len(SECRET)
+    [row] = await stage.rows(job.id)
+    assert row.redact == ("token",)
+    assert json.dumps(SECRET) not in repr(row.result)
