@@ -407,7 +407,7 @@ def _bounds(kind: type[Limit] | type[Rate], given: Any) -> Iterable[Any]:
         return ()
     if kind is Limit and isinstance(given, int):
         return (Limit(given),)
-    several = (given,) if isinstance(given, kind) else tuple(given)
+    several = tuple(given) if isinstance(given, Iterable) else (given,)
     for each in several:
         if not isinstance(each, kind):
             raise ConfigurationError(f"{each!r} is no {kind.__name__}")

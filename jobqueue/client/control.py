@@ -57,6 +57,8 @@ class Control:
         async with self.server.lane() as lane:
             known = {each.label: each for each in await limits.show(lane, self.calls.keys, queue)}
             rule = _rule(label, value, known.get(label))
+            # A queue that never had a job is shown as well.
+            await lane.command("SADD", self.calls.keys.queues, queue)
             await lane.call(self.calls.set_rule(queue, rule))
             return await limits.show(lane, self.calls.keys, queue)
 

@@ -168,6 +168,9 @@ class Worker:
         while waiting and not self._fetcher.stopping:
             queue, rules = waiting[0]
             try:
+                if any(rule.n is not None for rule in rules):
+                    # Limits of a queue that never had a job are shown as well.
+                    await self._sweeping.command("SADD", self._calls.keys.queues, queue)
                 await self._sweeping.call(self._calls.declare(queue, rules, known))
                 del waiting[0]
             except BrokerUnavailable as error:

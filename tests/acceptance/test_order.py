@@ -54,3 +54,46 @@ def test_an_idle_worker_hardly_asks(system: System) -> None:
             if moments and moments[-1] - moments[0] > window:
                 break
     assert len(moments) <= 2 * window
+
+
+def test_weighted_queues(system: System) -> None:
+    """Under backlog queues share a worker by weight, and none starves."""
+    weights = {"heavy": 6, "middle": 3, "light": 1}
+    for queue, weight in weights.items():
+        call = system.queue.ref("count").options(queue=queue)
+        system.queue.enqueue_many_sync(call.prepare(weight) for _ in range(1000))
+    queues = ",".join(f"{queue}:{weight}" for queue, weight in weights.items())
+    system.worker("basics", "--concurrency", "20", "--queues", queues)
+    system.noted(1000)
+    first = [note["number"] for note in system.notes()[:1000]]
+    shares = {weight: first.count(weight) / len(first) for weight in weights.values()}
+    assert all(abs(share - weight / 10) < 0.06 for weight, share in shares.items()), shares
+
+
+def test_concurrency_is_never_exceeded(system: System) -> None:
+    """Not by handlers that time out, in threads that go on nor on a loop that is not told."""
+    system.scheduler()
+    system.worker("keyed", "--concurrency", "4", "--default-timeout", "0.1s", "--retries", "0")
+    for number in range(12):
+        system.enqueue("hold", "k", number, 0.5)
+    rows = system.finals(12)
+    assert {row["outcome"] for row in rows} == {"timed_out"}
+    moments = [(row["started_at"], 1) for row in rows] + [(row["finished_at"], -1) for row in rows]
+    running = most = 0
+    for _, change in sorted(moments):
+        running += change
+        most = max(most, running)
+    assert most <= 4
+
+
+def test_no_queue_waits_for_another(system: System) -> None:
+    """Of many queues that one worker serves, all but one empty, each job starts at once."""
+    system.scheduler()
+    queues = [f"q{number}" for number in range(20)]
+    system.worker("basics", "--queues", ",".join(queues))
+    for count, queue in enumerate(queues, start=1):
+        system.queue.ref("nothing").options(queue=queue).enqueue_sync()
+        system.finals(count)
+    waits = [(row["started_at"] - row["ready_at"]).total_seconds() for row in system.rows()]
+    assert max(waits) < 1.0
+    assert median(waits) < 0.05

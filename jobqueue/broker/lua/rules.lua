@@ -1,26 +1,28 @@
 #!lua flags=allow-oom
 --[[
 rules: change what a queue and its jobs are limited to. What an operator has set wins over what code declares; taking
-it back makes the declaration count again.
+it back makes the declaration count again. What runs already occupies a concurrency limit that is new.
 
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  layer   string  `declared` or `set`
 ARGV[2]  rules   msgpack list of {label, kind (limit, rate, depth), name of the jobs or nil, keyed, n or nil to take it
                  back, period in ms or nil}
 ARGV[3]  names   msgpack list of the job names whose other declarations end; empty for `set`
-Keys     rules, scopes, scheduled, wake, wake:due
+Keys     rules, scopes, limit:<scope>, again:<priority>, ready:<priority>, job:<id>, state:<id>, scheduled, wake,
+         wake:due
 Returns  msgpack map of all rules by label
 ]]
---@use clock wake due
+--@use clock wake due record owned
 local layer = ARGV[1]
 local packed = redis.call('GET', base .. 'rules')
 local rules = packed and cmsgpack.unpack(packed) or {}
-local changed = {}
+local changed, new = {}, {}
 
 local function settle(rule)
   local counts = rule.set or rule.declared
   local n, per = counts and counts.n, counts and counts.per
   if n ~= rule.n or per ~= rule.per then changed[rule.label] = true end
+  if n and not rule.n and rule.kind == 'limit' then new[#new + 1] = rule end
   rule.n, rule.per = n, per
   rules[rule.label] = counts and rule or nil
 end
@@ -43,6 +45,39 @@ for label, rule in pairs(rules) do
   if rule.name and declares[rule.name] and not given[label] then
     rule.declared = nil
     settle(rule)
+  end
+end
+
+-- The scopes of new limits that a job is under.
+local function under(job)
+  local scopes = {}
+  for _, rule in ipairs(new) do
+    local key = rule.keyed and job.asks.keys and job.asks.keys[rule.label]
+    if (not rule.name or rule.name == job.name) and (key or not rule.keyed) then
+      scopes[#scopes + 1] = rule.label .. (key and '=' .. key or '')
+    end
+  end
+  return scopes
+end
+
+-- Noted with the job first: what a stop leaves is no slot that nobody gives back.
+local function occupy(id, scopes)
+  local key = base .. 'state:' .. id
+  local live = redis.call('HMGET', key, 'state', 'token', 'held')
+  if live[1] ~= 'running' then return end
+  local held = live[3] and cmsgpack.unpack(live[3]) or {}
+  for _, scope in ipairs(scopes) do held[#held + 1] = scope end
+  redis.call('HSET', key, 'held', cmsgpack.pack(held))
+  for _, scope in ipairs(scopes) do redis.call('SADD', base .. scope, live[2]) end
+end
+
+for _, stream in ipairs(next(new) and STREAMS or {}) do
+  local pending = redis.pcall('XPENDING', base .. stream, 'workers', '-', '+', 100000)
+  for _, row in ipairs(pending.err and {} or pending) do
+    local id = job_id(stream, row[1])
+    local record = id and redis.call('GET', base .. 'job:' .. id)
+    local scopes = record and under(parse(record)) or {}
+    if scopes[1] then occupy(id, scopes) end
   end
 end
 

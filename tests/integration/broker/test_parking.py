@@ -50,6 +50,22 @@ async def test_lowered(broker: Broker) -> None:
     assert ids(await broker.fetch()) == ["d"]
 
 
+@pytest.mark.parametrize("rule", [limit(2), limit(2, None), limit(2, keyed=True)])
+async def test_new(broker: Broker, rule: Rule) -> None:
+    """What runs when a limit begins counts in it, and gives its slot back."""
+    await broker.enqueue(*"abcdef", asks=ONE)
+    a, b, c = await broker.fetch(slots=3)
+    await broker.declare(rule)
+    assert await broker.fetch() == []
+    await broker.finish(a)
+    assert await broker.fetch() == []
+    await broker.fail(b, HOUR_MS)
+    assert ids(await broker.fetch("w2")) == ["d"]
+    await broker.finish(c)
+    await broker.crash("w2", budget=1)
+    assert ids(await broker.fetch()) == ["e", "f"]
+
+
 async def test_paused_and_resumed(broker: Broker) -> None:
     """A limit of 0 lets nothing start; without it, everything does."""
     for rule in (limit(0), limit(0, None)):
