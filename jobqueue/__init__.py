@@ -6,7 +6,6 @@ from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
 from jobqueue.client.options import JobOptions
 from jobqueue.client.prepared import Draft, Prepared
-from jobqueue.declaring import HandlerOptions
 from jobqueue.domain.context import CurrentJob, Progress, current_job
 from jobqueue.domain.errors import (
     BrokerError,
@@ -52,6 +51,7 @@ from jobqueue.domain.views import (
     QueueView,
     Retried,
 )
+from jobqueue.handler_options import HandlerOptions
 from jobqueue.settings import Settings
 
 __version__ = "0.1.0"

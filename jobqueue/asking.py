@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Coroutine, Iterable
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
+from jobqueue.client.blocking import refuse_loop
 from jobqueue.domain.views import DeadLetter, FoundJob, QueueView, Retried
 
 if TYPE_CHECKING:
@@ -141,7 +142,5 @@ def run_sync(
     method: str, call: Callable[Q, Coroutine[Any, Any, R]], *args: Q.args, **kwargs: Q.kwargs
 ) -> R:
     """Run one question in an event loop of its own."""
-    from jobqueue.client.client import refuse_loop
-
     refuse_loop(f"{method}_sync", f"await {method}(...)")
     return asyncio.run(call(*args, **kwargs))

@@ -1,4 +1,4 @@
-"""The changing half of :class:`~jobqueue.JobQueue`: cancelling, and limits at run time."""
+"""What an app can change about jobs and queues: cancelling, and limits at run time."""
 
 from jobqueue.asking import Asking, run_sync
 from jobqueue.domain.errors import JobConflict, JobNotFound
@@ -8,7 +8,7 @@ from jobqueue.domain.views import LimitView
 
 
 class Controlling(Asking):
-    """What can be changed about jobs and queues."""
+    """The changes that a :class:`JobQueue` makes."""
 
     async def cancel(self, job_id: str, *, queue: str | None = None, reason: str = "") -> State:
         """Cancel a job: one that waits never runs; one that runs is told.
@@ -27,14 +27,19 @@ class Controlling(Asking):
 
         Raises:
             JobNotFound: There is no such job.
-            JobConflict: It has ended already.
+            JobConflict: It has ended already, cancelled or otherwise.
+            ConfigurationError: Several queues have a job with this id, and none was named.
             BrokerUnavailable: Redis can't be reached.
+            HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
+            SchemaMismatch: Redis does not know the job and the schema is wrong.
         """
         try:
             return await self.services.control().cancel(job_id, queue, reason)
         except JobNotFound:
-            job = (await self.find(job_id, queue=queue))[0]
-            raise JobConflict(job_id, job.state or State.SUCCEEDED) from None
+            state = (await self.find(job_id, queue=queue))[0].state
+            if state is None or not state.terminal:
+                raise  # Redis lost it: no row says how it ended, or whether it did
+            raise JobConflict(job_id, state) from None
 
     def cancel_sync(self, job_id: str, *, queue: str | None = None, reason: str = "") -> State:
         """The form of :meth:`cancel` for programs without an event loop."""

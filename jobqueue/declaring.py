@@ -1,33 +1,12 @@
-"""The declaring half of :class:`~jobqueue.JobQueue`: what its decorators make."""
+"""What an app declares with its decorators: handlers, schedules and what goes around them."""
 
-import inspect
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from functools import partial
-from typing import (
-    TYPE_CHECKING,
-    Any,
-    Literal,
-    ParamSpec,
-    TypedDict,
-    TypeVar,
-    Unpack,
-    cast,
-    overload,
-)
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
 from jobqueue.client.declared import App, Declare, Job, JobCall, Schedulable
-from jobqueue.client.options import (
-    PriorityName,
-    Seconds,
-    check_metadata,
-    check_tags,
-    check_unique,
-    parse_priority,
-    positive_ms,
-    seconds_of,
-)
+from jobqueue.client.options import Seconds
 from jobqueue.client.prepared import Draft, Prepared
-from jobqueue.domain.checks import checks_options, choice, named
+from jobqueue.domain.checks import checks_options, named
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.extensions import (
     Extensions,
@@ -38,12 +17,10 @@ from jobqueue.domain.extensions import (
     Lifespan,
     RunMiddleware,
 )
-from jobqueue.domain.handlers import Handler, LockMode, Registry, kind_of
+from jobqueue.domain.handlers import Handler, Registry
 from jobqueue.domain.ids import check_name, check_queue
-from jobqueue.domain.jobs import Priority
 from jobqueue.domain.limits import Limit, QueueLimits, Rate
-from jobqueue.domain.retry import Retry
-from jobqueue.domain.unique import Unique
+from jobqueue.handler_options import HandlerOptions, bounds, handler_of
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,50 +35,6 @@ Run = TypeVar("Run", bound=RunMiddleware)
 Enqueue = TypeVar("Enqueue", bound=Callable[[Draft, Callable[[Draft], Prepared]], Prepared])
 JobHook = TypeVar("JobHook", bound=Callable[[JobEvent], object])
 HealthHook = TypeVar("HealthHook", bound=Callable[[str | None], object])
-LockModeName = Literal["optional", "required", "forbidden"]
-
-
-class HandlerOptions(TypedDict, total=False):
-    """Options of a handler; all of them may be left out.
-
-    ``name``: the job's name; else the function's. ``process``: run it in a child process,
-    which a timeout can kill.
-
-    For its jobs, which may override them (see :class:`JobOptions`): ``queue``; ``priority``
-    (``critical``, ``high``, ``normal`` or ``low``); ``retry`` after a failure (a number or a
-    ``Retry``; 0 means one run); ``timeout`` of one attempt; ``deadline`` (time from the
-    enqueueing on past which no attempt runs; the earlier of timeout and deadline wins);
-    ``expires`` (time from the enqueueing on in which a job must start, or it never does);
-    ``unique`` (which jobs are equal, so that only one of them may be unfinished);
-    ``result_ttl`` (how long Redis keeps a result that is not ``None``); ``tags`` and
-    ``metadata``, for people, in the history.
-
-    For all of them: ``is_failure`` gets an exception; where it returns False, the attempt is
-    repeated like any other and counts for nothing. ``lock_mode``: whether jobs may, must or
-    must not have a ``lock`` key. ``limit``: jobs at once over all workers (a number, or one
-    or more ``Limit``). ``rate``: starts within a time over all workers (one or more
-    ``Rate``). ``redact``: arguments that logs, history, views and command line show as ``***``.
-
-    Durations are seconds or ``timedelta``.
-    """
-
-    name: str | None
-    queue: str | None
-    priority: PriorityName | Priority | None
-    retry: Retry | int | None
-    is_failure: Callable[[BaseException], bool] | None
-    timeout: Seconds | None
-    deadline: Seconds | None
-    expires: Seconds | None
-    unique: Unique | None
-    lock_mode: LockModeName | LockMode
-    limit: Limit | int | Iterable[Limit] | None
-    rate: Rate | Iterable[Rate] | None
-    result_ttl: Seconds | None
-    tags: Iterable[str]
-    metadata: Mapping[str, Any] | None
-    redact: Iterable[str]
-    process: bool
 
 
 class Declaring:
@@ -143,7 +76,7 @@ class Declaring:
         named("@app.job", options, HandlerOptions.__annotations__)
 
         def declare(function: Callable[..., Any]) -> Job[..., Any, Any]:
-            handler = _handler(function, **options)
+            handler = handler_of(function, **options)
             self._registry.add(handler)
             return Job(cast("App", self), handler)
 
@@ -175,7 +108,7 @@ class Declaring:
             raise ConfigurationError(str(error)) from error
         if label in self._queue_limits:
             raise ConfigurationError(f"queue {label!r} is declared twice")
-        for each in _bounds(Rate, rate):
+        for each in bounds(Rate, rate):
             if each.key:
                 raise ConfigurationError(f"queue {label!r}: rate takes a Rate without by=")
         if max_depth is not None:
@@ -199,7 +132,8 @@ class Declaring:
         """Put a function around every run, or around every enqueueing.
 
         Around a run: ``async def (job: CurrentJob, call_next)``; ``await call_next()`` runs
-        the handler and returns its result or raises its error. Around an enqueueing:
+        the handler and returns its result as JSON has it (a tuple as a list), or raises its
+        error. Around an enqueueing:
         ``def (draft: Draft, call_next)``; ``call_next(draft)`` returns what will be sent.
         The first one declared is outermost.
 
@@ -335,85 +269,14 @@ class Declaring:
 
     def _refuse_second(self, rule: "Schedule", call: JobCall[..., Any]) -> None:
         """Refuse a second interval for one name and lock key: they would only double it."""
+        from jobqueue.domain.schedules import Every
+
+        if not isinstance(rule, Every):
+            return
         for label, (other, known) in self._schedules.items():
             same = known.name == call.name and known.lock == call.lock
-            if same and type(rule) is type(other) and type(rule).__name__ == "Every":
+            if same and isinstance(other, Every):
                 lock = f" with the lock {call.lock!r}" if call.lock else ""
                 raise ConfigurationError(
                     f"job {call.name!r}{lock} has an interval already, {label!r}"
                 )
-
-
-def _handler(function: Callable[..., Any], **options: Unpack[HandlerOptions]) -> Handler:
-    """Return what the options make of a function; the error names it."""
-    kind = kind_of(function, process=options.get("process", False))
-    label = function.__qualname__
-    _refuse_method(function)
-    try:
-        handler = Handler(
-            name=check_name(_given(options.get("name"), function.__name__)),
-            function=function,
-            kind=kind,
-            queue=_read(check_queue, options.get("queue")),
-            priority=_read(parse_priority, options.get("priority")),
-            retry=_read(Retry.of, options.get("retry")),
-            timeout=_positive("timeout", options.get("timeout")),
-            result_ttl=_read(partial(seconds_of, "result_ttl"), options.get("result_ttl")),
-            expires=_positive("expires", options.get("expires")),
-            deadline=_positive("deadline", options.get("deadline")),
-            unique=_read(check_unique, options.get("unique")),
-            lock_mode=choice(
-                "lock_mode", LockMode, _given(options.get("lock_mode"), LockMode.OPTIONAL)
-            ),
-            limits=(*_bounds(Limit, options.get("limit")), *_bounds(Rate, options.get("rate"))),
-            tags=check_tags(_given(options.get("tags"), ())),
-            metadata=_read(_checked, options.get("metadata")),
-            redact=tuple(_given(options.get("redact"), ())),
-            is_failure=options.get("is_failure"),
-        )
-        handler.check()
-    except (InvalidJob, ConfigurationError) as error:
-        raise ConfigurationError(f"@app.job on {label}: {error}") from error
-    return handler
-
-
-def _given(value: T | None, otherwise: T) -> T:
-    return otherwise if value is None else value
-
-
-def _read(check: Callable[[Any], T], value: object) -> T | None:
-    return None if value is None else check(value)
-
-
-def _refuse_method(function: Callable[..., Any]) -> None:
-    """Refuse a function in the body of a class that wants an instance: no worker has one."""
-    owner, _, name = function.__qualname__.rpartition(".")
-    first = next(iter(inspect.signature(function).parameters), "")
-    method = inspect.isfunction(function) and owner and not owner.endswith("<locals>")
-    if method and first in {"self", "cls"}:
-        raise ConfigurationError(
-            f"@app.job on {function.__qualname__}: a worker has no {first} to call it on; "
-            f"declare a function outside of the class, or a method of one object: "
-            f"app.job({owner.rpartition('.')[2].lower()}.{name})"
-        )
-
-
-def _positive(option: str, value: Seconds | None) -> float | None:
-    return None if positive_ms(option, value) is None else seconds_of(option, value)
-
-
-def _bounds(kind: type[Limit] | type[Rate], given: Any) -> Iterable[Any]:
-    if given is None:
-        return ()
-    if kind is Limit and isinstance(given, int):
-        return (Limit(given),)
-    several = tuple(given) if isinstance(given, Iterable) else (given,)
-    for each in several:
-        if not isinstance(each, kind):
-            raise ConfigurationError(f"{each!r} is no {kind.__name__}")
-    return several
-
-
-def _checked(metadata: Mapping[str, Any]) -> Mapping[str, Any]:
-    check_metadata(metadata)
-    return metadata

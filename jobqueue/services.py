@@ -215,14 +215,16 @@ class Services:
         return {queue: bound for queue, bound in bounds.items() if queue in queues}
 
     def _rules(self, queue: str) -> list[Rule]:
-        """Return what the app limits in ``queue``; what it does not limit is taken back."""
-        declared = self._queue_limits.get(queue, QueueLimits())
-        whole: list[Limit | Rate | None] = [declared.limit, declared.rate]
-        rules = [
-            _rule(kind, each, None) for kind, each in zip(("limit", "rate"), whole, strict=True)
-        ]
-        depth = declared.max_depth
-        rules.append(Rule("depth:queue", "depth", None, False, depth, None))
+        """Return what the app limits in ``queue``.
+
+        What it does not limit of a queue that it declares, or of its own jobs, is taken back.
+        """
+        rules: list[Rule] = []
+        # Another app may serve the same queue and declare it: then silence says nothing.
+        if (declared := self._queue_limits.get(queue)) is not None:
+            rules = [_rule("limit", declared.limit, None), _rule("rate", declared.rate, None)]
+            depth = declared.max_depth
+            rules.append(Rule("depth:queue", "depth", None, False, depth, None))
         for handler in self._registry.values():
             rules += [_rule(each.kind, each, handler.name) for each in handler.limits]
         return rules
@@ -273,6 +275,7 @@ class Services:
             Priority(prepared.job.priority),
             prepared.job.name,
             prepared.spec,
+            prepared.job.asks,
         )
 
     async def recorder(self) -> Service:

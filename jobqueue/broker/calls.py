@@ -377,7 +377,7 @@ class Calls:
         return self._call("recorded", queue, _number, bound, _pack(heads), _pack(ended), *bad)
 
     def fire(self, queue: str, schedule: str, time_ms: int, job: NewJob, spec: bytes) -> Call[str]:
-        """Enqueue one occurrence of a schedule: ``fired``, ``already`` or ``early``."""
+        """Enqueue one occurrence of a schedule: ``fired``, ``already``, ``early``, ``skipped``."""
         return self._call(
             "fire",
             queue,

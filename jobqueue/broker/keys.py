@@ -83,10 +83,6 @@ class Keys:
         """Return the changing fields of a job (hash)."""
         return f"{self.base(queue)}state:{job_id}"
 
-    def stream(self, queue: str, name: str) -> str:
-        """Return a stream of waiting jobs; ``name`` is like ``ready:2``."""
-        return f"{self.base(queue)}{name}"
-
     def streams(self, queue: str) -> list[str]:
         """Return the eight streams of waiting jobs in the order of reading."""
         base = self.base(queue)
@@ -147,14 +143,6 @@ class Keys:
     def parked(self, queue: str, scope: str) -> str:
         """Return the jobs that wait for a scope (sorted set)."""
         return f"{self.base(queue)}parked:{scope}"
-
-    def lock(self, queue: str, key: str) -> str:
-        """Return the holder of a lock (string)."""
-        return f"{self.base(queue)}lock:{key}"
-
-    def line(self, queue: str, key: str) -> str:
-        """Return the jobs in line behind the holder of a lock (list)."""
-        return f"{self.base(queue)}waiting:{key}"
 
     def fired(self, queue: str) -> str:
         """Return the last occurrence of each schedule (hash)."""

@@ -16,7 +16,8 @@ async def show(lane: Lane, keys: Keys, queue: str) -> list[LimitView]:
     """
     packed = await lane.command("GET", keys.rules(queue))
     rules = sorted(ruled.decode(packed).values(), key=lambda rule: rule.label) if packed else []
-    used = [await _used(lane, keys, queue, rule) for rule in rules]
+    asked = [command for rule in rules for command in _asking(keys, queue, rule)]
+    answers = iter(await lane.commands(asked) if asked else ())
     return [
         LimitView(
             queue=queue,
@@ -28,25 +29,27 @@ async def show(lane: Lane, keys: Keys, queue: str) -> list[LimitView]:
             per=None if rule.per is None else rule.per / 1000,
             declared=_text(rule.declared),
             set=_text(rule.set),
-            used=in_use,
-            parked=parked,
+            used=next(answers) if _counted(rule) else None,
+            parked=next(answers) if _counted(rule) else None,
         )
-        for rule, (in_use, parked) in zip(rules, used, strict=True)
+        for rule in rules
     ]
 
 
-async def _used(lane: Lane, keys: Keys, queue: str, rule: Ruled) -> tuple[int | None, int | None]:
-    """Return what occupies a limit and what waits for it; unknown where each key counts apart."""
-    if rule.keyed or rule.kind == "depth":
-        return None, None
+def _counted(rule: Ruled) -> bool:
+    """Whether one number says what occupies a limit: not where each key counts apart."""
+    return not rule.keyed and rule.kind != "depth"
+
+
+def _asking(keys: Keys, queue: str, rule: Ruled) -> list[tuple[str, str]]:
+    """Return the commands that tell what occupies a limit and what waits for it."""
+    if not _counted(rule):
+        return []
     count = "SCARD" if rule.kind == "limit" else "LLEN"
-    occupied, parked = await lane.commands(
-        [
-            (count, keys.scope(queue, rule.label)),
-            ("ZCARD", keys.parked(queue, rule.label)),
-        ]
-    )
-    return occupied, parked
+    return [
+        (count, keys.scope(queue, rule.label)),
+        ("ZCARD", keys.parked(queue, rule.label)),
+    ]
 
 
 def _text(bound: Bound | None) -> str | None:

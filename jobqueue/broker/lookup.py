@@ -120,7 +120,6 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
     answers = await lane.commands(
         [
             ("TIME",),
-            ("ZCARD", keys.scheduled(name)),
             ("GET", keys.journal_rows(name)),
             ("XLEN", keys.journal_bad(name)),
             ("HGETALL", keys.counts(name)),
@@ -128,12 +127,15 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
             *(("XLEN", stream) for stream in streams),
         ]
     )
-    time, scheduled, rows, bad, counts = answers[:5]
+    time, rows, bad, counts = answers[:4]
+    names = _names(counts)
+    # Not the length of the schedule: rates that refill stand in it too.
+    scheduled = sum(n.get(each, 0) for n in names.values() for each in ("scheduled", "retrying"))
     journal = int(rows or 0)
     now = int(time[0]) * 1000 + int(time[1]) // 1000
-    ready = {Priority(p): answers[5 + p] for p in PRIORITIES}
+    ready = {Priority(p): answers[4 + p] for p in PRIORITIES}
     running, oldest = 0, None
-    for stream, length in zip(streams, answers[9:], strict=True):
+    for stream, length in zip(streams, answers[8:], strict=True):
         pending, last = await _group(lane, stream) if length else (0, "0")
         # Never the group's lag: it is unknown once a waiting entry was deleted.
         ready[Priority(int(stream[-1]))] += length - pending
@@ -144,7 +146,7 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
                 since = int(first[0][0].partition(b"-")[0])
                 oldest = since if oldest is None else min(oldest, since)
     age = None if oldest is None else max(0, now - oldest)
-    return QueueView(name, ready, running, scheduled, journal, bad, age, _names(counts))
+    return QueueView(name, ready, running, scheduled, journal, bad, age, names)
 
 
 async def _group(lane: Lane, stream: str) -> tuple[int, str]:

@@ -25,7 +25,9 @@ _RATE = re.compile(r"([0-9]+)/([0-9]*)([A-Za-z]*)")
 @takes("redis_url", "prefix", json=True)
 def show(
     cli: Cli,
-    queue: Annotated[str | None, typer.Option(metavar="NAME", help="Only this queue.")] = None,
+    queue: Annotated[
+        str | None, typer.Argument(metavar="QUEUE", show_default=False, help="Only this one.")
+    ] = None,
 ) -> None:
     """List limits: what counts, what code declares, what was set here, and what is used now.
 

@@ -14,7 +14,7 @@ from jobqueue.domain.jobs import Priority
 from jobqueue.domain.suggest import nearest
 from jobqueue.domain.views import QueueView
 
-_STATES = ("ready", "scheduled", "retrying", "running", "succeeded", "dead")
+_STATES = ("ready", "scheduled", "retrying", "blocked", "running", "succeeded", "dead")
 
 
 @takes("redis_url", "prefix", json=True)

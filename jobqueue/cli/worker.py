@@ -27,6 +27,7 @@ AppPath = Annotated[
     "app",
     "queues",
     "concurrency",
+    "queue_concurrency",
     "threads",
     "processes",
     "grace",

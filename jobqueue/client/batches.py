@@ -137,7 +137,7 @@ def read_answers(reply: str, batch: Sequence[Prepared]) -> list[Answer]:
     ]
 
 
-def refused(prepared: Prepared, answer: Answer) -> JobQueueError | None:
+def error_of_answer(prepared: Prepared, answer: Answer) -> JobQueueError | None:
     """Return what the producer of one job is told when it was not stored; None when it was."""
     job_id, other = prepared.job.id, answer.other or ""
     match answer.status:
@@ -152,16 +152,18 @@ def refused(prepared: Prepared, answer: Answer) -> JobQueueError | None:
     return None
 
 
-def refusal(attempt: Attempt, error: JobQueueError, jobs: Sequence[Prepared]) -> JobQueueError:
+def error_of_batch(
+    attempt: Attempt, error: JobQueueError, jobs: Sequence[Prepared]
+) -> JobQueueError:
     """Return what the producer of these jobs is told after their batch was given up."""
-    refused: JobQueueError
+    told: JobQueueError
     if attempt.uncertain or isinstance(error, EnqueueUncertain):
-        refused = EnqueueUncertain(jobs[0].job.id)
+        told = EnqueueUncertain(jobs[0].job.id)
     elif isinstance(error, BrokerUnavailable):
         # Earlier batches of the same enqueue_many are stored by now.
         what = "nothing" if len(jobs) == 1 else "nothing of this batch"
-        refused = BrokerUnavailable(f"{error}; {what} was stored")
+        told = BrokerUnavailable(f"{error}; {what} was stored")
     else:
-        refused = type(error)(*error.args)  # each producer raises one of its own
-    refused.__cause__ = error
-    return refused
+        told = type(error)(*error.args)  # each producer raises one of its own
+    told.__cause__ = error
+    return told

@@ -9,7 +9,8 @@ from typing import Any
 
 from jobqueue.broker.calls import Calls, Watched
 from jobqueue.broker.lanes import TIMEOUT, Server
-from jobqueue.client.batches import batches, refused
+from jobqueue.client.batches import batches, error_of_answer
+from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.control import cancelled
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.inbox import Inbox
@@ -17,7 +18,7 @@ from jobqueue.client.outcomes import GONE, value
 from jobqueue.client.prepared import Prepared
 from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
-from jobqueue.domain.errors import InvalidJob, JobNotFound, ResultGone
+from jobqueue.domain.errors import InvalidJob, ResultGone
 from jobqueue.domain.jobs import State
 from jobqueue.domain.suggest import shown
 
@@ -138,8 +139,8 @@ class Client:
     def _handle(
         self, prepared: Prepared, answer: Answer, *, strict: bool = False
     ) -> JobHandle[Any]:
-        if strict and (refusal := refused(prepared, answer)) is not None:
-            raise refusal
+        if strict and (error := error_of_answer(prepared, answer)) is not None:
+            raise error
         # Where an equal job was there, its handle is what the caller wants.
         duplicate = answer.other if answer.status is Status.DUPLICATE else None
         return JobHandle(
@@ -180,13 +181,13 @@ class Client:
         """Cancel a job; see :meth:`JobHandle.cancel`."""
         async with self._server.lane() as lane:
             before = await lane.call(self._calls.cancel(queue, job_id, reason))
-        return _was(job_id, before)
+        return cancelled(job_id, before)
 
     def cancel_sync(self, queue: str, job_id: str, reason: str) -> State:
         """Cancel a job in this thread; see :meth:`JobHandle.cancel`."""
         refuse_loop("cancel_sync", "await job.cancel()")
         with closing(self._server.sync_lane()) as lane:
-            return _was(job_id, lane.call(self._calls.cancel(queue, job_id, reason)))
+            return cancelled(job_id, lane.call(self._calls.cancel(queue, job_id, reason)))
 
     async def _archived(self, queue: str, job_id: str) -> Watched:
         found = await self._archive(queue, job_id)
@@ -216,12 +217,6 @@ class Client:
             if not loop.is_running():
                 loop.run_until_complete(self.close())
         self._sync.close()
-
-
-def _was(job_id: str, before: str) -> State:
-    if not before:
-        raise JobNotFound(job_id)
-    return cancelled(job_id, before)
 
 
 def _listed(jobs: Iterable[Prepared]) -> Iterable[Prepared]:
@@ -259,16 +254,3 @@ async def _answered(
     answers = await future
     sending.popleft()
     return zip(places, answers, strict=True)
-
-
-def refuse_loop(method: str, instead: str) -> None:
-    """Refuse a blocking call on a thread that runs an event loop.
-
-    Raises:
-        RuntimeError: An event loop runs here; the call would stop it.
-    """
-    try:
-        asyncio.get_running_loop()
-    except RuntimeError:
-        return
-    raise RuntimeError(f"{method}() would block the event loop that runs here; use {instead}")

@@ -9,10 +9,10 @@ from jobqueue.broker.lanes import Server
 from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import State
-from jobqueue.domain.limits import MOST, Rate
+from jobqueue.domain.limits import MOST_AT_ONCE, Rate
 from jobqueue.domain.views import LimitView
 
-_LABEL = re.compile(r"(limit|rate|depth):(queue|job:([^:]\S*)|key:\S+)")
+_LABEL = re.compile(r"(limit|rate):(queue|job:([^:]\S*)|key:\S+)|(depth):queue")
 
 
 @dataclass(frozen=True)
@@ -39,8 +39,6 @@ class Control:
             before = ""
             if found:
                 before = await lane.call(self.calls.cancel(found[0].queue, job_id, reason))
-        if not before:
-            raise JobNotFound(job_id)
         return cancelled(job_id, before)
 
     async def limits(self, queue: str | None) -> list[LimitView]:
@@ -66,11 +64,18 @@ class Control:
 def cancelled(job_id: str, before: str) -> State:
     """Return the state that a job was in when it was cancelled.
 
+    Args:
+        job_id: Its id.
+        before: What the script answered: its state, or "" where there is no such job.
+
     Raises:
-        JobConflict: It had ended otherwise.
+        JobNotFound: Redis does not know it.
+        JobConflict: It had ended already.
     """
+    if not before:
+        raise JobNotFound(job_id)
     state = State(before)
-    if state.terminal and state is not State.CANCELLED:
+    if state.terminal:
         raise JobConflict(job_id, before)
     return state
 
@@ -82,16 +87,16 @@ def _rule(label: str, value: int | Rate | None, known: LimitView | None) -> Rule
             f"{label!r} names no limit; write limit:queue, rate:queue, depth:queue, limit:job:NAME "
             "or rate:job:NAME, or the label of a declared one"
         )
-    kind, name = match[1], match[3]
-    if match[2].startswith("key:") and known is None:
+    kind, name = match[1] or match[4], match[3]
+    if ":key:" in label and known is None:
         raise ConfigurationError(f"no code has declared {label!r}; a limit by key needs a handler")
     if kind == "rate" and not isinstance(value, Rate | None):
         raise ConfigurationError(f"{label!r} is a rate; write Rate(n, per)")
     if kind != "rate" and isinstance(value, Rate):
         raise ConfigurationError(f"{label!r} is a number, not a rate")
     n = value.n if isinstance(value, Rate) else value
-    if n is not None and not 1 <= n <= MOST:
-        raise ConfigurationError(f"{n!r}: write a whole number from 1 to {MOST:,}")
+    if n is not None and not 1 <= n <= MOST_AT_ONCE:
+        raise ConfigurationError(f"{n!r}: write a whole number from 1 to {MOST_AT_ONCE:,}")
     per = value.per_ms if isinstance(value, Rate) else None
     if known is not None:
         return Rule(label, kind, known.job, known.keyed, n, per)

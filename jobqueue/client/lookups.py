@@ -33,6 +33,8 @@ from jobqueue.domain.views import ExecutionView, FoundJob, QueueView
 _failure = msgspec.json.Decoder(Failure)
 _progress = msgspec.json.Decoder(Progress)
 
+_WAITING = (State.READY, State.SCHEDULED, State.RETRYING, State.BLOCKED)
+
 
 class Lookups:
     """Answers questions about one installation.
@@ -215,4 +217,4 @@ def unknown_names(
 
 
 def _waiting(states: Mapping[str, int]) -> int:
-    return sum(states.get(state, 0) for state in (State.READY, State.SCHEDULED, State.RETRYING))
+    return sum(states.get(state, 0) for state in _WAITING)

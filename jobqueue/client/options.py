@@ -36,7 +36,7 @@ class JobOptions(TypedDict, total=False):
 
     Keys, all of which belong to the job's queue: ``job_id`` of your own; ``unique``;
     ``idempotency_key``; ``lock`` (jobs with one lock key never overlap, whatever their
-    names, and run in the order of their coming).
+    names, and run in the order in which they became ready).
 
     For people: ``tags`` and ``metadata``, both in the history.
 

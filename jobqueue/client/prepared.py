@@ -27,12 +27,12 @@ from jobqueue.client.options import (
 )
 from jobqueue.domain import keyed
 from jobqueue.domain.arguments import encode
-from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.handlers import Handler, LockMode
 from jobqueue.domain.ids import check_job_id, check_key, check_name, check_queue, uuid7
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Priority, Spec
 from jobqueue.domain.limits import label_of
-from jobqueue.domain.unique import OnConflict, Until
+from jobqueue.domain.unique import OnConflict, Unique, Until
 
 
 # gc=False here and in what it holds: they make no cycles, and bulk enqueueing makes many.
@@ -52,8 +52,9 @@ class Draft:
     Change it with ``dataclasses.replace``.
 
     Args:
-        name: The job's name.
-        queue: Its queue; None for the default one.
+        name: The job's name; it can't be changed.
+        queue: Its queue; None for the default one. A queue that no handler names is served
+            only by workers that are told so.
         arguments: By name; those without one are a list under ``"*"``.
         metadata: For people; a good place for a trace's id.
         tags: For people.
@@ -68,12 +69,12 @@ class Draft:
 
 @dataclass(frozen=True, slots=True)
 class Defaults:
-    """What a job gets when neither it nor its handler says otherwise; ``keep`` is seconds."""
+    """What a job gets when neither it nor its handler says otherwise; times in seconds."""
 
     queue: str
     priority: Priority
     max_arguments: int
-    keep: float
+    idempotency_ttl: float
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -143,14 +144,18 @@ class Template:
         """Return the job that a draft has become.
 
         Raises:
-            InvalidJob: What a middleware put in can't be stored.
+            InvalidJob: What a middleware put in can't be stored, or it changed the name.
         """
+        if draft.name != self._name:
+            problem = f"a middleware made {draft.name!r} of {self._name!r}; a job keeps its name"
+            raise InvalidJob("name", problem)
+        queue = None if draft.queue is None else check_queue(draft.queue)
         own = msgspec.structs.replace(
             self._spec,
             metadata=check_metadata(draft.metadata) if draft.metadata else None,
             tags=check_tags(draft.tags),
         )
-        return self._make(dict(draft.arguments), defaults, _parts(own))
+        return self._make(dict(draft.arguments), queue, defaults, _parts(own))
 
     def make(self, arguments: dict[str, Any], defaults: Defaults) -> Prepared:
         """Return a job with these arguments.
@@ -158,10 +163,14 @@ class Template:
         Raises:
             InvalidJob: An argument can't be stored, or all together are too large.
         """
-        return self._make(arguments, defaults, self._packed)
+        return self._make(arguments, self._queue, defaults, self._packed)
 
     def _make(
-        self, arguments: dict[str, Any], defaults: Defaults, packed: tuple[bytes, bytes]
+        self,
+        arguments: dict[str, Any],
+        queue: str | None,
+        defaults: Defaults,
+        packed: tuple[bytes, bytes],
     ) -> Prepared:
         if self._lock_missing:
             raise InvalidJob("lock", "missing; the handler is declared with lock_mode='required'")
@@ -173,7 +182,7 @@ class Template:
         priority = defaults.priority if self._priority is None else self._priority
         asked = asks is not None
         job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name, asked)
-        return Prepared(self._queue or defaults.queue, job, spec, self._returns)
+        return Prepared(queue or defaults.queue, job, spec, self._returns)
 
 
 def _parts(spec: Spec) -> tuple[bytes, bytes]:
@@ -211,7 +220,7 @@ class _Keys:
         unique, lock, idem = (options.get(k) for k in ("unique", "lock", "idempotency_key"))
         self._name = name
         self._defaults = handler.parameters.defaults if handler else {}
-        self._unique = None if unique is None else check_unique(unique)
+        self._unique = None if unique is None else _unique(unique, handler)
         self._lock = None if lock is None else check_key("lock", lock)
         self._idem = None if idem is None else check_key("idempotency_key", idem)
         self._expires, self.within = until_ms("expires", options.get("expires"))
@@ -237,11 +246,22 @@ class _Keys:
             conflict=None if conflict is OnConflict.REJECT else conflict.value,
             idem=idem,
             print=keyed.fingerprint([self._name, msgspec.Raw(raw)]) if idem else None,
-            keep=round(defaults.keep * 1000) if idem else None,
+            keep=round(defaults.idempotency_ttl * 1000) if idem else None,
             expires=self._expires,
             within=self.within,
             keys={label: key.of(named) for label, key in self._limits} or None,
         )
+
+
+def _unique(value: object, handler: Handler | None) -> Unique:
+    """Return a rule of uniqueness whose arguments the handler has, where it is known."""
+    unique = check_unique(value)
+    if handler is not None:
+        try:
+            unique.key.check(handler.parameters.names)
+        except ConfigurationError as error:
+            raise InvalidJob("unique", str(error).removeprefix("unique ")) from error
+    return unique
 
 
 def _check_lock_mode(handler: Handler | None, lock: str | None) -> bool:

@@ -9,6 +9,8 @@ import asyncio
 import time
 from collections.abc import Callable, Iterator, Sequence
 
+import msgspec
+
 from jobqueue.broker.calls import Call, Calls, NewJob
 from jobqueue.broker.lanes import Lane, Server
 from jobqueue.domain.errors import (
@@ -18,6 +20,7 @@ from jobqueue.domain.errors import (
     RedriveConflict,
 )
 from jobqueue.domain.ids import check_job_id
+from jobqueue.domain.jobs import Spec
 from jobqueue.domain.views import DeadLetter, Retried
 from jobqueue.history import engine, letters
 from jobqueue.history.engine import Database
@@ -25,6 +28,8 @@ from jobqueue.history.engine import Database
 MOST = 500  # letters that one transaction holds: about 10 ms of Redis
 PAUSE = 0.2  # seconds between two tries
 REDRIVEN = "redriven"
+
+_spec = msgspec.msgpack.Decoder(Spec)
 
 
 class Letters:
@@ -110,10 +115,19 @@ class Letters:
                 await asyncio.sleep(PAUSE)
 
     def _call(self, letter: DeadLetter) -> Call[str]:
-        job = NewJob(letter.job_id, int(letter.priority), None, None, letter.name)
+        asks = _asks(letter.spec)
+        job = NewJob(letter.job_id, int(letter.priority), None, None, letter.name, asks)
         return self._calls.redrive(
             letter.queue, letter.execution_id, letter.run + 1, job, letter.spec
         )
+
+
+def _asks(spec: bytes) -> bool:
+    """Return whether a spec holds something for scripts to obey."""
+    try:
+        return _spec.decode(spec).asks is not None
+    except msgspec.MsgspecError:  # that nobody could read it is why the job is dead
+        return False
 
 
 async def _chosen(database: Database, ids: Sequence[str]) -> dict[str, list[DeadLetter]]:

@@ -14,8 +14,8 @@ from jobqueue.client.batches import (
     MOST_JOBS,
     Attempt,
     Numbers,
+    error_of_batch,
     read_answers,
-    refusal,
 )
 from jobqueue.client.handle import Answer
 from jobqueue.client.prepared import Prepared
@@ -96,7 +96,7 @@ class Submitter:
         except JobQueueError as error:
             for group, future, _ in waiting:
                 if not future.done():
-                    future.set_exception(refusal(attempt, error, group))
+                    future.set_exception(error_of_batch(attempt, error, group))
             return
         for group, future, _ in waiting:
             mine = list(islice(answers, len(group)))

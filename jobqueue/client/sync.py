@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 from jobqueue.broker.calls import Calls, Watched, watched
 from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
-from jobqueue.client.batches import IDLE, Attempt, Numbers, read_answers, refusal
+from jobqueue.client.batches import IDLE, Attempt, Numbers, error_of_batch, read_answers
 from jobqueue.client.handle import Answer, Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
 from jobqueue.client.prepared import Prepared
@@ -86,7 +86,7 @@ class SyncClient:
             try:
                 return read_answers(self._repeat(sender, queue, attempt), batch)
             except JobQueueError as error:
-                raise refusal(attempt, error, batch) from error
+                raise error_of_batch(attempt, error, batch) from error
 
     def _repeat(self, sender: _Sender, queue: str, attempt: Attempt) -> str:
         if time.monotonic() - sender.used > IDLE:

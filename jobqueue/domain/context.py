@@ -63,7 +63,8 @@ class CurrentJob(msgspec.Struct, frozen=True):
         deadline_ms: When the attempt must have ended, in ms since the epoch, by the
             Redis clock: its timeout or the job's deadline; None for never.
         tags: The job's tags.
-        metadata: The job's metadata as JSON; None when it has none.
+        metadata_json: The job's metadata as JSON; None when it has none.
+        control: The worker's side of the job; None where no worker is at hand.
     """
 
     id: str

@@ -159,9 +159,9 @@ class LeaseLost(_JobError):
 
 
 class RedriveConflict(_JobError):
-    """A dead letter can't go back: a job with its id is waiting or running."""
+    """A dead letter can't go back: a job with its id, or with its unique key, is there already."""
 
-    summary = "job {} is waiting or running already; it was not put back"
+    summary = "job {} was not put back: it waits or runs already, or another has its unique key"
 
 
 class ResultGone(_JobError):

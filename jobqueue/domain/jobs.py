@@ -41,13 +41,10 @@ class State(StrEnum):
         """Whether the job has ended; only a redrive of a dead letter leads on."""
         return self in _TERMINAL
 
-    def can_become(self, other: "State") -> bool:
-        """Whether a script may take a job from this state to ``other``."""
-        return other in TRANSITIONS[self]
-
 
 _TERMINAL = frozenset({State.SUCCEEDED, State.DEAD, State.CANCELLED, State.EXPIRED})
 
+# Where scripts may take a job from each state.
 TRANSITIONS: dict[State, frozenset[State]] = {
     State.SCHEDULED: frozenset({State.READY, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
     State.READY: frozenset({State.RUNNING, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
@@ -66,7 +63,7 @@ TRANSITIONS: dict[State, frozenset[State]] = {
     State.RETRYING: frozenset({State.READY, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
     State.BLOCKED: frozenset({State.READY, State.CANCELLED, State.EXPIRED}),
     State.SUCCEEDED: frozenset(),
-    State.DEAD: frozenset({State.READY}),  # redrive
+    State.DEAD: frozenset({State.READY, State.BLOCKED}),  # redrive
     State.CANCELLED: frozenset(),
     State.EXPIRED: frozenset(),
 }
@@ -100,9 +97,6 @@ class Asks(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     expires: int | None = None
     within: int | None = None
     keys: dict[str, str] | None = None
-
-
-NOTHING_ASKED = Asks()
 
 
 class Spec(msgspec.Struct, array_like=True, frozen=True, gc=False):

@@ -69,8 +69,13 @@ class KeyOf:
         """Return the key for these arguments, defaults included.
 
         Raises:
-            InvalidJob: The function failed, or returned what has no form in JSON.
+            InvalidJob: An argument is not there, or the function failed, or the key has no
+                form in JSON.
         """
+        for name in self._names:
+            if name not in arguments:  # else all jobs that lack it would be equal
+                hint = did_you_mean(name, arguments, "it has none")
+                raise InvalidJob(self._option, f"the job has no argument {name!r}; {hint}")
         try:
             return _text(self._value(arguments))
         except Exception as error:
@@ -80,8 +85,8 @@ class KeyOf:
         if self._function is not None:
             return self._function(arguments)
         if len(self._names) == 1:
-            return arguments.get(self._names[0])
-        return {name: arguments.get(name) for name in self._names} or dict(arguments)
+            return arguments[self._names[0]]
+        return {name: arguments[name] for name in self._names} or dict(arguments)
 
 
 def _text(value: Any) -> str:

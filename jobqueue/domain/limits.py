@@ -13,14 +13,15 @@ from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.keyed import By, KeyOf
 from jobqueue.domain.suggest import shown
 
-MOST = 1_000_000
+MOST_AT_ONCE = 1_000_000
+MOST = MOST_AT_ONCE
 Kind = Literal["limit", "rate"]
 
 
 def _count(option: str, value: object) -> int:
-    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST:
+    if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_AT_ONCE:
         raise ConfigurationError(
-            f"{option}: {shown(value)}; write a whole number from 1 to {MOST:,}"
+            f"{option}: {shown(value)}; write a whole number from 1 to {MOST_AT_ONCE:,}"
         )
     return value
 

@@ -105,11 +105,13 @@ class Firer:
 
     async def _fire(self, each: Scheduled, due: datetime) -> None:
         stamp = due.isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
-        job = NewJob(f"{each.name}@{stamp}", int(each.priority), None, None, each.job)
+        job = NewJob(f"{each.name}@{stamp}", int(each.priority), None, None, each.job, each.asks)
         call = self._calls.fire(each.queue, each.name, _ms(due), job, each.spec)
         answer = await self._lane.call(call)
         if answer == "fired":
             log.info("schedule fired", extra={"schedule": each.name, "job_id": job.id})
+        if answer == "skipped":
+            log.warning("schedule skipped: its unique key is taken", extra={"schedule": each.name})
         if answer == "early":  # Redis' clock was set back meanwhile
             return
         self._fired[each.name] = due

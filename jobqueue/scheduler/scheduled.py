@@ -17,6 +17,7 @@ class Scheduled:
         priority: Their priority.
         job: Their name.
         spec: Their packed spec.
+        asks: Whether it holds something for scripts to obey.
     """
 
     name: str
@@ -25,3 +26,4 @@ class Scheduled:
     priority: Priority
     job: str
     spec: bytes
+    asks: bool = False

@@ -1,9 +1,9 @@
 """For tests of your jobs: on a real server, with a clock that you move, or without any server.
 
-``connect`` points an app at a test server and undoes it; everything but ``inline`` needs
-that first, so that no test reaches the queues of production. The pytest plugin
-(``plugin.py``) does the same as the fixture ``jobqueue_connect``. ``jobqueue docs testing``
-shows how.
+``connect`` points an app at a test server and undoes it; everything here but ``inline``
+refuses an app without that. ``enqueue`` itself does not, so connect the app for every
+test. The pytest plugin (``plugin.py``) does the same as the fixture ``jobqueue_connect``.
+``jobqueue docs testing`` shows how.
 
 One rule: what is imported here imports no server's client. pytest loads this package at
 each start, also for suites that never use it.

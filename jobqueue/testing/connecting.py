@@ -6,6 +6,7 @@ from types import TracebackType
 from typing import Any, Generic, Protocol, TypeVar
 
 from jobqueue.broker.keys import Keys
+from jobqueue.client.blocking import refuse_loop
 from jobqueue.testing.apps import App, lane_to
 from jobqueue.testing.timed import TimedCalls
 
@@ -61,8 +62,6 @@ class Connecting(Generic[A]):
         self._leave()
 
     def __enter__(self) -> A:
-        from jobqueue.client.client import refuse_loop
-
         refuse_loop("with testing.connect", "async with testing.connect(...)")
         return self.begin()
 

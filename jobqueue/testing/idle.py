@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import msgspec
 
+from jobqueue.client.blocking import refuse_loop
 from jobqueue.domain import executions
 from jobqueue.domain.errors import JobFailed
 from jobqueue.domain.executions import DEAD_OUTCOMES, Execution
@@ -94,8 +95,6 @@ async def run_until_idle(
 
 def run_until_idle_sync(app: App, *, check: bool = False, timeout: float = TIMEOUT) -> list[RanJob]:
     """The form of :func:`run_until_idle` for tests without an event loop."""
-    from jobqueue.client.client import refuse_loop
-
     refuse_loop("run_until_idle_sync", "await run_until_idle(...)")
 
     async def run() -> list[RanJob]:

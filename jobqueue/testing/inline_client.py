@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import msgspec
 
 from jobqueue.broker.calls import Delivery, Settlement, Watched
-from jobqueue.client.client import refuse_loop
+from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.outcomes import value
 from jobqueue.client.prepared import Prepared

@@ -48,7 +48,7 @@ async def _rate(stage: Stage, way: Way, jobs: int) -> float:
         start = time.perf_counter()
         await way(workload, jobs)
         seconds = time.perf_counter() - start
-    stored = await stage.redis.xlen(KEYS.stream(QUEUE, "ready:2")) - 1
+    stored = await stage.redis.xlen(f"{KEYS.base(QUEUE)}ready:2") - 1
     if stored != jobs:
         raise Broken(f"{stored} of {jobs} jobs were stored by {way.__name__}")
     return jobs / seconds

@@ -262,27 +262,29 @@ class Machine(RuleBasedStateMachine):
         assert keyspace.miscounted(self.url) == []
 
     def teardown(self) -> None:
+        """Run everything to its end, then close what is open."""
+        with closing(self.loop):
+            self.finish_all()
+
+    def finish_all(self) -> None:
         """Run everything to its end: each accepted job ended once, and nothing is left."""
-        try:
-            for label in list(self.model.rules):
-                rule_ = self.model.rules.pop(label)
-                self.do(self.broker.set_rule(limit(None, rule_.name, keyed=rule_.keyed)))
-            for job in self.model.jobs.values():
-                if job.state in {"scheduled", "retrying"}:
-                    self.do(self.broker.mature(job.id))
-            for job in self.model.running():
-                assert job.delivery is not None
-                self.do(self.broker.finish(job.delivery, worker=job.worker))
-            self.do(self.broker.drain())
-            self.record()
-            assert Counter(id_ for id_, _ in self.final) == self.accepted
-            with closing(Server(self.url).sync_lane()) as lane:
-                for space in keyspace.queues(lane, "jobqueue"):
-                    assert not [p for p in space.parts if p.startswith(tuple(LEFT))]
-            keyspace.check(self.url)
-        finally:
-            self.do(self.broker.lane.close())
-            self.loop.close()
+        for label in list(self.model.rules):
+            rule_ = self.model.rules.pop(label)
+            self.do(self.broker.set_rule(limit(None, rule_.name, keyed=rule_.keyed)))
+        for job in self.model.jobs.values():
+            if job.state in {"scheduled", "retrying"}:
+                self.do(self.broker.mature(job.id))
+        for job in self.model.running():
+            assert job.delivery is not None
+            self.do(self.broker.finish(job.delivery, worker=job.worker))
+        self.do(self.broker.drain())
+        self.record()
+        assert Counter(id_ for id_, _ in self.final) == self.accepted
+        with closing(Server(self.url).sync_lane()) as lane:
+            for space in keyspace.queues(lane, "jobqueue"):
+                assert not [p for p in space.parts if p.startswith(tuple(LEFT))]
+        keyspace.check(self.url)
+        self.do(self.broker.lane.close())
 
 
 def _place(delivery: Delivery | None) -> tuple[int, str, tuple[int, ...]]:

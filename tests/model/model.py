@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from jobqueue.broker.calls import Delivery, Rule
-from jobqueue.domain.jobs import Asks
+from jobqueue.domain.jobs import TRANSITIONS, Asks, State
 
 ENDED = {"succeeded", "dead", "cancelled"}
 WAITS = {"ready", "blocked", "scheduled", "retrying"}
@@ -24,12 +24,18 @@ class Job:
     name: str
     priority: int
     asks: Asks
-    state: str = "ready"
+    state: str = ""  # until it is stored
     run: int = 0
     started: bool = False
     cancelled: bool = False
     worker: str = ""
     delivery: Delivery | None = None
+
+    def become(self, state: str) -> None:
+        """Take a job to another state; the table of the package must allow it."""
+        if self.state:
+            assert state in TRANSITIONS[State(self.state)], f"{self.state} became {state}"
+        self.state = state
 
 
 @dataclass
@@ -74,7 +80,7 @@ class Model:
         if asks.unique:
             self.owners[asks.unique] = job.id
         if later:
-            job.state = "scheduled"
+            job.become("scheduled")
         elif not self.arrive(job) and code == "c":
             code = f"b\n{self.lines[asks.lock or ''][0]}"
         return code
@@ -83,7 +89,7 @@ class Model:
         """Make a job ready, or put it into its line; say whether it is ready."""
         line = self.lines[job.asks.lock] if job.asks.lock else []
         line.append(job.id)
-        job.state = "ready" if line[0] == job.id else "blocked"
+        job.become("ready" if line[0] == job.id else "blocked")
         if job.state == "ready":
             self.ready[job.priority].append(job.id)
         return job.state == "ready"
@@ -106,7 +112,8 @@ class Model:
         self.leave(job)
         if job.asks.start and not job.started:
             self.free_unique(job)
-        job.state, job.worker, job.delivery, job.started = "running", worker, delivery, True
+        job.become("running")
+        job.worker, job.delivery, job.started = worker, delivery, True
 
     def leave(self, job: Job) -> None:
         """Take a job out of what is ready."""
@@ -117,18 +124,18 @@ class Model:
     def end(self, job: Job, state: str) -> None:
         """End a job, wherever it is."""
         self.leave(job)
-        job.state = state
+        job.become(state)
         self.free_unique(job)
         self.unlock(job)
 
     def put_off(self, job: Job, state: str) -> None:
         """Let a job wait for a time."""
-        job.state = state
+        job.become(state)
         self.unlock(job)
 
     def put_back(self, job: Job) -> None:
         """Put a job back in front of its priority; it keeps its lock."""
-        job.state = "ready"
+        job.become("ready")
         self.again[job.priority].append(job.id)
 
     def free_unique(self, job: Job) -> None:

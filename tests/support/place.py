@@ -35,6 +35,10 @@ class Place:
         """The typed scripts."""
         return Calls(self.keys)
 
+    def key(self, part: str) -> str:
+        """Return a key of the queue, such as ``ready:2``."""
+        return f"{self.keys.base(self.queue)}{part}"
+
     async def run(self, call: Call[T]) -> T:
         """Send a call, for the first time or again."""
         return await self.lane.call(call)
@@ -55,7 +59,7 @@ class Place:
 
     async def length(self, stream: str) -> int:
         """Return the number of entries of a stream such as ``ready:2``."""
-        return int(await self.redis("XLEN", self.keys.stream(self.queue, stream)))
+        return int(await self.redis("XLEN", self.key(stream)))
 
     async def token(self) -> int:
         """Return how many wake tokens lie there."""
@@ -101,13 +105,13 @@ class Place:
 
     async def line(self, key: str) -> list[str]:
         """Return who has a lock and who is in line behind, in order."""
-        head = await self.redis("GET", self.keys.lock(self.queue, key))
-        rest = await self.redis("LRANGE", self.keys.line(self.queue, key), 0, -1)
+        head = await self.redis("GET", self.key(f"lock:{key}"))
+        rest = await self.redis("LRANGE", self.key(f"waiting:{key}"), 0, -1)
         return [id_.decode() for id_ in ([head] if head else []) + rest]
 
     async def value(self, part: str) -> str | None:
         """Return a string key of the queue, such as ``unique:k``."""
-        found = await self.redis("GET", self.keys.scope(self.queue, part))
+        found = await self.redis("GET", self.key(part))
         return None if found is None else found.decode()
 
     async def marked(self, scope: str) -> bool:

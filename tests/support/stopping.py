@@ -104,7 +104,7 @@ async def all_over(broker: Broker, *names: str) -> None:
 
 async def half_fetch(broker: Broker) -> None:
     """Let ``w1`` own what is ready without a token, as after a fetch that stopped."""
-    stream = broker.keys.stream(broker.queue, "ready:2")
+    stream = broker.key("ready:2")
     leases = broker.keys.leases(broker.queue)
     await broker.redis("XGROUP", "CREATE", stream, "workers", "0")
     await broker.redis("ZADD", leases, await broker.now_ms() + 15_000, "w1")

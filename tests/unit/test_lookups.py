@@ -21,12 +21,12 @@ def test_every_name_is_known() -> None:
 
 
 def test_waiting_jobs_are_counted() -> None:
-    """Ready, scheduled and retrying jobs wait; running and ended ones don't."""
+    """Jobs that are ready, blocked or due later wait; running and ended ones don't."""
     counts = [
-        queue("a", send={"ready": 2, "scheduled": 3, "retrying": 1, "running": 9, "dead": 7}),
+        queue("a", send={"ready": 2, "scheduled": 3, "retrying": 1, "blocked": 4, "running": 9}),
         queue("b", done={"running": 1, "succeeded": 4}),
     ]
-    assert unknown_names(counts, []) == [("a", "send", 6)]
+    assert unknown_names(counts, []) == [("a", "send", 10)]
 
 
 def test_a_worker_of_another_queue_is_no_help() -> None:

@@ -19,7 +19,7 @@ Returns  a string with one letter for each job: c created, b created and blocked
          idempotency key belongs to other arguments, f the queue is full; after b, r, d, u and m, in their order, a new
          line each with the id of the other job; "stale" for a lower number
 ]]
---@use clock call wake due count ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store
+--@use clock call wake due count ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store claim
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
@@ -45,37 +45,6 @@ if bound then
   local counts = redis.call('HGETALL', base .. 'counts')
   for i = 1, #counts, 2 do
     if COUNTED[string.match(counts[i], '^%a+')] then waiting = waiting + tonumber(counts[i + 1]) end
-  end
-end
-
--- Whether another job stands in the way of this one: the letter, that job, and its state when it is to be replaced.
-local function conflict(asks)
-  if asks.idem then
-    local key = base .. 'idem:' .. asks.idem
-    local print, other = string.match(redis.call('GET', key) or '', '^(%S+) (.*)$')
-    -- A key whose job has no record was left by a script that stopped, unless it is remembered for a time.
-    if other and (redis.call('EXISTS', base .. 'job:' .. other) == 1 or redis.call('PTTL', key) > 0) then
-      return print == asks.print and 'd' or 'm', other
-    end
-  end
-  local other = asks.unique and owner_of(asks.unique)
-  if not other then return nil end
-  if asks.conflict == 'replace' then
-    local _, _, state = find(other)
-    if WAITING[state] then return 'r', other, state end
-  end
-  return asks.conflict == 'return' and 'd' or 'u', other
-end
-
-local function claim(id, asks)
-  if asks.idem then redis.call('SET', base .. 'idem:' .. asks.idem, asks.print .. ' ' .. id) end
-  local expires = expiry(asks, now)
-  if expires then redis.call('ZADD', base .. 'expiring', expires, id) end
-  if not asks.unique then return end
-  if asks.ttl then
-    redis.call('SET', base .. 'unique:' .. asks.unique, id, 'PX', asks.ttl)
-  else
-    redis.call('SET', base .. 'unique:' .. asks.unique, id)
   end
 end
 

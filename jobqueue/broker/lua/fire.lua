@@ -11,23 +11,36 @@ ARGV[3]  id        string  job id, made of the schedule's name and the occurrenc
 ARGV[4]  priority  int     0-3
 ARGV[5]  name      string  job name
 ARGV[6]  spec      msgpack packed spec
-ARGV[7]  asked     int     1 when the spec holds a lock
-Keys     fired, job:<id>, state:<id>, ready:<priority>, scheduled, lock:<key>, waiting:<key>, counts, wake
-Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future
+ARGV[7]  asked     int     1 when the spec holds something to obey
+Keys     fired, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring, poison, rules,
+         limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>,
+         journal, journal:size, journal:rows, inbox:<client>, counts, wake, wake:due
+Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future; "skipped"
+         when another job has its unique key
 ]]
---@use clock wake due count record requeue lock store
+--@use clock wake due count ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store claim
 local schedule_name, time, id, priority, name, spec, asked = unpack(ARGV, 1, 7)
 local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule_name) or -1)
 if tonumber(time) <= watermark then return 'already' end
 if tonumber(time) > now then return 'early' end
 local exists = redis.call('EXISTS', base .. 'job:' .. id, base .. 'state:' .. id) > 0
 
+local outcome = exists and 'already' or 'fired'
 if not exists then
   local flags = asked == '1' and ASKS or 0
   local asks = flags == ASKS and asks_at(spec, 0) or {}
-  count(store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks), name, 1)
+  local code, other = conflict(asks)
+  if code == 'r' then withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. id) end
+  if code and code ~= 'r' then
+    outcome = 'skipped'
+  else
+    claim(id, asks)
+    count(store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks), name, 1)
+  end
+  write_acks()
   write_counts()
 end
 redis.call('HSET', base .. 'fired', schedule_name, time)
+wake_scheduler()
 wake()
-return exists and 'already' or 'fired'
+return outcome

@@ -43,8 +43,10 @@ for _, lost in pairs(jobs) do
     rows[#rows + 1] = row(lost.id, lost.job, live, {token = live.token, attempt = tonumber(live.attempts or 0) + 1,
       delivery = tonumber(live.deliveries or 1), final = lost.over and true,
       outcome = live.cancel and 'cancelled' or 'lost', worker = worker, started = minted_ms(live.token) * 1000,
-      reason = lost.over and 'worker_lost' or '', type = 'jobqueue.WorkerLost',
-      message = 'worker ' .. worker .. ' died or lost its lease while it ran this job', crashes = lost.crashes})
+      reason = live.cancel and 'cancelled' or lost.over and 'worker_lost' or '',
+      type = not live.cancel and 'jobqueue.WorkerLost' or nil,
+      message = live.cancel or 'worker ' .. worker .. ' died or lost its lease while it ran this job',
+      crashes = lost.crashes})
   end
 end
 journal(rows)
@@ -78,8 +80,12 @@ for _, lost in ipairs(dead) do
     message = 'its worker died ' .. lost.crashes .. ' times'})
   if lost.live.held then vacate(lost.live.token, cmsgpack.unpack(lost.live.held)) end
   let_go(lost.id, lost.job.asks, true)
-  if lost.state ~= 'dead' then payload = '' end
-  redis.call('HSET', base .. 'state:' .. lost.id, 'state', lost.state, 'crashes', lost.crashes, 'error', payload)
+  if lost.state == 'dead' then
+    redis.call('HSET', base .. 'state:' .. lost.id, 'state', 'dead', 'crashes', lost.crashes, 'error', payload)
+  else
+    payload = ''
+    redis.call('HSET', base .. 'state:' .. lost.id, 'state', lost.state, 'crashes', lost.crashes)
+  end
   answer(lost.id, lost.live.waiters, lost.state, payload)
 end
 write_counts()

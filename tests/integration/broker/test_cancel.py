@@ -105,9 +105,11 @@ async def test_running_and_dies(broker: Broker) -> None:
     taken = await broker.crash()
     assert (taken.returned, taken.ended) == (0, 1)
     [row] = await broker.journal()
-    assert (row.outcome, row.final, row.reason) == ("cancelled", True, "worker_lost")
+    assert (row.outcome, row.final, row.reason) == ("cancelled", True, "cancelled")
+    assert row.error_type is None
     found = await broker.watch("a")
     assert (found.state, found.payload) == ("cancelled", "")
+    assert "error" not in await broker.state("a")
 
 
 async def test_redriven(broker: Broker) -> None:

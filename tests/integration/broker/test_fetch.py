@@ -86,7 +86,7 @@ async def test_lost_group(broker: Broker) -> None:
     await broker.enqueue("held")
     held = await broker.take()
     await broker.enqueue("waits")
-    await broker.redis("XGROUP", "DESTROY", broker.keys.stream(broker.queue, "ready:2"), "workers")
+    await broker.redis("XGROUP", "DESTROY", broker.key("ready:2"), "workers")
     got = await broker.fetch("w2")
     assert ids(got) == ["held", "waits"]
     assert await broker.finish(held) == "l"

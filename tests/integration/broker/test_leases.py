@@ -150,7 +150,7 @@ async def test_half_fetched(broker: Broker) -> None:
     await broker.enqueue("a")
     await broker.fetch("other")
     await broker.crash("other")
-    stream = broker.keys.stream(broker.queue, "again:2")
+    stream = broker.key("again:2")
     await broker.redis("ZADD", broker.keys.leases(broker.queue), 1, "w1")
     await broker.redis("XREADGROUP", "GROUP", "workers", "w1", "STREAMS", stream, ">")
     taken = await broker.reclaim("w1", 1)

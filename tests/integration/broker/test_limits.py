@@ -129,7 +129,7 @@ async def test_lost_group(broker: Broker) -> None:
     await broker.declare(limit(1))
     await broker.enqueue("a", "b")
     await broker.fetch("w1")
-    await broker.redis("XGROUP", "DESTROY", broker.keys.stream(broker.queue, "ready:2"), "workers")
+    await broker.redis("XGROUP", "DESTROY", broker.key("ready:2"), "workers")
     await broker.fetch("w2")
     assert await broker.occupied(SCOPE) == 1
     assert await broker.drain() == []

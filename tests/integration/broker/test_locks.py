@@ -183,7 +183,7 @@ async def test_fired(broker: Broker) -> None:
 
 async def test_left_by_a_producer(broker: Broker) -> None:
     """A lock whose job was never stored, since the script stopped, stops nobody."""
-    await broker.redis("SET", broker.keys.lock(broker.queue, "l"), "never")
+    await broker.redis("SET", broker.key("lock:l"), "never")
     assert await broker.enqueue("a", "b", asks=LOCK) == "cb\na"
     assert await broker.drain() == ["a", "b"]
 

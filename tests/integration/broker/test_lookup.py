@@ -68,8 +68,8 @@ async def test_queue(broker: Broker) -> None:
     a, b, *_ = await broker.fetch(slots=4)
     await broker.finish(a)
     await broker.release(b)
-    entries = await broker.redis("XRANGE", broker.keys.stream(broker.queue, "ready:3"), "-", "+")
-    await broker.redis("XDEL", broker.keys.stream(broker.queue, "ready:3"), entries[1][0])
+    entries = await broker.redis("XRANGE", broker.key("ready:3"), "-", "+")
+    await broker.redis("XDEL", broker.key("ready:3"), entries[1][0])
     found = await lookup.queue(broker.lane, broker.keys, broker.queue)
     assert found.ready == {
         Priority.CRITICAL: 1,

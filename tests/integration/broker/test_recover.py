@@ -89,7 +89,7 @@ async def test_forgotten_finish(broker: Broker) -> None:
     dumps = {
         key: await broker.redis("DUMP", key)
         for key in (
-            broker.keys.stream(broker.queue, "ready:2"),
+            broker.key("ready:2"),
             broker.keys.state(broker.queue, "a"),
             broker.keys.counts(broker.queue),
         )
@@ -117,7 +117,7 @@ async def test_half_fetched(broker: Broker) -> None:
     """Deliveries without a token get one; ten thousand of them get ten thousand."""
     names = [f"job-{n:05}" for n in range(10_000)]
     await broker.enqueue(*names)
-    stream = broker.keys.stream(broker.queue, "ready:2")
+    stream = broker.key("ready:2")
     await broker.redis("XGROUP", "CREATE", stream, "workers", "0")
     await broker.redis("XREADGROUP", "GROUP", "workers", "w1", "STREAMS", stream, ">")
     found = await broker.recover()

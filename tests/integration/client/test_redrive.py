@@ -10,10 +10,12 @@ from jobqueue import (
     BrokerUnavailable,
     ConfigurationError,
     DeadLetterNotFound,
+    DuplicateJob,
     InvalidJob,
     Job,
     JobQueue,
     RedriveConflict,
+    Unique,
 )
 from jobqueue.settings import Settings
 from tests.support import wait_until
@@ -58,6 +60,28 @@ async def letters(stage: Stage, count: int) -> None:
     await wait_until(there, description=f"{count} open letters")
 
 
+async def test_keys_are_taken_again(recorded: Stage) -> None:
+    """A job that goes back has its lock, and its unique key or a conflict."""
+
+    @recorded.app.job(retry=0, unique=Unique())
+    async def fail(number: int) -> None:
+        raise ValueError(f"number {number}")
+
+    locked = fail.options(lock="K")
+    first, second = await locked.enqueue(1), await fail.enqueue(2)
+    async with recorded.app.worker():
+        await letters(recorded, 2)
+    taken = await fail.enqueue(2)
+    one, two = await recorded.app.retry_dead_letters([first.id, second.id])
+    assert one.error is None
+    assert isinstance(two.error, RedriveConflict)
+    with pytest.raises(DuplicateJob, match=first.id):
+        await fail.enqueue(1)
+    behind = await locked.enqueue(3)
+    assert (behind.status, behind.other) == ("blocked", first.id)
+    assert taken.status == "created"
+
+
 async def test_back_and_mended(recorded: Stage, fail: Failing) -> None:
     """A letter's job runs again as run 1 of the same job, and its letter is closed."""
     [job_id] = await die(recorded, fail, 1)
@@ -91,9 +115,7 @@ async def test_the_oldest_goes_first(recorded: Stage, fail: Failing) -> None:
     """However they are named, jobs come back in the order in which they were handed out."""
     ids = await die(recorded, fail, 20)
     await recorded.app.retry_dead_letters(reversed(ids))
-    waiting = await recorded.broker.redis(
-        "XRANGE", recorded.broker.keys.stream("default", "ready:2"), "-", "+"
-    )
+    waiting = await recorded.broker.redis("XRANGE", recorded.broker.key("ready:2"), "-", "+")
     assert [fields[1].decode() for _, fields in waiting] == ids
 
 

@@ -5,7 +5,7 @@ from itertools import pairwise
 
 import pytest
 
-from jobqueue import JobQueue, testing
+from jobqueue import JobQueue, Unique, testing
 from jobqueue.domain.schedules import Cron, Every
 from jobqueue.scheduler.firer import latest
 from jobqueue.settings import Settings
@@ -37,6 +37,32 @@ async def test_three_schedulers_fire_once(stage: Stage) -> None:
     times = sorted(datetime.fromisoformat(row.job_id.partition("@")[2]) for row in rows)
     gaps = {later - sooner for sooner, later in pairwise(times)}
     assert gaps == {timedelta(seconds=0.5)}, "an occurrence is missing"
+
+
+async def test_keys_of_a_schedule(stage: Stage) -> None:
+    """An occurrence stands in the line of its lock; while its unique key is taken it is skipped."""
+
+    @stage.app.every(0.3, name="in_line", lock="L")
+    @stage.app.job()
+    async def locked() -> None: ...
+
+    @stage.app.every(0.3, name="alone")
+    @stage.app.job(unique=Unique())
+    async def alone() -> None: ...
+
+    async with stage.app.scheduler():
+
+        async def waiting() -> bool:
+            [counts] = await stage.app.queue_counts()
+            names = counts.names
+            return names.get("locked", {}).get("blocked", 0) >= 2 and "alone" in names
+
+        await wait_until(waiting, description="occurrences in line")
+    [counts] = await stage.app.queue_counts()
+    assert counts.names["locked"]["ready"] == 1
+    assert counts.names["alone"] == {"ready": 1}
+    other = await locked.options(lock="L").enqueue()
+    assert other.status == "blocked"
 
 
 async def test_a_new_schedule_never_fires_the_past(stage: Stage) -> None:

@@ -7,7 +7,7 @@ local rules, name_rules
 local function read_rules(packed)
   rules, name_rules = packed and cmsgpack.unpack(packed) or {}, {}
   for _, rule in pairs(rules) do
-    if rule.name then
+    if rule.name and rule.kind ~= 'depth' then
       name_rules[rule.name] = name_rules[rule.name] or {}
       table.insert(name_rules[rule.name], rule)
     end
