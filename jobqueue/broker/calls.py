@@ -12,9 +12,58 @@ from typing import Generic, TypeVar
 import msgspec
 
 from jobqueue.broker.keys import Keys
+from jobqueue.broker.messages import (
+    Bound,
+    Delivery,
+    Ended,
+    Fetched,
+    NewJob,
+    Promoted,
+    Reclaimed,
+    Recorded,
+    Report,
+    Return,
+    Rule,
+    Ruled,
+    Settlement,
+    Watched,
+    ruled,
+    watched,
+)
 from jobqueue.broker.scripts import Script, script
+from jobqueue.domain.codec import storable
+
+__all__ = [
+    "CANCELLED",
+    "KEPT",
+    "LOST",
+    "STALE",
+    "Bound",
+    "Call",
+    "Calls",
+    "Delivery",
+    "Ended",
+    "FetchLimits",
+    "Fetched",
+    "NewJob",
+    "Promoted",
+    "Reclaimed",
+    "Recorded",
+    "Report",
+    "Return",
+    "Rule",
+    "Ruled",
+    "Settlement",
+    "Value",
+    "Watched",
+    "ruled",
+    "seed",
+    "watched",
+]
 
 T = TypeVar("T")
+
+LONGEST_REASON = 1000  # bytes
 
 Value = str | bytes | int | float
 
@@ -31,187 +80,10 @@ class Call(Generic[T]):
     parse: Callable[[object], T]
 
 
-class NewJob(msgspec.Struct, array_like=True, frozen=True, gc=False):
-    """A job to be stored. Exactly one of ``delay_ms`` and ``at_ms``, or neither."""
-
-    id: str
-    priority: int
-    delay_ms: int | None
-    at_ms: int | None
-    name: str
-    asks: bool = False  # whether its spec holds something for scripts to obey
-
-
-class Delivery(msgspec.Struct, array_like=True, frozen=True):
-    """A job that was handed to this worker, with the token that fences it.
-
-    ``attempts`` counts the runs that were counted before this one; ``delay_ms`` is
-    the wait before this attempt; ``unknown`` says how often in a row workers did not know
-    its name; times are on the Redis clock.
-    """
-
-    id: str
-    token: str
-    stream: str
-    entry: str
-    flags: int
-    name: str
-    enqueued_ms: int
-    spec: msgspec.Raw
-    run: int
-    attempts: int
-    delivery: int
-    crashes: int
-    delay_ms: int
-    fence: int
-    unknown: int = 0
-
-    @property
-    def priority(self) -> int:
-        """The priority, 0 (critical) to 3 (low)."""
-        return int(self.stream[-1])
-
-    @property
-    def ready_ms(self) -> int:
-        """When this delivery became ready, ms since the epoch."""
-        return int(self.entry.partition("-")[0])
-
-
-class Fetched(msgspec.Struct, array_like=True, frozen=True):
-    """What a fetch or a recover brought."""
-
-    status: str
-    now_us: int
-    deliveries: list[Delivery]
-
-
-class Settlement(msgspec.Struct, frozen=True):
-    """One attempt to settle: where it stood, what it came to, what to write.
-
-    ``delay_ms`` is None for a terminal state. ``fields`` is a flat list of names
-    and values of the job's state hash.
-    """
-
-    id: str
-    token: str
-    stream: str
-    entry: str
-    name: str
-    state: str
-    delay_ms: int | None
-    fields: Sequence[str | int]
-    payload: str
-
-
-class Return(msgspec.Struct, array_like=True, frozen=True):
-    """One job to hand back."""
-
-    id: str
-    token: str
-    stream: str
-    entry: str
-
-
-class Ended(msgspec.Struct, array_like=True, frozen=True):
-    """A job whose last row PostgreSQL has; ``keep_ms`` is 0 to keep no result."""
-
-    job_id: str
-    execution_id: str
-    keep_ms: int
-
-
-class Recorded(msgspec.Struct, frozen=True):
-    """One journal entry that PostgreSQL has.
-
-    ``size`` is the entry's, in bytes; ``rows`` the number of its records. ``bad`` ones are
-    kept raw for an operator, since PostgreSQL could not hold them.
-    """
-
-    entry: str
-    size: int
-    rows: int
-    ended: Sequence[Ended]
-    bad: Sequence[bytes] = ()
-
-
-class Rule(msgspec.Struct, array_like=True, frozen=True):
-    """One limit of a queue, a name or a key, as the ``rules`` script takes it.
-
-    ``n`` is None to take it back; ``per_ms`` is None for what is no rate.
-    """
-
-    label: str
-    kind: str
-    name: str | None
-    keyed: bool
-    n: int | None
-    per_ms: int | None
-
-
-class Bound(msgspec.Struct, frozen=True):
-    """How many, and within how many ms; ``per`` is None for what is no rate."""
-
-    n: int
-    per: int | None = None
-
-
-class Ruled(msgspec.Struct, frozen=True):
-    """A rule as Redis keeps it: what code declares, what an operator set, what counts."""
-
-    label: str
-    kind: str
-    n: int
-    per: int | None = None
-    name: str | None = None
-    keyed: bool = False
-    declared: Bound | None = None
-    set: Bound | None = None
-
-
-class Report(msgspec.Struct, array_like=True, frozen=True):
-    """How far a running job is; ``progress`` is JSON."""
-
-    id: str
-    token: str
-    progress: str
-
-
-class Watched(msgspec.Struct, array_like=True, frozen=True):
-    """What a job came to: a terminal state and its JSON, ``waiting`` or ``gone``.
-
-    In an inbox it may also be ``progress`` with the report as JSON.
-    """
-
-    id: str
-    state: str
-    payload: str
-
-
-@dataclass(frozen=True, slots=True)
-class Promoted:
-    """What a promotion did; ``next_ms`` is None when nothing is scheduled."""
-
-    count: int
-    next_ms: int | None
-    now_ms: int
-
-
-@dataclass(frozen=True, slots=True)
-class Reclaimed:
-    """What a sweep took back: jobs made ready again, jobs ended, whether more remain."""
-
-    returned: int
-    ended: int
-    more: bool
-    taken: bool
-
-
 KEPT, LOST, CANCELLED = "k", "l", "c"
 STALE = "stale"
 
 _fetched = msgspec.msgpack.Decoder(Fetched)
-watched = msgspec.msgpack.Decoder(Watched)
-ruled = msgspec.msgpack.Decoder(dict[str, Ruled])
 
 
 def _text(reply: object) -> str:
@@ -414,7 +286,8 @@ class Calls:
 
     def cancel(self, queue: str, job_id: str, reason: str) -> Call[str]:
         """End a job that waits, or tell its worker; answers its state before, "" for none."""
-        return self._call("cancel", queue, _text, job_id, reason)
+        # It goes into the row as it is, and PostgreSQL refuses some texts.
+        return self._call("cancel", queue, _text, job_id, storable(reason, LONGEST_REASON))
 
     def progress(self, queue: str, reports: Sequence[Report]) -> Call[str]:
         """Note how far jobs are; answers a letter for each: kept or lost."""

@@ -65,8 +65,8 @@ def retry(
 ) -> None:
     """Put dead letters back on their queue, with all their attempts again.
 
-    Prints one job id per line; exits 3 if one is unknown, 4 if one waits or runs already,
-    after the others went back; 5 if a server can't be reached.
+    Prints one job id per line; exits 3 if one is unknown, 4 if one waits or runs already or
+    another has its unique key, after the others went back; 5 if a server can't be reached.
     """
     if bool(ids) == everything:
         raise typer.BadParameter("give ids or --all", param_hint="ID")

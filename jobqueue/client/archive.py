@@ -2,7 +2,7 @@
 
 import msgspec
 
-from jobqueue.broker.calls import Watched
+from jobqueue.broker.messages import Watched
 from jobqueue.domain.jobs import State
 from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.views import ExecutionView

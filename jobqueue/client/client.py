@@ -7,8 +7,9 @@ from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Itera
 from contextlib import closing
 from typing import Any
 
-from jobqueue.broker.calls import Calls, Watched
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import TIMEOUT, Server
+from jobqueue.broker.messages import Watched
 from jobqueue.client.batches import batches, error_of_answer
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.control import cancelled

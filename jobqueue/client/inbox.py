@@ -11,8 +11,9 @@ import time
 from collections import defaultdict
 from copy import copy
 
-from jobqueue.broker.calls import Calls, Watched, watched
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.messages import Watched, watched
 from jobqueue.client.handle import Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
 from jobqueue.domain.backoff import Pause

@@ -5,7 +5,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker.calls import Watched
+from jobqueue.broker.messages import Watched
 from jobqueue.client.handle import Watcher
 from jobqueue.domain import codec
 from jobqueue.domain.context import Progress

@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker.calls import NewJob
+from jobqueue.broker.messages import NewJob
 from jobqueue.client.options import (
     JobOptions,
     check_metadata,

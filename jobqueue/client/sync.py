@@ -8,8 +8,9 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from jobqueue.broker.calls import Calls, Watched, watched
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
+from jobqueue.broker.messages import Watched, watched
 from jobqueue.client.batches import IDLE, Attempt, Numbers, error_of_batch, read_answers
 from jobqueue.client.handle import Answer, Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told

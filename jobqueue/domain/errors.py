@@ -161,7 +161,7 @@ class LeaseLost(_JobError):
 class RedriveConflict(_JobError):
     """A dead letter can't go back: a job with its id, or with its unique key, is there already."""
 
-    summary = "job {} was not put back: it waits or runs already, or another has its unique key"
+    summary = "job {} is waiting or running already, or another has its unique key; not put back"
 
 
 class ResultGone(_JobError):

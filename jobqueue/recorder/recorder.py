@@ -7,10 +7,11 @@ from collections import defaultdict
 
 import msgspec
 
-from jobqueue.broker.calls import Calls, Ended, Recorded
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.journal import Entry, Journal
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import queues
+from jobqueue.broker.messages import Ended, Recorded
 from jobqueue.domain import executions
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import (

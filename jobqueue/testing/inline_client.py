@@ -11,7 +11,7 @@ from typing import Any, NoReturn
 
 import msgspec
 
-from jobqueue.broker.calls import Delivery, Settlement, Watched
+from jobqueue.broker.messages import Delivery, Settlement, Watched
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.outcomes import value

@@ -2,8 +2,13 @@
 
 import inspect
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import typer
+
+from jobqueue.cli.main import app
 from jobqueue.domain import errors
 
 DOCS = Path(errors.__file__).parents[1] / "docs"
@@ -15,6 +20,8 @@ ERRORS = [
 
 
 PACKAGE = DOCS.parent
+PAGES = [*sorted(DOCS.glob("*.md")), PACKAGE.parent / "README.md"]
+OTHER_PROGRAMS = {"--unit"}  # of scripts/test
 
 
 def test_every_stored_type_and_reason_is_explained() -> None:
@@ -37,3 +44,20 @@ def test_every_error_has_its_section() -> None:
     headings = re.findall(r"^#+ (.*)", (DOCS / "errors.md").read_text("utf-8"), re.MULTILINE)
     documented = set(re.findall(r"\w+", " ".join(headings)))
     assert set(ERRORS) - documented == set()
+
+
+def flags(command: Any) -> Iterator[str]:
+    """Return the options of a command and of all below it."""
+    for parameter in command.params:
+        yield from parameter.opts
+    for inner in getattr(command, "commands", {}).values():
+        yield from flags(inner)
+
+
+def test_every_flag_exists() -> None:
+    """What a page tells people to write after two dashes is an option of some command."""
+    known = {*flags(typer.main.get_command(app)), *OTHER_PROGRAMS, "--help"}
+    assert {"--queue-concurrency", "--json", "--fresh"} <= known
+    for page in PAGES:
+        written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text("utf-8")))
+        assert written - known == set(), page.name

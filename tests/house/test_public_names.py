@@ -4,12 +4,26 @@ import inspect
 import subprocess
 import sys
 import typing
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
 
 import jobqueue
-from jobqueue import DeadLetter, ExecutionView, FoundJob, JobHandle, JobQueue, QueueView, Retried
-from jobqueue.asking import Asking
+from jobqueue import (
+    DeadLetter,
+    ExecutionView,
+    FoundJob,
+    JobCall,
+    JobHandle,
+    JobQueue,
+    LimitView,
+    QueueView,
+    Retried,
+    State,
+)
 
+SERVICES = {"run_worker", "run_scheduler"}  # they are an event loop's
 SLOW = {"redis", "croniter", "sqlalchemy", "alembic", "psycopg", "typer"}
 
 
@@ -33,16 +47,32 @@ def classes(annotation: object) -> Iterator[type]:
         yield from classes(argument)
 
 
+def calls(kind: type) -> dict[str, Callable[..., Any]]:
+    """Return the asynchronous calls of a class, inherited ones too, by name."""
+    public = {name: getattr(kind, name) for name in dir(kind) if name[0] != "_"}
+    return {name: each for name, each in public.items() if inspect.iscoroutinefunction(each)}
+
+
+@pytest.mark.parametrize("kind", [JobQueue, JobCall, JobHandle])
+def test_every_call_has_a_blocking_form(kind: type) -> None:
+    """Programs without an event loop can do the same, with the same arguments."""
+    found = calls(kind).items() - {(name, calls(kind).get(name)) for name in SERVICES}
+    assert found
+    for name, call in found:
+        blocking = getattr(kind, f"{name}_sync")
+        assert inspect.signature(blocking) == inspect.signature(call), name
+
+
 def test_what_users_get_has_a_public_name() -> None:
     """Who annotates an answer, or a field of it, finds the class in ``jobqueue``."""
-    asked = [getattr(JobQueue, name) for name in vars(Asking) if name[0] != "_"]
-    answers = [each for each in asked if inspect.iscoroutinefunction(each)]
-    assert len(answers) == 5
-    found = {*answers, DeadLetter, ExecutionView, FoundJob, JobHandle, QueueView, Retried}
+    answers = calls(JobQueue)
+    assert {"find", "cancel", "set_limit", "enqueue_many"} <= set(answers)
+    found = {*answers.values(), *calls(JobHandle).values()}
+    found |= {DeadLetter, ExecutionView, FoundJob, JobHandle, LimitView, QueueView, Retried}
     ours = {
         one for each in found for a in typing.get_type_hints(each).values() for one in classes(a)
     }
-    assert {FoundJob, QueueView, DeadLetter, Retried, ExecutionView} <= ours
+    assert {FoundJob, QueueView, DeadLetter, Retried, ExecutionView, LimitView, State} <= ours
     assert {one.__name__ for one in ours} <= set(jobqueue.__all__)
 
 

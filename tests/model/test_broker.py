@@ -42,7 +42,7 @@ def test_walks(redis_url: str, machine: type[Machine], seed: int) -> None:
     """The same on a long way, in a queue that is never empty for long."""
     chance = random.Random(seed)
     walker = type(machine.__name__, (machine,), {"url": redis_url})()
-    with closing(walker.loop):
+    with closing(walker):
         for _ in range(120):
             step(walker, chance)
             walker.agrees()

@@ -11,12 +11,12 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker.calls import (
-    Call,
+from jobqueue.broker.calls import Call, FetchLimits
+from jobqueue.broker.lanes import Server
+from jobqueue.broker.messages import (
     Delivery,
     Ended,
     Fetched,
-    FetchLimits,
     NewJob,
     Promoted,
     Reclaimed,
@@ -28,7 +28,6 @@ from jobqueue.broker.calls import (
     Settlement,
     Watched,
 )
-from jobqueue.broker.lanes import Server
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Spec

@@ -1,6 +1,6 @@
 """Rules by their short names: what a queue, the jobs of a name, or a key of these may do."""
 
-from jobqueue.broker.calls import Rule
+from jobqueue.broker.messages import Rule
 
 
 def limit(n: int | None, name: str | None = "job", *, keyed: bool = False) -> Rule:

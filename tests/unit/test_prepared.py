@@ -2,6 +2,8 @@
 
 import datetime as dt
 import math
+from collections.abc import Callable
+from dataclasses import replace
 from decimal import Decimal
 from typing import Any
 from uuid import UUID
@@ -10,7 +12,7 @@ from zoneinfo import ZoneInfo
 import msgspec
 import pytest
 
-from jobqueue import InvalidJob, JobQueue, Prepared, Priority, Retry
+from jobqueue import Draft, InvalidJob, JobQueue, Limit, Prepared, Priority, Retry, Unique
 from jobqueue.client.options import OPTIONS
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from jobqueue.settings import Settings
@@ -167,3 +169,61 @@ def test_size_limit_is_the_setting() -> None:
     assert app.ref("job").prepare(a="xx").spec
     with pytest.raises(InvalidJob, match=r"11 bytes .* limit of 10 \(JOBQUEUE_MAX_ARGUMENTS\)"):
         app.ref("job").prepare(a="xxx")
+
+
+def test_keys_of_arguments_that_are_not_there() -> None:
+    """A misspelt argument would make all jobs equal; where no handler is known, the job tells."""
+    ref = call(unique=Unique(by="usr"))
+    with pytest.raises(InvalidJob) as caught:
+        ref.prepare(user=1)
+    assert str(caught.value) == ("unique by: the job has no argument 'usr'; did you mean 'user'?")
+    with pytest.raises(InvalidJob, match="no argument 'user'; it has none"):
+        call(unique=Unique(by=["user"])).prepare()
+    assert call(unique=Unique(by=["user", "kind"])).prepare(user=None, kind=0).job.asks
+
+
+def test_keys_of_arguments_that_the_handler_has_not() -> None:
+    """With its handler at hand a key is refused when it is given; defaults are arguments too."""
+    app = JobQueue(settings=Settings())
+
+    @app.job(limit=Limit(1, by="user"))
+    def send(user: int = 7) -> None: ...
+
+    with pytest.raises(InvalidJob) as caught:
+        send.options(unique=Unique(by="usr"))
+    assert str(caught.value) == "unique: by: the handler has no 'usr'; did you mean 'user'?"
+    asks = spec_of(send.options(unique=Unique(by="user")).prepare()).asks
+    assert asks is not None
+    assert (asks.unique, asks.keys) == ("send:7", {"limit:key:send:user": "7"})
+
+
+def with_middleware(**changes: Any) -> JobQueue:
+    """Return an app whose middleware changes every draft."""
+    app = JobQueue(settings=Settings())
+
+    @app.middleware(around="enqueue")
+    def change(draft: Draft, call_next: Callable[[Draft], Prepared]) -> Prepared:
+        return call_next(replace(draft, **changes))
+
+    return app
+
+
+@pytest.mark.parametrize(("queue", "chosen"), [("other", "other"), (None, "default")])
+def test_middleware_chooses_the_queue(queue: str | None, chosen: str) -> None:
+    """It goes before the job's own queue; None is the default one."""
+    job = with_middleware(queue=queue).ref("job").options(queue="own").prepare()
+    assert job.queue == chosen
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({"queue": "a b"}, "queue: 'a b' can't name a queue"),
+        ({"name": "other"}, "name: a middleware made 'other' of 'job'; a job keeps its name"),
+    ],
+)
+def test_middleware_that_goes_too_far(changes: dict[str, Any], words: str) -> None:
+    """A name would need another handler's options, and a queue must have a name that can be."""
+    with pytest.raises(InvalidJob) as caught:
+        with_middleware(**changes).ref("job").prepare()
+    assert words in str(caught.value)

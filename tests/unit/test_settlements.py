@@ -5,7 +5,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jobqueue.broker.calls import Delivery, Return, Settlement
+from jobqueue.broker.messages import Delivery, Return, Settlement
 from jobqueue.domain import executions
 from jobqueue.domain.arguments import ArgumentsMismatch
 from jobqueue.domain.context import CurrentJob

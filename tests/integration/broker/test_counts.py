@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jobqueue.broker.calls import Delivery
+from jobqueue.broker.messages import Delivery
 from jobqueue.domain.executions import Execution
 from tests.support import keyspace
 from tests.support.broker import HOUR_MS, Broker

@@ -4,7 +4,7 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
-from jobqueue.broker.calls import Delivery, watched
+from jobqueue.broker.messages import Delivery, watched
 from jobqueue.domain import executions
 from tests.support.broker import HOUR_MS, Broker, ids
 

@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobqueue.broker.calls import watched
+from jobqueue.broker.messages import watched
 from tests.support.broker import Broker
 from tests.support.ways import ENDS, WAITS, Way
 

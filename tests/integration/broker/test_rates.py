@@ -2,7 +2,7 @@
 
 import pytest
 
-from jobqueue.broker.calls import Rule
+from jobqueue.broker.messages import Rule
 from jobqueue.domain.jobs import Asks
 from tests.support.broker import HOUR_MS, Broker, ids
 from tests.support.rules import limit, rate

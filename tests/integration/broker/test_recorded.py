@@ -3,7 +3,7 @@
 import pytest
 from msgspec.structs import replace
 
-from jobqueue.broker.calls import Recorded
+from jobqueue.broker.messages import Recorded
 from tests.support.broker import HOUR_MS, JOURNAL_BYTES, Broker
 
 

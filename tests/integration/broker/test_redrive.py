@@ -3,7 +3,7 @@
 import msgspec
 import pytest
 
-from jobqueue.broker.calls import Delivery
+from jobqueue.broker.messages import Delivery
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from tests.support.broker import HOUR_MS, Broker, ids
 

@@ -1,6 +1,6 @@
 """Rules: what code declares, what an operator sets over it, and what counts."""
 
-from jobqueue.broker.calls import Bound, Ruled
+from jobqueue.broker.messages import Bound, Ruled
 from tests.support.broker import Broker
 from tests.support.rules import depth, limit, rate
 

@@ -2,11 +2,12 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 import pytest
 
-from jobqueue import HistoryUnavailable, InvalidJob, JobNotFound, JobQueue, Retry
+from jobqueue import HistoryUnavailable, InvalidJob, JobConflict, JobNotFound, JobQueue, Retry
 from jobqueue.domain.jobs import Priority
 from jobqueue.settings import Settings
 from tests.support import wait_until
@@ -98,6 +99,20 @@ async def test_ended_jobs_are_known_with_and_without_redis(recorded: Stage) -> N
         assert (found.state, found.result, found.attempts) == ("succeeded", 3, 1)
         assert (found.name, found.priority) == ("add", Priority.LOW)
         assert found.arguments == {"a": 1, "b": 2}
+    with pytest.raises(JobConflict, match="succeeded"):
+        await recorded.app.cancel(handle.id)
+
+
+async def test_cancelled_twice(stage: Stage) -> None:
+    """The second time the job has ended, whoever asks, and in whichever form."""
+    handle = await stage.app.ref("send").enqueue()
+    assert await handle.cancel() == "ready"
+    for cancel in (handle.cancel, partial(stage.app.cancel, handle.id)):
+        with pytest.raises(JobConflict, match="cancelled"):
+            await cancel()
+    for cancel_sync in (handle.cancel_sync, partial(stage.app.cancel_sync, handle.id)):
+        with pytest.raises(JobConflict, match="cancelled"):
+            await asyncio.to_thread(cancel_sync)
 
 
 async def test_a_job_that_redis_lost(recorded: Stage) -> None:
@@ -113,6 +128,8 @@ async def test_a_job_that_redis_lost(recorded: Stage) -> None:
     await recorded.broker.redis("FLUSHALL")
     [found] = await recorded.app.find(handle.id)
     assert found.state is None
+    with pytest.raises(JobNotFound):
+        await recorded.app.cancel(handle.id)
 
 
 async def test_one_id_in_several_queues(stage: Stage) -> None:

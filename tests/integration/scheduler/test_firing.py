@@ -53,12 +53,12 @@ async def test_keys_of_a_schedule(stage: Stage) -> None:
     async with stage.app.scheduler():
 
         async def waiting() -> bool:
-            [counts] = await stage.app.queue_counts()
+            [counts] = await stage.app.queue_counts(queue="default")
             names = counts.names
             return names.get("locked", {}).get("blocked", 0) >= 2 and "alone" in names
 
         await wait_until(waiting, description="occurrences in line")
-    [counts] = await stage.app.queue_counts()
+    [counts] = await stage.app.queue_counts(queue="default")
     assert counts.names["locked"]["ready"] == 1
     assert counts.names["alone"] == {"ready": 1}
     other = await locked.options(lock="L").enqueue()

@@ -36,7 +36,7 @@ async def last_row(stage: Stage, job: JobHandle[Any]) -> Any:
 async def test_every_end_is_an_attempt(redis_url: str, kind: str) -> None:
     """An exception of any class, an exit and a kill: an attempt with type, text and traceback."""
     async with stage_with(children.app, redis_url) as stage:
-        job: JobHandle[Any] = await children.fail.enqueue(kind)
+        job = await children.fail.enqueue(kind)
         row = await last_row(stage, job)
     name, message = ENDS[kind]
     assert (row.outcome, row.attempt, row.reason) == ("failed", 1, "retries_exhausted")
@@ -51,8 +51,8 @@ async def test_every_end_is_an_attempt(redis_url: str, kind: str) -> None:
 async def test_permanent_and_snooze(redis_url: str) -> None:
     """What a child asks for by its exceptions is done."""
     async with stage_with(children.app, redis_url) as stage:
-        permanent: JobHandle[Any] = await children.fail.enqueue("permanent")
-        snooze: JobHandle[Any] = await children.fail.enqueue("snooze")
+        permanent = await children.fail.enqueue("permanent")
+        snooze = await children.fail.enqueue("snooze")
         async with stage.app.worker():
             [row] = await stage.ended(permanent.id, deadline=60)
             await stage.reaches(snooze.id, "scheduled")
@@ -87,4 +87,4 @@ async def test_not_counted(redis_url: str, tmp_path: Path) -> None:
             await stage.reaches(job.id, "retrying")
             (tmp_path / "free").touch()
             assert await job.result(timeout=60) == 1
-    assert {row.attempt for row in await stage.rows(job.id)} == {1}
+        assert {row.attempt for row in await stage.rows(job.id)} == {1}

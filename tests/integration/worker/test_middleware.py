@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from jobqueue import CurrentJob, JobHandle, Retry, Snooze, current_job
+from jobqueue import CurrentJob, Retry, Snooze, current_job
 from tests.support import child_jobs as children
 from tests.support.process_jobs import is_held
 from tests.support.stage import Stage, stage_with
@@ -401,7 +401,7 @@ async def test_around_a_child(redis_url: str) -> None:
                 raise
 
         good = await children.answer.enqueue("good")
-        bad: JobHandle[Any] = await children.fail.enqueue("error")
+        bad = await children.fail.enqueue("error")
         async with stage.app.worker():
             assert await good.result(timeout=30) == [1]
             [row] = await stage.ended(bad.id)

@@ -45,7 +45,7 @@ def test_help(run: Run) -> None:
         assert word in ended.out
 
 
-@pytest.mark.parametrize("group", [(), ("db",), ("dlq",), ("jobs",)])
+@pytest.mark.parametrize("group", [(), ("db",), ("dlq",), ("jobs",), ("limits",)])
 def test_call_without_a_command(run: Run, group: tuple[str, ...]) -> None:
     """A call that says nothing gets the help on stderr, as wrong usage."""
     ended = run(*group)
@@ -86,6 +86,14 @@ def test_wrong_calls(run: Run, arguments: list[str], line: str) -> None:
     """Wrong usage is one line with the nearest right word, and exit code 2."""
     ended = run(*arguments)
     assert (ended.code, ended.out, ended.err) == (2, "", f"jobqueue: {line}\n")
+
+
+@pytest.mark.parametrize("command", [("queues",), ("limits", "show")])
+def test_queue_is_an_argument(run: Run, command: tuple[str, ...]) -> None:
+    """Commands that look at one queue or all take it in the same form."""
+    ended = run(*command, "email", "--redis-url", "redis://127.0.0.1:1")
+    assert (ended.code, ended.out) == (5, "")
+    assert run(*command, "--queue", "email").code == 2
 
 
 def test_version_option(run: Run) -> None:

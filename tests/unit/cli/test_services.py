@@ -74,6 +74,13 @@ def test_wrong_queues(run: Run, queues: str, problem: str) -> None:
     assert ended.err.startswith(f"jobqueue: queues (command line): {problem}")
 
 
+def test_bounds_of_queues(run: Run) -> None:
+    """A worker takes them as a flag, and refuses what is no number."""
+    ended = run("worker", "shop:app", *NOWHERE, "--queue-concurrency", "bulk=many")
+    assert ended.code == 2
+    assert ended.err.startswith("jobqueue: queue_concurrency (command line): 'many'")
+
+
 def test_recorder_without_a_database(run: Run) -> None:
     """A recorder has nothing to do without one."""
     ended = run("recorder", *NOWHERE)
