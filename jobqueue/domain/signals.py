@@ -1,6 +1,7 @@
 """Something that happens once, seen from any thread and any event loop."""
 
 import asyncio
+import contextlib
 import threading
 from collections.abc import Generator
 
@@ -23,7 +24,8 @@ class Signal:
             self._event.set()
             waiting, self._waiting = self._waiting, []
         for loop, event in waiting:
-            loop.call_soon_threadsafe(event.set)
+            with contextlib.suppress(RuntimeError):  # the loop has ended, and its waiter too
+                loop.call_soon_threadsafe(event.set)
 
     def is_set(self) -> bool:
         """Return whether it has happened."""
@@ -39,5 +41,10 @@ class Signal:
         with self._lock:
             if self._event.is_set():
                 return
-            self._waiting.append((asyncio.get_running_loop(), event))
-        yield from event.wait().__await__()
+            waiter = (asyncio.get_running_loop(), event)
+            self._waiting.append(waiter)
+        try:
+            yield from event.wait().__await__()
+        finally:
+            with self._lock, contextlib.suppress(ValueError):  # it has been woken
+                self._waiting.remove(waiter)

@@ -12,6 +12,7 @@ from jobqueue.domain.errors import Permanent, RetryAfter, Snooze
 from jobqueue.domain.handlers import Handler
 from jobqueue.domain.outcomes import Failed, Failure, Mismatch, Outcome, Snoozed, Succeeded
 from jobqueue.worker.failures import MESSAGE_LIMIT, failure
+from jobqueue.worker.tasks import ProgramEnd
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -51,6 +52,8 @@ def raised(
         handler: The handler; its ``is_failure`` is asked.
         skip: Outermost frames to leave out: those of the worker.
     """
+    if isinstance(error, ProgramEnd) and error.__cause__ is not None:
+        error = error.__cause__
     # A subclass that does not call our __init__ has no delay: then it is an error like others.
     asked = getattr(error, "delay", None) if isinstance(error, Snooze | RetryAfter) else None
     if isinstance(error, Snooze) and asked is not None:

@@ -27,6 +27,7 @@ from jobqueue.worker.reclaimer import Reclaimer
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.settlements import Scribe, Written
 from jobqueue.worker.settler import Settler
+from jobqueue.worker.tasks import tame
 from jobqueue.worker.threads import Threads
 
 log = logging.getLogger("jobqueue.worker")
@@ -137,6 +138,7 @@ class Worker:
         log.info(
             "worker started", extra={"worker": self.id, "queues": list(self._options.queues.names)}
         )
+        tame(self._loop)
         try:
             async with self._opened():
                 await self._declare()

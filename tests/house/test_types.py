@@ -13,12 +13,15 @@ from pathlib import Path
 import pytest
 
 SAMPLE = """
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, assert_type
 
-from jobqueue import Job, JobCall, JobHandle, JobQueue, Prepared, Retry, Status
+from jobqueue import (
+    CurrentJob, Draft, Job, JobCall, JobEvent, JobHandle, JobQueue, Lifespan, Limit, Prepared,
+    Progress, Rate, Retry, Signal, State, Status, Unique, current_job,
+)
 
 app = JobQueue()
 
@@ -153,6 +156,117 @@ def passed_on(
     assert_type(send.enqueue_sync("a@example.com", "hi"), JobHandle[Receipt])
     assert_type(call.enqueue_sync("a.png"), JobHandle[bool])
     call.enqueue_sync(5)  # wrong
+
+
+class Pool:
+    size: int = 1
+
+
+@app.lifespan
+async def pool() -> AsyncIterator[Pool]:
+    yield Pool()
+
+
+@app.lifespan  # wrong
+async def no_pool() -> int:
+    return 1
+
+
+@app.job(
+    unique=Unique("path", until="started", on_conflict="replace"), lock_mode="optional",
+    limit=[Limit(3), Limit(1, by="path")], rate=Rate(5, timedelta(minutes=1)), deadline=60,
+    expires=timedelta(hours=1), tags=["a"], metadata={"a": 1}, redact=["path"],
+    is_failure=lambda error: not isinstance(error, OSError),
+)
+def keyed(path: str) -> str:
+    assert_type(pool, Lifespan[Pool])
+    assert_type(pool.state, Pool)
+    job = current_job()
+    assert_type(job, CurrentJob)
+    assert_type(job.deadline, datetime | None)
+    assert_type(job.cancelled, bool)
+    assert_type(job.shutting_down, Signal)
+    assert_type(job.tags, tuple[str, ...])
+    assert_type(job.metadata, dict[str, Any])
+    job.progress(0.5, "half")
+    job.progress("half")  # wrong
+    pool.state.length  # wrong
+    return path
+
+
+app.job(limit="3")  # wrong
+app.job(rate=3)  # wrong
+app.job(unique=True)  # wrong
+app.job(lock_mode="maybe")  # wrong
+app.job(is_failure=True)  # wrong
+Unique(until="whenever")  # wrong
+Unique(on_conflict="ignore")  # wrong
+Rate("5")  # wrong
+Limit()  # wrong
+app.queue("default", limit=3, rate=Rate(5), max_depth=100)
+app.queue("default", max_depth="100")  # wrong
+
+
+@app.middleware
+async def around(job: CurrentJob, call_next: Callable[[], Awaitable[Any]]) -> Any:
+    return await call_next()
+
+
+@app.middleware(around="enqueue")
+def before(draft: Draft, call_next: Callable[[Draft], Prepared]) -> Prepared:
+    return call_next(draft)
+
+
+app.middleware(before)  # wrong
+app.middleware(around="enqueue")(around)  # wrong
+app.middleware(around="retry")  # wrong
+
+
+@app.on("dead")
+def dead(event: JobEvent) -> None:
+    assert_type(event.job, CurrentJob)
+    assert_type(event.duration, float | None)
+
+
+@app.on("health")
+async def health(problem: str | None) -> None:
+    print(problem)
+
+
+app.on("died")  # wrong
+app.on("dead")(health)  # wrong
+app.on("health")(dead)  # wrong
+
+
+def seen(progress: Progress) -> None:
+    assert_type(progress.fraction, float)
+
+
+async def control() -> None:
+    job = await keyed.options(
+        lock="k", idempotency_key="i", tags=("b",), metadata={"b": [1]}, expires=datetime.now(UTC),
+        deadline=5, unique=Unique(),
+    ).enqueue("a.png")
+    assert_type(job, JobHandle[str])
+    assert_type(job.other, str | None)
+    assert_type(job.status.stored, bool)
+    assert_type(await job.result(5, on_progress=seen), str)
+    assert_type(job.result_sync(on_progress=seen), str)
+    assert_type(await job.cancel("reason"), State)
+    assert_type(await app.cancel(job.id, reason="reason"), State)
+    await job.result(on_progress=len)  # wrong
+    keyed.options(lock=5)  # wrong
+    keyed.options(tags=5)  # wrong
+    keyed.options(metadata=[1])  # wrong
+    keyed.options(unique="path")  # wrong
+    keyed.options(idempotency_key=5)  # wrong
+    [limit] = await app.set_limit("default", "rate:queue", Rate(5, per=60))
+    assert_type(limit.n, int)
+    await app.set_limit("default", "limit:queue", "5")  # wrong
+    async with app.worker(queues={"a": 6, "b": 3}, concurrency=5):
+        pass
+    async with app.worker(queues={"a": "6"}):  # wrong
+        pass
 """
 
 WRONG = {n for n, line in enumerate(SAMPLE.splitlines(), 1) if line.endswith("# wrong")}

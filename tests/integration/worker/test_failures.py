@@ -180,3 +180,48 @@ async def test_cancelling_oneself_is_a_failure(stage: Stage) -> None:
 
     row = await last_row(stage, (await suicidal.enqueue()).id)
     assert (row.outcome, row.error_type) == ("failed", CANCELLED)
+
+
+@pytest.mark.parametrize("ends", [SystemExit(3), KeyboardInterrupt()])
+@pytest.mark.parametrize("form", ["task", "gather", "group"])
+async def test_an_exit_in_a_task_of_the_handler(
+    stage: Stage, ends: BaseException, form: str
+) -> None:
+    """``asyncio`` lets an exit in any task end the loop; a handler's ends the attempt."""
+
+    async def helper() -> None:
+        await asyncio.sleep(0)
+        raise ends
+
+    @stage.app.job(retry=0)
+    async def work() -> None:
+        if form == "task":
+            await asyncio.create_task(helper())
+        elif form == "gather":
+            await asyncio.gather(helper(), asyncio.sleep(0))
+        else:
+            async with asyncio.TaskGroup() as group:
+                group.create_task(helper())
+
+    row = await last_row(stage, (await work.enqueue()).id)
+    assert row.outcome == "failed"
+    assert type(ends).__name__ in (row.traceback or "")
+    if form != "group":
+        assert row.error_type == type(ends).__name__
+
+
+async def test_other_tasks_of_the_loop_are_left_alone(stage: Stage) -> None:
+    """What the surrounding program raises in its own tasks is its own."""
+
+    @stage.app.job()
+    async def work() -> str:
+        return "done"
+
+    async def own() -> str:
+        return "own"
+
+    async with stage.app.worker():
+        assert await (await work.enqueue()).result(timeout=5) == "done"
+        task = asyncio.create_task(own(), name="mine")
+        assert (task.get_name(), await task) == ("mine", "own")
+        assert task.get_coro().__name__ == "own"  # type: ignore[union-attr]

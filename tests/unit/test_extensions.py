@@ -1,0 +1,114 @@
+"""Signals, resources and redaction, without a worker."""
+
+import asyncio
+import json
+import threading
+from collections.abc import AsyncIterator
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jobqueue import ConfigurationError, JobQueue, NoCurrentJob, Signal
+from jobqueue.domain.extensions import Lifespan
+from jobqueue.domain.redaction import MASK, SHORTEST, mask, scrub
+
+TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=SHORTEST)
+
+
+async def test_a_signal_wakes_everybody() -> None:
+    """Waiters on the loop, on other loops and in threads hear of it; who comes late does too."""
+    signal = Signal()
+    heard: list[str] = []
+
+    async def wait(name: str) -> None:
+        await signal
+        heard.append(name)
+
+    here = asyncio.create_task(wait("here"))
+    there = threading.Thread(target=lambda: asyncio.run(wait("there")))
+    blocked = threading.Thread(target=lambda: heard.append(f"thread {signal.wait(10)}"))
+    for thread in (there, blocked):
+        thread.start()
+    await asyncio.sleep(0)
+    assert not signal.is_set()
+    assert not signal.wait(0)
+    signal.set()
+    signal.set()
+    await here
+    for thread in (there, blocked):
+        await asyncio.to_thread(thread.join, 10)
+    await wait("late")
+    assert sorted(heard) == ["here", "late", "there", "thread True"]
+    assert signal.is_set()
+
+
+async def test_a_signal_outlives_its_waiters() -> None:
+    """A waiter that gave up, and one whose loop has ended, harm nobody."""
+    signal = Signal()
+
+    async def wait() -> None:
+        async with asyncio.timeout(0):
+            await signal
+
+    with pytest.raises(TimeoutError):
+        await wait()
+    with pytest.raises(TimeoutError):
+        await asyncio.to_thread(asyncio.run, wait())
+    assert signal._waiting == []
+    ended = asyncio.new_event_loop()
+    ended.close()
+    signal._waiting.append((ended, asyncio.Event()))
+    signal.set()
+    assert signal.is_set()
+
+
+def test_no_generator() -> None:
+    """A lifespan is an async generator, and an app has one."""
+    app = JobQueue()
+
+    async def plain() -> AsyncIterator[int]:
+        raise AssertionError
+
+    with pytest.raises(ConfigurationError, match="write async def with one yield"):
+        app.lifespan(plain)  # type: ignore[arg-type]
+
+    async def good() -> AsyncIterator[int]:
+        yield 1
+
+    made = app.lifespan(good)
+    assert isinstance(made, Lifespan)
+    with pytest.raises(ConfigurationError, match="there is one already"):
+        app.lifespan(good)
+    with pytest.raises(NoCurrentJob):
+        _ = made.state
+
+
+@given(secret=TEXT, other=TEXT)
+def test_nothing_of_a_text_is_left(secret: str, other: str) -> None:
+    """A hidden text is not in what is shown, as it is or in a repr."""
+    raw = json.dumps({"token": secret, "visible": other}).encode()
+    text = scrub(f"{secret} {secret!r} {[secret]!r}", raw, ["token"])
+    if secret not in MASK * 3:
+        assert secret not in text.replace(MASK, "")
+    shown = json.loads(mask(raw, ["token"]))
+    assert shown == {"token": MASK, "visible": other}
+
+
+@pytest.mark.parametrize("value", [True, None, 7, "abc", [], {}, [[1, "x"]]])
+def test_what_is_too_short_to_hide(value: object) -> None:
+    """Values that would blot out half of every text are left in it."""
+    raw = json.dumps({"token": value}).encode()
+    text = "True None 7 abc [] {} 1 x, all of it"
+    assert scrub(text, raw, ["token"]) == text
+
+
+def test_the_longest_first() -> None:
+    """Where one hidden value is a part of another, both go."""
+    raw = json.dumps({"a": "secret", "b": "secret-key"}).encode()
+    assert scrub("secret-key and secret", raw, ["a", "b"]) == f"{MASK} and {MASK}"
+
+
+def test_what_can_not_be_read() -> None:
+    """Arguments that are no JSON object hide nothing, and harm nothing."""
+    assert scrub("text", b"\xff", ["a"]) == "text"
