@@ -8,10 +8,11 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
-from jobqueue.broker.calls import Calls, Rule, Watched
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.facts import Facts, ask
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Server
+from jobqueue.broker.messages import Rule, Watched
 from jobqueue.broker.presence import service_id
 from jobqueue.client.client import Client
 from jobqueue.client.control import Control
@@ -20,7 +21,7 @@ from jobqueue.client.lookups import Lookups
 from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Kind, Registry
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.limits import MOST, Limit, QueueLimits, Rate, label_of
+from jobqueue.domain.limits import MOST_AT_ONCE, Limit, QueueLimits, Rate, label_of
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.schedules import Schedule
 from jobqueue.scheduler.firer import Firer
@@ -211,7 +212,7 @@ class Services:
             }
             if kinds == {Kind.THREAD}:
                 # More would wait for a thread here while another worker could run them.
-                bounds[queue] = min(bounds.get(queue, MOST), self._settings.threads)
+                bounds[queue] = min(bounds.get(queue, MOST_AT_ONCE), self._settings.threads)
         return {queue: bound for queue, bound in bounds.items() if queue in queues}
 
     def _rules(self, queue: str) -> list[Rule]:

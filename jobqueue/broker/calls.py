@@ -13,9 +13,6 @@ import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.messages import (
-    Bound,
-    Delivery,
-    Ended,
     Fetched,
     NewJob,
     Promoted,
@@ -32,34 +29,6 @@ from jobqueue.broker.messages import (
 )
 from jobqueue.broker.scripts import Script, script
 from jobqueue.domain.codec import storable
-
-__all__ = [
-    "CANCELLED",
-    "KEPT",
-    "LOST",
-    "STALE",
-    "Bound",
-    "Call",
-    "Calls",
-    "Delivery",
-    "Ended",
-    "FetchLimits",
-    "Fetched",
-    "NewJob",
-    "Promoted",
-    "Reclaimed",
-    "Recorded",
-    "Report",
-    "Return",
-    "Rule",
-    "Ruled",
-    "Settlement",
-    "Value",
-    "Watched",
-    "ruled",
-    "seed",
-    "watched",
-]
 
 T = TypeVar("T")
 

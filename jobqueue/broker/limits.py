@@ -1,8 +1,8 @@
 """Reads limits for people: what counts, what is declared or set, and what is used now."""
 
-from jobqueue.broker.calls import Bound, Ruled, ruled
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import Bound, Ruled, ruled
 from jobqueue.domain.views import LimitView
 
 

@@ -14,7 +14,6 @@ from jobqueue.domain.keyed import By, KeyOf
 from jobqueue.domain.suggest import shown
 
 MOST_AT_ONCE = 1_000_000
-MOST = MOST_AT_ONCE
 Kind = Literal["limit", "rate"]
 
 

@@ -10,8 +10,9 @@ import logging
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
-from jobqueue.broker.calls import Calls, NewJob
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import NewJob
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable, severity
 from jobqueue.domain.schedules import Schedule

@@ -11,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
-from jobqueue.broker.calls import STALE, Calls, Delivery, Fetched, FetchLimits
+from jobqueue.broker.calls import STALE, Calls, FetchLimits
 from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.messages import Delivery, Fetched
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us

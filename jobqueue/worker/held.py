@@ -6,7 +6,7 @@ from typing import Any, Protocol
 
 import msgspec
 
-from jobqueue.broker.calls import Delivery
+from jobqueue.broker.messages import Delivery
 from jobqueue.domain.context import CurrentJob, Progress
 from jobqueue.domain.errors import NoCurrentJob
 from jobqueue.domain.handlers import Handler

@@ -5,8 +5,9 @@ import logging
 
 import msgspec
 
-from jobqueue.broker.calls import Calls, Report
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import Report
 from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us

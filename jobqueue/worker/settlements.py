@@ -4,7 +4,7 @@ import logging
 
 import msgspec
 
-from jobqueue.broker.calls import Return, Settlement
+from jobqueue.broker.messages import Return, Settlement
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import State

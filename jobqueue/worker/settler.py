@@ -10,8 +10,9 @@ import logging
 from collections import defaultdict
 from collections.abc import Callable
 
-from jobqueue.broker.calls import CANCELLED, KEPT, Call, Calls, Return, Settlement
+from jobqueue.broker.calls import CANCELLED, KEPT, Call, Calls
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import Return, Settlement
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.jobs import State

@@ -7,8 +7,9 @@ from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from jobqueue.broker.calls import Calls, Delivery, FetchLimits, Rule
+from jobqueue.broker.calls import Calls, FetchLimits
 from jobqueue.broker.lanes import Server
+from jobqueue.broker.messages import Delivery, Rule
 from jobqueue.broker.presence import service_id
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable

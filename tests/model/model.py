@@ -9,7 +9,7 @@ from collections import defaultdict
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 
-from jobqueue.broker.calls import Delivery, Rule
+from jobqueue.broker.messages import Delivery, Rule
 from jobqueue.domain.jobs import TRANSITIONS, Asks, State
 
 ENDED = {"succeeded", "dead", "cancelled"}

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from jobqueue import Job
-from jobqueue.broker.calls import Delivery
+from jobqueue.broker.messages import Delivery
 from jobqueue.domain import codec
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
