@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from tests.acceptance.system import Program, System
+from tests.acceptance.system import Program, System, app_path
 
 PLACES = ["on_loop", "in_thread", "in_process"]
 ENDS = {
@@ -102,3 +102,23 @@ def test_an_exit_in_a_task_of_the_handler(system: System, worker: Program, kind:
     assert (row["job_id"], row["outcome"], row["attempt"]) == (job_id, "failed", 1)
     alive = system.queue.ref("alive").enqueue_sync()
     assert alive.result_sync(timeout=10) == worker.process.pid
+
+
+def test_resources_that_can_not_be_opened(system: System) -> None:
+    """The worker says why and exits with an error; its jobs are left for others."""
+    job = system.queue.ref("look").enqueue_sync()
+    failed = system.run("worker", app_path("opening"), FAILS="start")
+    assert failed.code == 1
+    assert "no database" in failed.err
+    system.worker("opening")
+    assert job.result_sync(timeout=10) == "open"
+
+
+def test_resources_that_can_not_be_closed(system: System) -> None:
+    """Every outcome is written; the exit code tells of it."""
+    worker = system.start("worker", app_path("opening"), FAILS="end")
+    worker.event("worker started")
+    job = system.queue.ref("look").enqueue_sync()
+    assert job.result_sync(timeout=10) == "open"
+    assert worker.stop() == 1
+    assert "already gone" in worker.log

@@ -199,7 +199,7 @@ async def test_fifty_at_once(stage: Stage, kind: str) -> None:
     assert statuses == {"created": 1, other: 99}
     async with stage.app.worker():
         await stage.logged(1)
-        await wait_until(lambda: stage.rows(), description="its row")  # noqa: PLW0108
+        await wait_until(stage.rows, description="its row")
     assert stage.log == ["same"]
 
 

@@ -282,6 +282,7 @@ async def test_what_code_no_longer_limits(stage: Stage, redis_url: str) -> None:
         await wait_until(stage.app.limits, description="the rules")
     assert len(await stage.app.limits()) == 3
     async with stage_on(redis_url) as newer:
+        newer.app.queue("default")
 
         @newer.app.job(name="work")
         async def new() -> None:
