@@ -17,7 +17,7 @@ from jobqueue.domain.extensions import (
     Lifespan,
     RunMiddleware,
 )
-from jobqueue.domain.handlers import Handler, Registry
+from jobqueue.domain.handlers import Handler, LockMode, Registry
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.limits import Limit, QueueLimits, Rate
 from jobqueue.handler_options import HandlerOptions, bounds, handler_of
@@ -256,6 +256,10 @@ class Declaring:
             if label in self._schedules:
                 raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
             self._refuse_second(rule, call)
+            if job.handler.lock_mode is LockMode.REQUIRED and lock is None:
+                raise ConfigurationError(
+                    f"schedule {label!r}: job {job.name!r} needs a lock; write lock='...'"
+                )
             try:
                 job.handler.parameters.bind((), {})
             except InvalidJob as error:

@@ -19,9 +19,9 @@ from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
 from jobqueue.client.lookups import Lookups
 from jobqueue.domain.extensions import Extensions
-from jobqueue.domain.handlers import Kind, Registry
+from jobqueue.domain.handlers import Handler, Kind, Registry
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.limits import MOST_AT_ONCE, Limit, QueueLimits, Rate, label_of
+from jobqueue.domain.limits import MOST_AT_ONCE, QueueLimits, labels_of
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.schedules import Schedule
 from jobqueue.scheduler.firer import Firer
@@ -55,11 +55,23 @@ class Runs(Protocol):
 S = TypeVar("S", bound=Runs)
 
 
-def _rule(kind: str, bound: Limit | Rate | None, name: str | None) -> Rule:
-    if bound is None:
-        return Rule(f"{kind}:queue", kind, None, False, None, None)
-    label, keyed = label_of(bound, name), bound.key is not None
-    return Rule(label, kind, name, keyed, bound.n, bound.per_ms)
+def _rules_of(handler: Handler) -> list[Rule]:
+    labels = zip(labels_of(handler.limits, handler.name), handler.limits, strict=True)
+    return [
+        Rule(label, each.kind, handler.name, each.key is not None, each.n, each.per_ms)
+        for label, each in labels
+    ]
+
+
+def _rules_of_queue(declared: QueueLimits) -> list[Rule]:
+    """Return all that can be said of a queue; what is not declared of it is taken back."""
+    limit, rate = declared.limit, declared.rate
+    starts, per_ms = (rate.n, rate.per_ms) if rate else (None, None)
+    return [
+        Rule("limit:queue", "limit", None, False, limit.n if limit else None, None),
+        Rule("rate:queue", "rate", None, False, starts, per_ms),
+        Rule("depth:queue", "depth", None, False, declared.max_depth, None),
+    ]
 
 
 @asynccontextmanager
@@ -223,11 +235,9 @@ class Services:
         rules: list[Rule] = []
         # Another app may serve the same queue and declare it: then silence says nothing.
         if (declared := self._queue_limits.get(queue)) is not None:
-            rules = [_rule("limit", declared.limit, None), _rule("rate", declared.rate, None)]
-            depth = declared.max_depth
-            rules.append(Rule("depth:queue", "depth", None, False, depth, None))
+            rules = _rules_of_queue(declared)
         for handler in self._registry.values():
-            rules += [_rule(each.kind, each, handler.name) for each in handler.limits]
+            rules += _rules_of(handler)
         return rules
 
     def _warn(self, facts: Facts) -> None:

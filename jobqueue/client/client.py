@@ -182,13 +182,19 @@ class Client:
         """Cancel a job; see :meth:`JobHandle.cancel`."""
         async with self._server.lane() as lane:
             before = await lane.call(self._calls.cancel(queue, job_id, reason))
-        return cancelled(job_id, before)
+        return cancelled(job_id, before or await self._ended(queue, job_id))
 
     def cancel_sync(self, queue: str, job_id: str, reason: str) -> State:
         """Cancel a job in this thread; see :meth:`JobHandle.cancel`."""
         refuse_loop("cancel_sync", "await job.cancel()")
         with closing(self._server.sync_lane()) as lane:
-            return cancelled(job_id, lane.call(self._calls.cancel(queue, job_id, reason)))
+            before = lane.call(self._calls.cancel(queue, job_id, reason))
+        return cancelled(job_id, before or asyncio.run(self._ended(queue, job_id)))
+
+    async def _ended(self, queue: str, job_id: str) -> str:
+        """Return how a job ended that has left Redis; nothing when the history knows nothing."""
+        found = await self._archive(queue, job_id)
+        return "" if found is None else found.state
 
     async def _archived(self, queue: str, job_id: str) -> Watched:
         found = await self._archive(queue, job_id)

@@ -31,7 +31,7 @@ from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.handlers import Handler, LockMode
 from jobqueue.domain.ids import check_job_id, check_key, check_name, check_queue, uuid7
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Priority, Spec
-from jobqueue.domain.limits import label_of
+from jobqueue.domain.limits import labels_of
 from jobqueue.domain.unique import OnConflict, Unique, Until
 
 
@@ -225,7 +225,8 @@ class _Keys:
         self._idem = None if idem is None else check_key("idempotency_key", idem)
         self._expires, self.within = until_ms("expires", options.get("expires"))
         limits = handler.limits if handler else ()
-        self._limits = [(label_of(each, name), each.key) for each in limits if each.key]
+        labels = zip(labels_of(limits, name), limits, strict=True)
+        self._limits = [(label, each.key) for label, each in labels if each.key]
 
     @property
     def any(self) -> bool:

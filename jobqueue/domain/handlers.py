@@ -11,7 +11,7 @@ from jobqueue.domain.annotations import hints
 from jobqueue.domain.arguments import Parameters
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.limits import Limit, Rate, label_of
+from jobqueue.domain.limits import Limit, Rate
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.suggest import did_you_mean
 from jobqueue.domain.unique import Unique
@@ -79,10 +79,6 @@ class Handler:
             if name not in names:
                 hint = did_you_mean(name, names)
                 raise ConfigurationError(f"redact: the handler has no {name!r}; {hint}")
-        labels = [label_of(each, self.name) for each in self.limits]
-        for label in labels:
-            if labels.count(label) > 1:
-                raise ConfigurationError(f"the limit {label!r} is given twice")
 
     @cached_property
     def returns(self) -> Any:

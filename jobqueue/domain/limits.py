@@ -4,6 +4,8 @@ A limit without ``by`` counts all jobs of its handler; with it each key counts a
 Limits belong to a queue: jobs of one name in two queues are counted apart.
 """
 
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
@@ -89,8 +91,22 @@ class QueueLimits:
     max_depth: int | None = None
 
 
+def labels_of(limits: Sequence[Limit | Rate], name: str) -> list[str]:
+    """Return the names under which the limits of a handler are kept, shown and set.
+
+    Those of the same kind and key are told apart by their place: ``rate:job:send#2``.
+    """
+    labels: list[str] = []
+    seen: Counter[str] = Counter()
+    for bound in limits:
+        label = label_of(bound, name)
+        seen[label] += 1
+        labels.append(label if seen[label] == 1 else f"{label}#{seen[label]}")
+    return labels
+
+
 def label_of(bound: Limit | Rate, name: str | None) -> str:
-    """Return the name under which a limit is kept, shown and set.
+    """Return what the label of a limit begins with.
 
     Args:
         bound: The limit.

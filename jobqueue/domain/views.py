@@ -78,7 +78,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A job that ended in failure, with all that it takes to run it again.
 
     ``run`` is the run that died; a redrive makes the next one. ``spec`` is the packed
-    spec as the producer sent it.
+    spec as the producer sent it; only a redrive reads it.
     """
 
     execution_id: str
@@ -101,7 +101,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: datetime
     redriven_at: datetime | None
     deleted_at: datetime | None
-    spec: bytes
+    spec: bytes = b""
 
 
 @dataclass(frozen=True, slots=True)

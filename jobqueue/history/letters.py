@@ -17,6 +17,8 @@ from jobqueue.history.engine import plain_errors
 from jobqueue.history.tables import OPEN, dead_letters
 
 _letters = dead_letters.c
+# Who only reads need not see the spec, which holds redacted arguments as they are.
+_shown = [column for column in _letters if column is not _letters.spec]
 
 
 class Claim:
@@ -64,7 +66,7 @@ async def page(
     chosen += [column == value for column, value in equal.items() if value is not None]
     if before is not None:
         chosen.append(_letters.execution_id < str(UUID(before)))
-    return await _fetch(engine, _newest_first().where(*chosen).limit(limit))
+    return await _fetch(engine, _newest_first(_shown).where(*chosen).limit(limit))
 
 
 async def by_id(engine: AsyncEngine, execution_ids: Iterable[str]) -> list[DeadLetter]:
@@ -72,7 +74,7 @@ async def by_id(engine: AsyncEngine, execution_ids: Iterable[str]) -> list[DeadL
 
     Unknown ids, and words that are no ids, are left out.
     """
-    return await _fetch(engine, _newest_first().where(_named(execution_ids)))
+    return await _fetch(engine, _newest_first(_shown).where(_named(execution_ids)))
 
 
 @asynccontextmanager
@@ -90,7 +92,7 @@ async def claim(engine: AsyncEngine, execution_ids: Iterable[str]) -> AsyncItera
         ...         if await broker.redrive(letter):
         ...             claim.done(letter)
     """
-    chosen = _newest_first().where(_named(execution_ids), OPEN)
+    chosen = _newest_first(_letters).where(_named(execution_ids), OPEN)
     with plain_errors():
         async with engine.connect() as connection:
             found = await connection.execute(chosen.with_for_update())
@@ -115,8 +117,8 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def _newest_first() -> Select[Any]:
-    return select(dead_letters).order_by(_letters.execution_id.desc())
+def _newest_first(columns: Iterable[Any]) -> Select[Any]:
+    return select(*columns).order_by(_letters.execution_id.desc())
 
 
 async def _fetch(engine: AsyncEngine, statement: Select[Any]) -> list[DeadLetter]:

@@ -413,3 +413,15 @@ async def test_close_without_a_connection(app: JobQueue) -> None:
         pass
     await app.close()
     app.close_sync()
+
+
+def test_a_schedule_needs_the_lock_that_its_job_needs() -> None:
+    """It is refused when it is declared: later it would stop a whole scheduler."""
+    app = JobQueue(settings=Settings())
+
+    @app.job(lock_mode="required")
+    def work() -> None: ...
+
+    with pytest.raises(ConfigurationError, match=r"schedule 'work': job 'work' needs a lock"):
+        app.every(60)(work)
+    app.every(60, lock="L")(work)

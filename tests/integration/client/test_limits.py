@@ -73,6 +73,25 @@ async def test_a_queue_of_two_apps(stage: Stage, redis_url: str) -> None:
     assert await declared(stage) == ["depth:queue"]
 
 
+async def test_several_rates(stage: Stage) -> None:
+    """One handler may have several limits of a kind, and the narrowest one counts."""
+
+    @stage.app.job(rate=[Rate(2, per=60), Rate(100, per=1)])
+    async def work(number: int) -> None:
+        stage.log.append(number)
+
+    await stage.app.enqueue_many(work.prepare(number) for number in range(4))
+    async with stage.app.worker():
+
+        async def aside() -> bool:
+            [counts] = await stage.app.queue_counts(queue="default")
+            return counts.names["work"].get("blocked") == 2
+
+        await wait_until(aside, description="two jobs stand aside")
+    labels = [each.label for each in await stage.app.limits()]
+    assert labels == ["rate:job:work", "rate:job:work#2"]
+
+
 async def declared(stage: Stage) -> list[str]:
     """Wait until there are limits; return their labels."""
 

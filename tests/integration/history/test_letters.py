@@ -35,7 +35,8 @@ async def test_a_letter(writer: HistoryWriter, history: AsyncEngine) -> None:
     await writer.write([buried])
     (letter,) = await letters.page(history)
     assert (letter.execution_id, letter.job_id, letter.run) == (buried.id, "j", 2)
-    assert (letter.priority, letter.spec) == (Priority.HIGH, bytes(buried.spec))
+    # Only a redrive reads the spec: it holds redacted arguments as they are.
+    assert (letter.priority, letter.spec) == (Priority.HIGH, b"")
     assert (letter.attempts, letter.error_message) == (4, "no such address")
     assert letter.failed_at == NOON + timedelta(microseconds=1500)
 

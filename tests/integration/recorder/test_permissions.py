@@ -2,12 +2,15 @@
 
 import asyncio
 import logging
+import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import psycopg
 import pytest
 from redis import Redis
 
+import jobqueue
 from jobqueue import BrokerError, HistoryError
 from tests.integration.recorder.conftest import asking
 from tests.support.stage import Stage, stage_on
@@ -85,14 +88,16 @@ async def test_rights_to_ask(redis_url: str, history_url: str, guest: str) -> No
                 return bool(await stage.app.dead_letters())
 
             await wait_until(buried, description="a dead letter")
-    ask("GRANT USAGE ON SCHEMA jobqueue TO guest")
-    ask("GRANT SELECT ON ALL TABLES IN SCHEMA jobqueue TO guest")
+    manual = Path(jobqueue.__file__).parent / "docs" / "settings.md"
+    [grants] = re.findall(r"```sql\n(GRANT USAGE.*?)```", manual.read_text("utf-8"), re.DOTALL)
+    for grant in grants.replace("TO reader", "TO guest").split(";")[:-1]:
+        ask(grant)
     async with stage_on(redis_url, database_url=guest) as asker:
         assert (await asker.app.find(job.id))[0].executions
         assert len(await asker.app.dead_letters()) == 1
         with pytest.raises(HistoryError, match="permission denied for table dead_letters"):
             await asker.app.retry_dead_letters([job.id])
-        ask("GRANT UPDATE ON jobqueue.dead_letters TO guest")
+        ask("GRANT SELECT, UPDATE ON jobqueue.dead_letters TO guest")
         assert (await asker.app.retry_dead_letters([job.id]))[0].error is None
 
 

@@ -333,7 +333,6 @@ def test_declaring_nonsense() -> None:
         lambda: app.queue("no good name"),
         lambda: app.queue("a", rate=Rate(1, by="x")),
         lambda: app.queue("b", max_depth=0),
-        lambda: app.job(limit=[Limit(1), Limit(2)])(work),
         lambda: app.job(limit=Limit(1, by="nothing"))(work),
         lambda: app.job(rate=3)(work),  # type: ignore[call-overload]
     ]
