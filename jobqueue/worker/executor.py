@@ -103,8 +103,30 @@ class Executor:
         except BaseException as error:  # noqa: BLE001 - a model's own checks are the user's code
             return _redacted(_misfit(error), held)
         bounds = self._bounds(held, handler)
-        held.deadline_ms = bounds.ends_ms(held)
         context.running.set(held)
+        try:
+            if self._around or bounds is not UNBOUNDED or handler.kind is not Kind.ASYNC:
+                outcome = await self._with_all(handler, args, kwargs, bounds, held)
+            elif (stopped := _stopped(held, bounds)) is not None:
+                outcome = stopped
+            else:  # most jobs: nothing stands between the loop and the handler
+                self._started(held, bounds)
+                outcome = self._succeeded(await handler.function(*args, **kwargs))
+        except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
+            outcome = self._ended(error, held)
+        held.ended_us = monotonic_us()
+        return _redacted(outcome, held) if handler.redact or held.spec.redact else outcome
+
+    async def _with_all(
+        self,
+        handler: Handler,
+        args: list[Any],
+        kwargs: dict[str, Any],
+        bounds: Bounds,
+        held: Held,
+    ) -> Outcome:
+        """Run a job that has bounds, middleware or a place of its own to run in."""
+        held.deadline_ms = bounds.ends_ms(held)
         began = monotonic_us()
         run = partial(self._run, handler, args, kwargs, bounds, held)
         try:
@@ -112,12 +134,11 @@ class Executor:
                 outcome = await through(self._around, held.current(), run, self._succeeded)
             else:
                 outcome = await run()
-        except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
+        except BaseException as error:  # noqa: BLE001 - see run
             outcome = self._ended(error, held)
         if not held.started_us and isinstance(outcome, Succeeded | Failed | Snoozed):
             held.started_us = began  # a middleware that answers instead makes an attempt of it too
-        held.ended_us = monotonic_us()
-        return _redacted(outcome, held)
+        return outcome
 
     async def _run(
         self,
@@ -137,16 +158,19 @@ class Executor:
         return await self._child(handler, bounds, held)
 
     def _bounds(self, held: Held, handler: Handler) -> Bounds:
+        spec = held.spec
         timeout = self._limits.timeout if handler.timeout is None else handler.timeout
-        if held.spec.timeout_ms is not None:
-            timeout = held.spec.timeout_ms / 1000
-        deadline = deadline_of(held.spec, held.delivery.run, held.delivery.enqueued_ms)
-        return UNBOUNDED if timeout is deadline is None else Bounds(timeout, deadline)
+        if spec.timeout_ms is not None:
+            timeout = spec.timeout_ms / 1000
+        if timeout is spec.deadline_ms is spec.deadline_in_ms is None:
+            return UNBOUNDED
+        return Bounds(timeout, deadline_of(spec, held.delivery.run, held.delivery.enqueued_ms))
 
     def _started(self, held: Held, bounds: Bounds) -> None:
         if not held.started_us:
             held.started_us = monotonic_us()
-            held.deadline_ms = bounds.ends_ms(held)
+            if bounds is not UNBOUNDED:
+                held.deadline_ms = bounds.ends_ms(held)
             if self._tell is not None:
                 self._tell(held)
 
@@ -254,10 +278,8 @@ def _stopped(held: Held, bounds: Bounds) -> Outcome | None:
         return Cancelled()
     if held.released or held.dropped:
         return Released()
-    left = bounds.left(held)
-    if left is not None and left <= 0:
-        return _overdue(held)
-    return None
+    left = None if bounds is UNBOUNDED else bounds.left(held)
+    return _overdue(held) if left is not None and left <= 0 else None
 
 
 def _overdue(held: Held) -> Outcome:

@@ -270,7 +270,8 @@ class Worker:
         held = Held(queue, delivery, handler, clock_us, self._shared, last_life)
         self._pool.take(held)
         if self._fetcher.starting and self._pool.free >= 0:
-            held.task = self._loop.create_task(self._run(held))
+            # Not by way of the loop's factory, which watches the tasks of handlers: `tasks.py`.
+            held.task = asyncio.Task(self._run(held), loop=self._loop)
             self._listener.arrived(held)
         else:  # it came too late, or a recovery brought more than there are slots
             self._pool.ended(held)
@@ -282,6 +283,8 @@ class Worker:
     async def _run(self, held: Held) -> None:
         outcome = await self._executor.run(held)
         self._pool.ended(held)
+        # The task's context knows the job: a ring, which only the garbage collector would open.
+        held.task = None
         if held.dropped:
             return
         self._done += 1
