@@ -6,7 +6,7 @@ A server of your own keeps what it has: tests use prefixes and databases that no
 import os
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,26 +26,23 @@ FAST = {
 }
 
 
-@contextmanager
-def redis_server() -> Iterator[str]:
+def redis_server() -> AbstractContextManager[str]:
     """Give the URL of a Redis for tests: ``JOBQUEUE_TEST_REDIS_URL``, else an embedded Valkey.
 
     Raises:
         ConfigurationError: There is neither.
         BrokerUnavailable: The embedded one does not start.
     """
-    url = os.environ.get(REDIS_URL)
-    if url:
-        yield url
-        return
-    from jobqueue.embedded import ValkeyServer
 
-    with _embedded(lambda folder: ValkeyServer(folder, aof=False), REDIS_URL) as url:
-        yield url
+    def make(folder: Path) -> "Server":
+        from jobqueue.embedded import ValkeyServer
+
+        return ValkeyServer(folder, aof=False)
+
+    return _given_or_embedded(REDIS_URL, make)
 
 
-@contextmanager
-def postgres_server() -> Iterator[str]:
+def postgres_server() -> AbstractContextManager[str]:
     """Give the URL of a PostgreSQL for tests: ``JOBQUEUE_TEST_DATABASE_URL``, else embedded.
 
     Its user must be allowed to create databases.
@@ -54,14 +51,13 @@ def postgres_server() -> Iterator[str]:
         ConfigurationError: There is neither.
         HistoryUnavailable: The embedded one does not start.
     """
-    url = os.environ.get(DATABASE_URL)
-    if url:
-        yield url
-        return
-    from jobqueue.embedded import PostgresServer
 
-    with _embedded(lambda folder: PostgresServer(folder, settings=FAST), DATABASE_URL) as url:
-        yield url
+    def make(folder: Path) -> "Server":
+        from jobqueue.embedded import PostgresServer
+
+        return PostgresServer(folder, settings=FAST)
+
+    return _given_or_embedded(DATABASE_URL, make)
 
 
 @contextmanager
@@ -87,7 +83,10 @@ def history(server_url: str, *, template: str | None = None) -> Iterator[str]:
 
 
 @contextmanager
-def _embedded(make: "Callable[[Path], Server]", variable: str) -> Iterator[str]:
+def _given_or_embedded(variable: str, make: "Callable[[Path], Server]") -> Iterator[str]:
+    if url := os.environ.get(variable):
+        yield url
+        return
     with tempfile.TemporaryDirectory(prefix="jobqueue-test-") as folder:
         server = make(Path(folder))
         try:
