@@ -116,7 +116,7 @@ async def test_an_async_handler(stage: Stage, *, lingers: bool) -> None:
             await asyncio.Event().wait()
         finally:
             if lingers:
-                await asyncio.sleep(0.05)
+                await asyncio.to_thread(lambda: None)
             assert current_job().cancelled
             stage.log.append("cleaned up")
 
@@ -133,15 +133,17 @@ async def test_an_async_handler(stage: Stage, *, lingers: bool) -> None:
 
 async def test_an_async_handler_that_ignores_it(stage: Stage) -> None:
     """One that goes on to its end keeps its result: the work was done."""
+    go_on = asyncio.Event()
 
     @stage.app.job(retry=5)
     async def work() -> str:
         stage.log.append("began")
         for _ in range(2):
             try:
-                await asyncio.sleep(0.05)
+                await go_on.wait()
             except asyncio.CancelledError:
                 stage.log.append("ignored")
+                go_on.set()
         return "done"
 
     job = await work.enqueue()

@@ -122,7 +122,10 @@ async def test_a_late_fetch_starts_nothing(
     stage, proxy = broken
     note = noting(stage)
     async with stage.app.worker() as worker:
-        await wait_until(lambda: proxy.seen["fetch"] >= 1, description="an idle worker")
+        # Its first fetch found nothing and must have been answered: that one is not to be lost.
+        await wait_until(
+            lambda: worker._fetcher._token is not None, description="a worker that waits"
+        )
         proxy.hold("fetch")
         job = await note.enqueue(1)
         await stage.reaches(job.id, "running")
@@ -139,7 +142,10 @@ async def test_a_lost_fetch_before_the_end(broken: tuple[Stage, Proxy], redis_ur
     stage, proxy = broken
     note = noting(stage)
     async with stage.app.worker() as worker:
-        await wait_until(lambda: proxy.seen["fetch"] >= 1, description="an idle worker")
+        # Its first fetch found nothing and must have been answered: that one is not to be lost.
+        await wait_until(
+            lambda: worker._fetcher._token is not None, description="a worker that waits"
+        )
         proxy.lose_reply("fetch")
         job = await note.enqueue(1)
         await wait_until(proxy.lost, description="the lost answer")
