@@ -10,7 +10,7 @@ Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, ex
          inbox:<client>, counts, tell:<worker>, wake
 Returns  the job's state before, as text; "" when there is no such job
 ]]
---@use clock wake due count record ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
+--@use clock wake due count record pieces ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
 local id, reason = ARGV[1], ARGV[2]
 local state, live = withdraw(id, 'cancelled', 'cancelled', reason)
 if state == 'running' then

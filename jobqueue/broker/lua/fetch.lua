@@ -23,7 +23,7 @@ Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnab
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
          did not know its name}
 ]]
---@use clock call wake due count record ack answer journal uuid7 deliver requeue lock limits parking keys row leave withdraw poison owned
+--@use clock call wake due count record pieces ack answer journal uuid7 deliver requeue lock limits parking keys row leave withdraw poison owned
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'

@@ -19,7 +19,7 @@ Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, journal:row
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
          not go on; "stale" for a lower number
 ]]
---@use clock call wake due count ack answer journal record requeue lock limits parking keys
+--@use clock call wake due count pieces ack answer journal record requeue lock limits parking keys
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end

@@ -18,7 +18,7 @@ Keys     fired, job:<id>, state:<id>, ready:<priority>, again:<priority>, schedu
 Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future; "skipped"
          when another job has its unique key
 ]]
---@use clock wake due count ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store claim
+--@use clock wake due count pieces ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store claim
 local schedule_name, time, id, priority, name, spec, asked = unpack(ARGV, 1, 7)
 local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule_name) or -1)
 if tonumber(time) <= watermark then return 'already' end
@@ -36,6 +36,7 @@ if not exists then
   else
     claim(id, asks)
     count(store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks), name, 1)
+    write_records()
   end
   write_acks()
   write_counts()

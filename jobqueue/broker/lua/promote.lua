@@ -14,7 +14,7 @@ Keys     scheduled, expiring, job:<id>, state:<id>, ready:<priority>, again:<pri
          journal:size, journal:rows, inbox:<client>, wake
 Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
---@use clock wake due count record ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
+--@use clock wake due count record pieces ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
 local jobs, states = {}, {}
@@ -52,9 +52,7 @@ for i, id in ipairs(ids) do
   local stays = string.sub(id, 1, 1) == ' ' and refill(string.sub(id, 2))
   if not stays then gone[#gone + 1] = id end
 end
-for first = 1, #gone, 1000 do
-  redis.call('ZREM', due, unpack(gone, first, math.min(first + 999, #gone)))
-end
+for first, last in pieces(#gone) do redis.call('ZREM', due, unpack(gone, first, last)) end
 local expiring = base .. 'expiring'
 local expired = redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, ARGV[1])
 for _, id in ipairs(expired) do

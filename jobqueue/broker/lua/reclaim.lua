@@ -15,7 +15,7 @@ Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journ
          lock:<key>, waiting:<key>, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
 ]]
---@use clock wake due count record ack owned requeue lock limits parking keys answer uuid7 journal row
+--@use clock wake due count record pieces ack owned requeue lock limits parking keys answer uuid7 journal row
 local worker, budget = ARGV[1], tonumber(ARGV[4])
 local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or nil)
 if not expiry or expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end

@@ -16,7 +16,7 @@ Keys     journal, journal:size, journal:rows, journal:bad, job:<id>, state:<id>,
          idem:<key>, lock:<key>, waiting:<key>, counts, wake
 Returns  number of job records that were removed
 ]]
---@use clock wake due count record ack requeue lock limits parking keys row leave
+--@use clock wake due count record pieces ack requeue lock limits parking keys row leave
 local journal = base .. 'journal'
 local before = tonumber(redis.call('GET', base .. 'journal:size') or 0)
 local ended, halfway = {}, {}
@@ -44,7 +44,7 @@ for _, job in ipairs(ended) do
   gone[#gone + 1] = base .. 'job:' .. id
   if keep > 0 then redis.call('PEXPIRE', base .. 'state:' .. id, keep) else gone[#gone + 1] = base .. 'state:' .. id end
 end
-for first = 1, #gone, 1000 do redis.call('DEL', unpack(gone, first, math.min(first + 999, #gone))) end
+for first, last in pieces(#gone) do redis.call('DEL', unpack(gone, first, last)) end
 
 local bytes, rows, bad = 0, 0, 3
 for _, each in ipairs(cmsgpack.unpack(ARGV[2])) do

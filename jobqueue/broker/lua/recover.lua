@@ -14,7 +14,7 @@ ARGV[5]  seed    string  random bits for ids, `xxxx-xxxxxxxxxxxx`
 Keys     call:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts, rules, wake
 Returns  like fetch; status ok, or stale for a number seen before
 ]]
---@use clock call wake count record ack uuid7 deliver requeue owned
+--@use clock call wake count record pieces ack uuid7 deliver requeue owned
 local worker, number = ARGV[1], tonumber(ARGV[2])
 if answered(worker, number) then return reply('stale', {}) end
 

@@ -19,7 +19,7 @@ Keys     call:<letter>, job:<id>, state:<id>, ready:<priority>, again:<priority>
 Returns  "redriven", or "conflict" when another run of a job with this id is waiting or running, or another job has its
          unique key
 ]]
---@use clock call wake due count record uuid7 requeue lock keys store
+--@use clock call wake due count record uuid7 requeue lock keys pieces store
 local letter, id, run, priority, name, spec, asked = unpack(ARGV, 1, 7)
 local before = answered(letter, 1)
 if before then return before end
@@ -49,6 +49,7 @@ if unique then redis.call('SET', base .. 'unique:' .. unique, id) end
 -- Another job may have it by now, and keeps it.
 if idem and (not known or known == ours) then redis.call('SET', idem, ours) end
 local waits = store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks)
+write_records()
 redis.call('HSET', state, 'state', waits)
 count(waits, name, 1)
 write_counts()

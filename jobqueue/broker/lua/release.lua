@@ -13,7 +13,7 @@ Keys     call:<caller>, state:<id>, job:<id>, journal, journal:size, journal:row
 Returns  a string with one letter for each job: k handed back, l the lease was lost, c it was cancelled meanwhile and
          may not go on; "stale" for a lower number
 ]]
---@use clock call wake due count record ack requeue limits parking journal
+--@use clock call wake due count record pieces ack requeue limits parking journal
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end

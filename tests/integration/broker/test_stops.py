@@ -18,7 +18,7 @@ async def test_enqueue(broker: Broker) -> None:
         await ends_once(broker, "a", "b", "c")
         return stopped
 
-    assert await at_every_write(broker, play) >= 9
+    assert await at_every_write(broker, play) >= 7  # the three records are one write
 
 
 async def test_enqueue_scheduled(broker: Broker) -> None:
@@ -32,7 +32,7 @@ async def test_enqueue_scheduled(broker: Broker) -> None:
         await ends_once(broker, "a", "b")
         return stopped
 
-    assert await at_every_write(broker, play) >= 7
+    assert await at_every_write(broker, play) >= 6  # the two records are one write
 
 
 async def test_fetch(broker: Broker) -> None:

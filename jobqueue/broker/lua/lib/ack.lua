@@ -13,8 +13,7 @@ end
 
 local function write_acks()
   for stream, entries in pairs(done) do
-    for first = 1, #entries, 1000 do
-      local last = math.min(first + 999, #entries)
+    for first, last in pieces(#entries) do
       redis.call('XDEL', base .. stream, unpack(entries, first, last))
       redis.call('XACK', base .. stream, 'workers', unpack(entries, first, last))
     end
