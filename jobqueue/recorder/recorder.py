@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+import math
 import time
 from collections import defaultdict
 
@@ -63,7 +64,7 @@ class Recorder:
         self._writer = writer
         self._keep_ms = round(result_ttl * 1000)
         self._bound = bound
-        self._adopted = time.monotonic()
+        self._adopted = -math.inf  # at once: what a dead one left may have waited for us
         self._queues: list[str] = []
         self._count = FIRST
         self._mine = True  # whether records that were read before may wait

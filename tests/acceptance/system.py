@@ -179,9 +179,9 @@ class System:
         program.event("worker started")
         return program
 
-    def scheduler(self, *arguments: str) -> Program:
+    def scheduler(self, *arguments: str, **variables: str) -> Program:
         """Start a scheduler, which records too, and wait until it runs."""
-        program = self.start("scheduler", *arguments)
+        program = self.start("scheduler", *arguments, **variables)
         program.event("service started")
         return program
 
@@ -240,6 +240,10 @@ class System:
     def sql(self, query: str, *values: Any) -> list[dict[str, Any]]:
         """Rows of any query."""
         return self._database.execute(query.encode(), values).fetchall()
+
+    def do(self, statement: str) -> None:
+        """Run a statement that has no answer."""
+        self._database.execute(statement.encode())
 
     def finals(self, count: int, deadline: float = PATIENCE) -> list[dict[str, Any]]:
         """Wait for so many final rows and return all that are there."""

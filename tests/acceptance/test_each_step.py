@@ -1,0 +1,219 @@
+"""Every program dies once at each place between two of its steps, and nothing is lost.
+
+The gates count what really goes over the wire, so the lists below are complete as long as
+``test_every_step_is_listed`` passes.
+"""
+
+import signal
+from collections import defaultdict
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import pytest
+from redis import Redis, ResponseError
+
+from jobqueue.broker.keys import Keys
+from tests.acceptance.gate import Gate, Step, postgres_gate, redis_gate
+from tests.acceptance.system import Program, System, app_path
+from tests.support import keyspace, wait_until_sync
+
+PARTITIONS = """
+    SELECT inhrelid::regclass::text AS name FROM pg_inherits
+    WHERE inhparent = 'jobqueue.job_executions'::regclass
+"""
+APP = app_path("stepping")
+KINDS = ["second_time", "hopeless", "steady", "endless"]
+OUTCOMES = {"hopeless": "failed"}
+
+
+def both(*names: str, counts: int = 1) -> list[Step]:
+    """Return the places before and after the first steps of each name."""
+    numbers = range(1, counts + 1)
+    return [Step(name, n, before) for name in names for n in numbers for before in (True, False)]
+
+
+def after(*names: str) -> list[Step]:
+    """Return the places after the first step of each name."""
+    return [Step(name) for name in names]
+
+
+WORKER = [
+    *both("fetch", "finish", counts=2),
+    *both("progress", "renew", "release"),
+    *after("rules", "join", "beat", "INFO", "ZRANGE", "BLPOP wake", "DEL", "SREM"),
+]
+SCHEDULER = [
+    *both("promote", "fire", "recorded"),
+    *after("join", "beat", "SMEMBERS", "BLPOP wake:due", "HSETNX", "HGET", "DEL", "SREM"),
+]
+UPKEEP = after("connect", "CREATE jobqueue.job_executions", "ALTER jobqueue.job_executions")
+RECORDER = [
+    *both("recorded"),
+    *both("XREADGROUP", counts=2),
+    *after("SMEMBERS", "XGROUP", "XAUTOCLAIM", "XINFO"),
+]
+WRITER = [
+    *both("copy done", "COMMIT", "INSERT jobqueue.dead_letters"),
+    *after("connect", "BEGIN", "COPY jobqueue.job_executions", "CREATE jobqueue.job_executions"),
+    *after("ALTER jobqueue.job_executions"),
+]
+
+
+class Stage:
+    """A system with jobs, of which one program is going to die."""
+
+    def __init__(self, system: System) -> None:
+        self.system = system
+        self.jobs: dict[str, str] = {}
+
+    def enqueue(self) -> None:
+        """Enqueue a job of each kind, some quick ones, two with a lock, and one for later."""
+        enqueue = self.system.enqueue
+        self.jobs |= {enqueue("quick", n): "quick" for n in range(5)}
+        self.jobs |= {enqueue(name): name for name in KINDS}
+        locked = self.system.queue.ref("quick").options(lock="one")
+        self.jobs |= {locked.enqueue_sync(n).id: "quick" for n in range(2)}
+        delayed = self.system.queue.ref("later").options(delay=0.5)
+        self.jobs |= {delayed.enqueue_sync().id: "later"}
+
+    def worker(self, **variables: str) -> Program:
+        """Start a worker."""
+        return self.system.start("worker", APP, "--lease", "2", "--grace", "0.2", **variables)
+
+    def doomed(self, url: str) -> Program:
+        """Start a worker that is going to die, or to be told to stop and die then."""
+        return self.worker(JOBQUEUE_REDIS_URL=url, TO_BE_STOPPED="yes")
+
+    def finals(self) -> list[dict[str, Any]]:
+        """Return the final rows of our jobs."""
+        return self.system.rows("final AND job_id = ANY(%s)", list(self.jobs))
+
+    def ended(self, *, but: int = 0) -> bool:
+        """Say whether our jobs have ended, but for so many."""
+        return len(self.finals()) >= len(self.jobs) - but
+
+    def check(self) -> None:
+        """Hold history and Redis against what must have happened."""
+        wait_until_sync(self.ended, description="every job ends", deadline=30)
+        finals = self.finals()
+        assert sorted(row["job_id"] for row in finals) == sorted(self.jobs)
+        for row in finals:
+            expected = OUTCOMES.get(self.jobs[row["job_id"]], "succeeded")
+            assert row["outcome"] == expected, row
+        self._check_rows()
+        with Redis.from_url(self.system.redis_url) as redis:
+            journal = Keys("jobqueue").journal("default")
+            wait_until_sync(lambda: not redis.xlen(journal), description="the journal is empty")
+        keyspace.check(self.system.redis_url)
+        assert keyspace.miscounted(self.system.redis_url) == []
+
+    def check_after_a_recorder(self) -> None:
+        """Let another scheduler, which records too, do the rest, and hold all against the truth."""
+        journal = Keys("jobqueue").journal("default")
+        with Redis.from_url(self.system.redis_url) as redis, suppress(ResponseError):
+            # As if half a minute had gone by: what a dead recorder holds is nobody's then.
+            # One that has not read anything has not even made its group.
+            for each in redis.xpending_range(journal, "recorder", "-", "+", 100):
+                entry, owner = each["message_id"], each["consumer"]
+                redis.xclaim(journal, "recorder", owner, 0, [entry], idle=60_000, justid=True)
+        self.system.scheduler()
+        self.check()
+
+    def _check_rows(self) -> None:
+        rows: defaultdict[tuple[str, int], list[dict[str, Any]]] = defaultdict(list)
+        for row in self.system.rows():
+            rows[row["job_id"], row["run"]].append(row)
+        for key, own in rows.items():
+            deliveries = [row["delivery"] for row in own]
+            assert len(set(deliveries)) == len(deliveries), key
+            attempts = sorted({row["attempt"] for row in own})
+            assert attempts == list(range(1, len(attempts) + 1)), key
+            assert sum(row["final"] for row in own) <= 1, key
+
+
+def die(gate: Gate, step: Step, program: Program, ended: Callable[[], bool]) -> None:
+    """Let a program come to its step and die there; it is told to stop when all has ended."""
+    gate.is_of(program.process.pid)
+    wait_until_sync(
+        lambda: gate.killed.is_set() or ended(),
+        description=f"it dies {step}, or all has ended",
+        deadline=30,
+    )
+    if not gate.killed.is_set():
+        program.send(signal.SIGTERM)
+    wait_until_sync(gate.killed.is_set, description=f"{step} among {gate.seen}")
+    assert program.wait() == -signal.SIGKILL
+
+
+@pytest.mark.parametrize("step", WORKER, ids=str)
+def test_worker(system: System, step: Step) -> None:
+    """A worker dies: another one ends what it had, and nothing is forgotten or written twice."""
+    stage = Stage(system)
+    with redis_gate(system.redis_url) as (gate, url):
+        gate.kill_at(step)
+        system.scheduler()
+        stage.enqueue()
+        die(gate, step, stage.doomed(url), lambda: stage.ended(but=1))
+    stage.worker()
+    stage.check()
+
+
+@pytest.mark.parametrize("step", both("reclaim"), ids=str)
+def test_reclaimer(system: System, step: Step) -> None:
+    """A worker dies while it takes back what another dead one had."""
+    stage = Stage(system)
+    with redis_gate(system.redis_url) as (gate, url):
+        gate.kill_at(step)
+        system.scheduler()
+        stage.enqueue()
+        first = stage.doomed(system.redis_url)
+        system.noted(1)
+        first.kill()
+        die(gate, step, stage.doomed(url), lambda: stage.ended(but=1))
+    stage.worker()
+    stage.check()
+
+
+@pytest.mark.parametrize("step", SCHEDULER + UPKEEP, ids=str)
+def test_scheduler(system: System, step: Step) -> None:
+    """A scheduler dies: the next one promotes, fires and records the rest."""
+    stage = Stage(system)
+    drop_partitions(system)
+    with gates(system) as (redis, postgres, urls):
+        gate = postgres if step in UPKEEP else redis
+        gate.kill_at(step)
+        stage.worker()
+        stage.enqueue()
+        scheduler = system.start("scheduler", APP, **urls)
+        die(gate, step, scheduler, lambda: stage.ended() and "fire" in redis.seen)
+    stage.check_after_a_recorder()
+
+
+@pytest.mark.parametrize("step", RECORDER + WRITER, ids=str)
+def test_recorder(system: System, step: Step) -> None:
+    """A recorder dies: the next one writes what it had read, each row once."""
+    stage = Stage(system)
+    drop_partitions(system)
+    with gates(system) as (redis, postgres, urls):
+        gate = postgres if step in WRITER else redis
+        gate.kill_at(step)
+        stage.worker()
+        stage.enqueue()
+        recorder = system.start("recorder", **urls)
+        die(gate, step, recorder, lambda: stage.ended(but=2))  # nobody promotes
+    stage.check_after_a_recorder()
+
+
+@contextmanager
+def gates(system: System) -> Iterator[tuple[Gate, Gate, dict[str, str]]]:
+    """Give a gate before each server, and the settings that lead through them."""
+    history = system.urls["JOBQUEUE_DATABASE_URL"]
+    with redis_gate(system.redis_url) as (redis, url), postgres_gate(history) as (postgres, other):
+        yield redis, postgres, {"JOBQUEUE_REDIS_URL": url, "JOBQUEUE_DATABASE_URL": other}
+
+
+def drop_partitions(system: System) -> None:
+    """Leave it to the writer, or to the upkeep, to make the partition that it needs."""
+    for row in system.sql(PARTITIONS):
+        system.do(f"DROP TABLE {row['name']}")
