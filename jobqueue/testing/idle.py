@@ -146,20 +146,24 @@ class _Run:
 
     async def _busy(self) -> bool:
         """Let time do its work; say whether something is ready or runs."""
-        from jobqueue.broker import lookup
-
         await self._firer.look()
         queues = await self._queues()
         await self._promoter.promote(queues)
-        views = [await lookup.queue(self._lane, self._keys, queue) for queue in queues]
-        return any([await self._has_work(view) for view in views])
+        return any([await self._has_work(queue) for queue in queues])
 
-    async def _has_work(self, view: "QueueView") -> bool:
+    async def _has_work(self, queue: str) -> bool:
+        view = await self._view(queue)
         if view.running or not any(view.ready.values()):
             return view.running > 0
         # Jobs that a rate of the whole queue holds back stay in their stream.
-        marker = await self._lane.command("ZSCORE", self._keys.scheduled(view.name), " rate:queue")
-        return marker is None
+        marker = await self._lane.command("ZSCORE", self._keys.scheduled(queue), " rate:queue")
+        # A fetch that came since we looked has set the marker, and what it took runs.
+        return marker is None or (await self._view(queue)).running > 0
+
+    async def _view(self, queue: str) -> "QueueView":
+        from jobqueue.broker import lookup
+
+        return await lookup.queue(self._lane, self._keys, queue)
 
     async def _watch(self, working: "asyncio.Task[None]", queues: Sequence[str]) -> None:
         """Return when nothing is left to do, or when there is a queue that nobody serves."""

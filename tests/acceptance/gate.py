@@ -78,6 +78,7 @@ class Gate:
         """End all connections."""
         self._listener.close()
         for end in self._ends:
+            _shut(end)  # or a thread that reads from it would keep it open
             end.close()
 
     def _accept(self) -> None:
@@ -187,7 +188,7 @@ def commands() -> Cut:
             is_script = words[0] in {b"EVAL", b"EVALSHA"}
             name = names.get(words[1], "?") if is_script else words[0].decode()
             if name == "BLPOP":
-                name += " " + words[1].decode().partition("}:")[2]
+                name += " " + words[1].decode().partition("}:")[2].partition(":")[0]
             found.append((name, data[:size]))
             data = data[size:]
         return found, data
