@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobqueue import JobQueue
+from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.extensions import Extensions
 from jobqueue.settings import Settings
@@ -41,10 +42,16 @@ class Stage:
 
     async def ended(self, *job_ids: str, deadline: float = 15.0) -> list[Execution]:
         """Wait until these jobs have ended; return their final rows in the journal's order."""
+        wanted, ends, first = set(job_ids), list[Execution](), "-"
 
         async def found() -> list[Execution]:
-            rows = [row for row in await self.rows() if row.final and row.job_id in job_ids]
-            return rows if len(rows) >= len(job_ids) else []
+            nonlocal first
+            # Each entry once: reading ten thousand again and again would slow down what is awaited.
+            for entry, packed in await self.broker.entries(first):
+                first = f"({entry}"
+                rows = map(executions.unpack, executions.split(packed))
+                ends.extend(row for row in rows if row.final and row.job_id in wanted)
+            return ends if len(ends) >= len(job_ids) else []
 
         what = ", ".join(job_ids[:3]) + (f" and {len(job_ids) - 3} more" * (len(job_ids) > 3))
         rows = await wait_until(found, description=f"the end of {what}", deadline=deadline)

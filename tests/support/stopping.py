@@ -13,10 +13,19 @@ from typing import Any, TypeVar
 
 from jobqueue.broker.calls import Call
 from jobqueue.domain.errors import BrokerError
+from jobqueue.domain.jobs import Asks
 from tests.support import keyspace
-from tests.support.broker import Broker
+from tests.support.broker import HOUR_MS, Broker
+from tests.support.rules import limit
 
 T = TypeVar("T")
+
+KEYED = limit(1, keyed=True)
+LOCK = Asks(lock="l")
+FAR = 4_000_000_000_000
+ALL = Asks(
+    lock="l", unique="k", idem="i", print="p", keep=HOUR_MS, expires=FAR, keys={KEYED.label: "x"}
+)
 
 HELD = ("unique:k", "lock:l", "waiting:l", "expiring", "scopes", "limit:job:job")
 

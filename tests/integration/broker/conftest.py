@@ -1,16 +1,35 @@
-"""A broker on every kind of server; after each test nothing is left that nobody owns."""
+"""A broker on every kind of server and on a cluster; it leaves nothing that nobody owns."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 
 import pytest
 
+from jobqueue.embedded import ValkeyServer
 from tests.support import keyspace
 from tests.support.broker import Broker, connect
+from tests.support.cluster import Cluster
+from tests.support.servers import fast_redis, flush, redis_programs
+
+
+@pytest.fixture(scope="session", params=[*redis_programs(), "cluster"])
+def _everywhere(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[ValkeyServer | Cluster]:
+    if request.param == "cluster":
+        yield request.getfixturevalue("_cluster")
+        return
+    program = redis_programs()[request.param]
+    with fast_redis(tmp_path_factory.mktemp(request.param), program) as server:
+        yield server
 
 
 @pytest.fixture
-async def broker(any_redis_url: str) -> AsyncIterator[Broker]:
+async def broker(_everywhere: ValkeyServer | Cluster) -> AsyncIterator[Broker]:
     """One queue, driven by hand; its keys are checked when the test is over."""
-    async with connect(any_redis_url) as broker:
+    if isinstance(_everywhere, Cluster):
+        _everywhere.flush()
+    else:
+        flush(_everywhere.url)
+    async with connect(_everywhere.url) as broker:
         yield broker
-    keyspace.check(any_redis_url)
+    keyspace.check(_everywhere.url)

@@ -1,17 +1,26 @@
 """A service asks its server once what it is."""
 
 import asyncio
+from collections.abc import AsyncIterator
 
 import pytest
 
 from jobqueue.broker import facts
 from jobqueue.broker.facts import GIB, Facts
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import Lane
+from jobqueue.broker.servers import Server
 from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
 from jobqueue.embedded import ValkeyServer
-from tests.support.broker import Broker
+from tests.support.broker import Broker, connect
 
 GOOD = Facts("Redis", "8.2.0", 0, "noeviction", aof=True)
+
+
+@pytest.fixture
+async def broker(any_redis_url: str) -> AsyncIterator[Broker]:
+    """One queue on a single server, on one connection."""
+    async with connect(any_redis_url) as broker:
+        yield broker
 
 
 async def test_every_server(broker: Broker, request: pytest.FixtureRequest) -> None:

@@ -2,13 +2,16 @@
 
 import asyncio
 import gc
+from collections.abc import AsyncIterator
 
 import pytest
 
-from jobqueue.broker.lanes import AnswerLost, Lane, Server
+from jobqueue.broker.failures import AnswerLost
+from jobqueue.broker.lanes import Lane
+from jobqueue.broker.servers import Server
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from tests.support import wait_until
-from tests.support.broker import Broker
+from tests.support.broker import Broker, connect
 
 NOT_NOW = [
     "LOADING Redis is loading the dataset in memory",
@@ -49,6 +52,13 @@ async def blocked(broker: Broker, commands: str = "blpop") -> int:
         )
 
     return await wait_until(find, description="a client blocks") or 0
+
+
+@pytest.fixture
+async def broker(any_redis_url: str) -> AsyncIterator[Broker]:
+    """One queue on a single server, on one connection."""
+    async with connect(any_redis_url) as broker:
+        yield broker
 
 
 @pytest.fixture

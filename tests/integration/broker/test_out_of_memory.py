@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 
-from jobqueue.broker.lanes import AnswerLost
+from jobqueue.broker.failures import AnswerLost
 from jobqueue.broker.scripts import script
 from jobqueue.domain.errors import BrokerUnavailable
 from tests.support.broker import HOUR_MS, OVER, Broker, ids

@@ -6,8 +6,8 @@ import socket
 
 import pytest
 
-from jobqueue.broker.lanes import Server
 from jobqueue.broker.presence import beat, hide, service_id, services, show
+from jobqueue.broker.servers import Server
 from tests.support import wait_until
 from tests.support.broker import Broker
 

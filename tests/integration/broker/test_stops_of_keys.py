@@ -11,15 +11,8 @@ from jobqueue.domain.jobs import Asks
 from tests.support import keyspace
 from tests.support.broker import HOUR_MS, Broker, ids
 from tests.support.rules import limit
-from tests.support.stopping import all_over, at_every_write, stops
+from tests.support.stopping import ALL, KEYED, LOCK, all_over, at_every_write, stops
 from tests.support.ways import WAITS, Way
-
-KEYED = limit(1, keyed=True)
-LOCK = Asks(lock="l")
-FAR = 4_000_000_000_000
-ALL = Asks(
-    lock="l", unique="k", idem="i", print="p", keep=HOUR_MS, expires=FAR, keys={KEYED.label: "x"}
-)
 
 
 async def test_enqueue(broker: Broker) -> None:

@@ -6,18 +6,30 @@ with nobody holding or waiting for anything.
 
 import pytest
 
+from jobqueue.broker.messages import Delivery
 from jobqueue.domain.jobs import Asks
 from tests.support import keyspace
-from tests.support.broker import HOUR_MS, Broker
+from tests.support.broker import Broker
 from tests.support.rules import limit, rate
-from tests.support.stopping import all_over, at_every_write, stops
+from tests.support.stopping import ALL, KEYED, LOCK, all_over, at_every_write, stops
 
-KEYED = limit(1, keyed=True)
-LOCK = Asks(lock="l")
-FAR = 4_000_000_000_000
-ALL = Asks(
-    lock="l", unique="k", idem="i", print="p", keep=HOUR_MS, expires=FAR, keys={KEYED.label: "x"}
-)
+
+async def one_of_three(broker: Broker) -> Delivery:
+    """Let ``w1`` run "a", for whose lock "b" waits and for whose slot "c" does."""
+    await broker.declare(limit(1))
+    await broker.enqueue("a", asks=ALL)
+    await broker.enqueue("b", asks=LOCK)
+    await broker.enqueue("c")
+    delivery = await broker.take("w1")
+    await broker.fetch("w0")
+    return delivery
+
+
+async def nothing_is_left(broker: Broker) -> None:
+    """Assert that the three are gone, with all that they held."""
+    await broker.recorded()
+    keyspace.check(broker.url)
+    assert not [id_ for id_ in "abc" if await broker.exists(id_)]
 
 
 @pytest.mark.parametrize("dies", [False, True])
@@ -46,19 +58,12 @@ async def test_finish_of_a_dying_worker(broker: Broker) -> None:
     """What a finish that is never repeated left half done is brought to its end by others."""
 
     async def play(writes: int) -> bool:
-        await broker.declare(limit(1))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=LOCK)
-        await broker.enqueue("c")
-        delivery = await broker.take("w1")
-        await broker.fetch("w0")
+        delivery = await one_of_three(broker)
         stopped = await stops(broker, broker.finishing(delivery), writes)
         await broker.recorded()
         await broker.crash("w1")
         await broker.drain()
-        await broker.recorded()
-        keyspace.check(broker.url)
-        assert not [id_ for id_ in "abc" if await broker.exists(id_)]
+        await nothing_is_left(broker)
         return stopped
 
     assert await at_every_write(broker, play) >= 10
@@ -68,21 +73,14 @@ async def test_recorded(broker: Broker) -> None:
     """A recorder that brings a half finished job to its end may stop too."""
 
     async def play(writes: int) -> bool:
-        await broker.declare(limit(1))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=LOCK)
-        await broker.enqueue("c")
-        delivery = await broker.take("w1")
-        await broker.fetch("w0")
+        delivery = await one_of_three(broker)
         assert await stops(broker, broker.finishing(delivery), 1)
         call = broker.calls.recorded(broker.queue, await broker.recording(), 1 << 30)
         stopped = await stops(broker, call, writes)
         await broker.run(call)
         await broker.crash("w1")
         assert sorted(await broker.drain()) == ["b", "c"]
-        await broker.recorded()
-        keyspace.check(broker.url)
-        assert not [id_ for id_ in "abc" if await broker.exists(id_)]
+        await nothing_is_left(broker)
         return stopped
 
     assert await at_every_write(broker, play) >= 10
@@ -93,12 +91,7 @@ async def test_back(broker: Broker, how: str) -> None:
     """A stopped release or reclaim keeps or frees the lock, and loses no slot."""
 
     async def play(writes: int) -> bool:
-        await broker.declare(limit(1))
-        await broker.enqueue("a", asks=ALL)
-        await broker.enqueue("b", asks=LOCK)
-        await broker.enqueue("c")
-        delivery = await broker.take("w1")
-        await broker.fetch("w0")
+        delivery = await one_of_three(broker)
         if how == "release":
             call = broker.releasing(delivery)
         else:

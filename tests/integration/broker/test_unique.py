@@ -4,7 +4,7 @@ import asyncio
 
 import pytest
 
-from jobqueue.broker.lanes import Server
+from jobqueue.broker.servers import Server
 from jobqueue.domain.jobs import Asks
 from tests.support.broker import HOUR_MS, Broker, ids
 from tests.support.ways import ENDS, WAITS, Way, running

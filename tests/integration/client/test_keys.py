@@ -16,6 +16,7 @@ from jobqueue import (
     JobExpired,
     Status,
     Unique,
+    current_job,
 )
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -310,17 +311,17 @@ def declared_again(stage: Stage) -> Job[..., Any, Any]:
 
 async def test_a_job_that_has_started_does_not_expire(stage: Stage) -> None:
     """Neither while it runs nor while it waits for its next attempt."""
-    work_again = asyncio.Event()
 
-    @stage.app.job(retry=1, expires=0.2)
+    async def over() -> bool:
+        return await stage.broker.now_ms() > current_job().enqueued_ms + 1000
+
+    @stage.app.job(retry=1, expires=1)
     async def work() -> str:
-        stage.log.append("began")
-        if len(stage.log) == 1:
-            await asyncio.sleep(0.3)
+        if current_job().attempt == 1:
+            await wait_until(over, description="the moment when it would have expired")
             raise LookupError("no")
-        work_again.set()
         return "done"
 
-    job = await work.options(retry=1).enqueue()
-    async with stage.app.worker(), stage.app.scheduler():
+    async with stage.app.worker(), stage.app.scheduler():  # which start it at once
+        job = await work.enqueue()
         assert await job.result(timeout=15) == "done"

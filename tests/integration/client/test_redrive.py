@@ -17,6 +17,8 @@ from jobqueue import (
     RedriveConflict,
     Unique,
 )
+from jobqueue.history import engine
+from jobqueue.history.letters import claim
 from jobqueue.settings import Settings
 from tests.support import wait_until
 from tests.support.stage import Stage, stage_on
@@ -152,13 +154,19 @@ async def test_several_at_once(recorded: Stage, fail: Failing) -> None:
     assert sum(counts.ready.values()) == 1
 
 
-async def test_repeating_after_a_lost_mark(recorded: Stage, fail: Failing) -> None:
+async def test_repeating_after_a_lost_mark(
+    recorded: Stage, fail: Failing, history_url: str
+) -> None:
     """A caller that died before the letter was marked: the next one makes no second run."""
     [job_id] = await die(recorded, fail, 1)
     [letter] = await recorded.app.dead_letters()
     again = recorded.app.services.letters()
-    async with recorded.app.services.server.lane() as lane:
-        assert await again._redrive(lane, [letter]) == ["redriven"]
+    async with (
+        engine.opened(history_url, "test") as database,
+        recorded.app.services.server.lane() as lane,
+        claim(database, [letter.execution_id]) as claimed,
+    ):
+        assert await again._redrive(lane, claimed.letters) == ["redriven"]
     await letters(recorded, 1)
     [answer] = await recorded.app.retry_dead_letters([job_id])
     assert answer.error is None

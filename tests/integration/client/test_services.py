@@ -125,8 +125,8 @@ async def test_redis_away_at_the_start(
     redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that finds no Redis says so when its patience is over."""
-    assert services.START_PATIENCE == 10
-    monkeypatch.setattr(services, "START_PATIENCE", 0.2)
+    assert services.services.START_PATIENCE == 10
+    monkeypatch.setattr(services.services, "START_PATIENCE", 0.2)
     async with stage_on(redis_url, way=f"unix://{tmp_path}/nobody.sock") as stage:
         for run in (stage.app.run_worker, stage.app.run_scheduler):
             with pytest.raises(BrokerUnavailable, match="can't be reached"):
@@ -240,11 +240,12 @@ async def test_run_scheduler_until_cancelled(stage: Stage, server: Counter) -> N
     assert server.stored() == set()
 
 
-async def test_settings_of_the_app(redis_url: str, server: Counter) -> None:
+@pytest.mark.parametrize("prefix", ["shop"])
+async def test_settings_of_the_app(redis_url: str, prefix: str, server: Counter) -> None:
     """Every setting that an app is given reaches the part that it is for."""
     settings = Settings(
         redis_url=redis_url,
-        prefix="shop",
+        prefix=prefix,
         default_queue="work",
         default_priority="low",
         default_timeout=0.05,
@@ -287,5 +288,5 @@ async def test_settings_of_the_app(redis_url: str, server: Counter) -> None:
         assert found.priority is not None
         assert found.priority.label == "low"
     async with connect(redis_url) as broker:
-        broker.queue, broker.keys = "work", Keys("shop")
+        broker.queue, broker.keys = "work", Keys(prefix)
         assert [row.code_version for row in await broker.journal()] == ["v7"] * 3

@@ -111,7 +111,6 @@ async def test_each_downtime_costs_one_occurrence(stage: Stage) -> None:
         now = await stage.broker.now_ms()
         long_ago = now - 3 * 3_600_000
         await stage.broker.redis("HSET", stage.broker.keys.fired("default"), "clock", long_ago)
-        await stage.broker.redis("DEL", stage.broker.key("ready:1"))
         async with stage.app.scheduler():
 
             async def fired(old: int = long_ago) -> bool:

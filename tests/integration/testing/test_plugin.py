@@ -66,6 +66,7 @@ def test_without_a_plugin_for_async_tests(
         (tmp_path / "test_app.py").write_text(APP + SYNC)
         assert "3 passed" in run_pytest("-p", "no:asyncio", "-p", "no:anyio")
         assert redis.keys() == [b"mine"]
+        redis.delete("mine")
 
 
 @pytest.mark.parametrize("others", ["no:anyio", "no:asyncio"])

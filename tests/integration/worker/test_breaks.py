@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from jobqueue import current_job
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import Lane
+from jobqueue.broker.servers import Server
 from jobqueue.embedded import ValkeyServer
 from tests.support.keyspace import check, miscounted
 from tests.support.stage import Stage, each_once, stage_on

@@ -2,54 +2,30 @@
 
 import asyncio
 import threading
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from jobqueue import (
-    Job,
-    JobCancelled,
     JobConflict,
-    JobHandle,
     JobNotFound,
     Limit,
     Retry,
     Snooze,
     State,
-    Unique,
     current_job,
 )
 from tests.support import child_jobs as children
-from tests.support.keyspace import miscounted
+from tests.support.cancelling import declare, is_cancelled
 from tests.support.process_jobs import holding, is_held
-from tests.support.stage import Stage, each_once, stage_on, stage_with
+from tests.support.stage import Stage, stage_on, stage_with
 from tests.support.waiting import wait_until
-
-
-async def is_cancelled(stage: Stage, job: JobHandle[Any], why: str | None = None) -> None:
-    """Assert that a job has ended as cancelled, once, and that its waiter hears it."""
-    [row] = await stage.ended(job.id)
-    assert (row.outcome, row.reason, row.error_message) == ("cancelled", "cancelled", why)
-    with pytest.raises(JobCancelled):
-        await job.result(timeout=5)
-    each_once(await stage.rows(job.id))
 
 
 async def is_blocked(stage: Stage, job_id: str) -> bool:
     """Say whether a job waits for a lock or a limit."""
     return (await stage.app.find(job_id))[0].state is State.BLOCKED
-
-
-def declare(stage: Stage) -> Job[..., Any, Any]:
-    """Declare a handler that notes its runs."""
-
-    @stage.app.job(limit=Limit(1))
-    async def work() -> None:
-        stage.log.append("began")
-
-    return work
 
 
 @pytest.mark.parametrize("state", ["ready", "scheduled", "blocked by a lock", "blocked by a limit"])
@@ -280,165 +256,3 @@ async def test_both_forms(stage: Stage) -> None:
     assert await asyncio.to_thread(jobs[1].cancel_sync, "b") == "scheduled"
     rows = await stage.ended(*(job.id for job in jobs))
     assert [row.error_message for row in rows] == ["a", "b"]
-
-
-Declare = Callable[[Stage], Job[..., Any, Any]]
-
-
-def quick_async(stage: Stage) -> Job[..., Any, Any]:
-    """Declare a handler that lasts a few rounds of the loop."""
-
-    @stage.app.job(retry=3)
-    async def work(number: int) -> int:
-        stage.log.append(number)
-        for _ in range(number % 5):
-            await asyncio.sleep(0.001)
-        return number
-
-    return work
-
-
-def quick_thread(stage: Stage) -> Job[..., Any, Any]:
-    """Declare a handler that lasts a moment, and looks at its end."""
-
-    @stage.app.job(retry=3)
-    def work(number: int) -> int:
-        stage.log.append(number)
-        threading.Event().wait(number % 5 / 1000)
-        if number % 2 and current_job().cancelled:
-            raise LookupError("cancelled")
-        return number
-
-    return work
-
-
-def quick_failure(stage: Stage) -> Job[..., Any, Any]:
-    """Declare a handler that fails at once and is tried again at once."""
-
-    @stage.app.job(retry=Retry(3, base=0))
-    async def work(number: int) -> int:
-        stage.log.append(number)
-        await asyncio.sleep(0)
-        raise LookupError("no")
-
-    return work
-
-
-@pytest.mark.parametrize("make", [quick_async, quick_thread, quick_failure])
-async def test_at_the_same_moment(stage: Stage, redis_url: str, make: Declare) -> None:
-    """Cancelled while they start, run and end: each job ends once, as everybody was told."""
-    work = make(stage)
-    worker, app = stage.app.worker, stage.app
-    async with worker(concurrency=8), worker(concurrency=8), app.scheduler():
-        jobs = await app.enqueue_many(work.prepare(number) for number in range(120))
-        states = await asyncio.gather(*(attempt(job) for job in jobs))
-        rows = await stage.ended(*(job.id for job in jobs), deadline=30)
-    each_once(await stage.rows())
-    outcomes = {row.job_id: row.outcome for row in rows}
-    began = set(stage.log)
-    for number, (job, before) in enumerate(zip(jobs, states, strict=True)):
-        outcome = outcomes[job.id]
-        if before in ("ready", "retrying", "scheduled", "blocked"):
-            assert outcome == "cancelled"
-        if before == "ready" and make is not quick_failure:
-            assert number not in began
-        if before in ("succeeded", "dead"):
-            assert outcome == {"succeeded": "succeeded", "dead": "failed"}[before]
-        if outcome == "cancelled":
-            assert before not in ("succeeded", "dead", None)
-    assert miscounted(redis_url) == []
-
-
-async def attempt(job: JobHandle[Any]) -> str | None:
-    """Cancel a job; return the state it was in."""
-    try:
-        return await job.cancel()
-    except JobConflict as conflict:
-        return str(conflict.state)
-
-
-async def test_before_the_task_began(stage: Stage, redis_url: str) -> None:
-    """The word may come before the delivery that it speaks of: the handler never starts."""
-    work = declare(stage)
-    async with stage.app.worker() as worker:
-        await wait_until(lambda: worker._fetcher._token is not None, description="it waits")
-        fetched = worker._fetcher._start
-
-        def start(queue: str, delivery: Any, clock_us: int) -> None:
-            worker._listener._hear(delivery.token)
-            fetched(queue, delivery, clock_us)
-
-        worker._fetcher._start = start
-        job = await work.enqueue()
-        await is_cancelled(stage, job)
-    [row] = await stage.rows(job.id)
-    assert (row.attempt, stage.log) == (0, [])
-    assert miscounted(redis_url) == []
-
-
-@pytest.mark.parametrize("kind", ["async", "thread"])
-async def test_while_the_worker_stops(redis_url: str, kind: str) -> None:
-    """What is cancelled during the grace, or as it is handed back, does not run elsewhere."""
-    async with stage_on(redis_url, grace=0.3) as stage:
-
-        @stage.app.job()
-        async def on_loop() -> None:
-            stage.log.append("began")
-            await asyncio.Event().wait()
-
-        @stage.app.job()
-        def in_thread() -> None:
-            stage.log.append("began")
-            current_job().shutting_down.wait()
-            threading.Event().wait(1.0)
-
-        work: Job[..., Any, Any] = on_loop if kind == "async" else in_thread
-        jobs = await stage.app.enqueue_many(work.prepare() for _ in range(6))
-        async with stage.app.worker() as worker:
-            await stage.logged(len(jobs))
-            worker.stop()
-            states = [await attempt(jobs[0]), await attempt(jobs[1])]
-            await worker.wait()
-            states += [await attempt(job) for job in jobs[2:4]]
-        assert states == ["running", "running", "ready", "ready"]
-        rows = await stage.ended(*(job.id for job in jobs[:4]))
-        assert {row.outcome for row in rows} == {"cancelled"}
-        for job in jobs[4:]:
-            assert await stage.outcomes(job.id) == ["released"]
-        assert miscounted(redis_url) == []
-
-
-async def test_its_worker_dies(redis_url: str) -> None:
-    """A cancelled job whose worker dies before it hears of it does not run elsewhere."""
-    async with stage_on(redis_url, lease=2.0) as stage:
-        work = declare(stage)
-        job = await work.enqueue()
-        await stage.broker.take("doomed")
-        assert await job.cancel("gone") is State.RUNNING
-        await stage.broker.crash("doomed")
-        [row] = await stage.ended(job.id)
-        assert row.outcome == "cancelled"
-        async with stage.app.worker():
-            await stage.ended((await work.enqueue()).id)
-        assert stage.log == ["began"]
-
-
-async def test_what_it_held_is_free(stage: Stage) -> None:
-    """Lock, limit and unique key of a cancelled job go to the next one at once."""
-
-    @stage.app.job(limit=Limit(1), unique=Unique())
-    async def work(name: str) -> str:
-        stage.log.append(name)
-        if name == "first":
-            await asyncio.Event().wait()
-        return name
-
-    locked = work.options(lock="k")
-    first = await locked.enqueue("first")
-    second = await locked.enqueue("second")
-    async with stage.app.worker():
-        await stage.logged(1)
-        await first.cancel()
-        assert await second.result(timeout=5) == "second"
-        again = await locked.enqueue("first")
-        assert again.status == "created"

@@ -19,8 +19,8 @@ ENDS = {
     "surrogate": ("ValueError", "a\\x00b\\ud800"),
     "memory": ("MemoryError", ""),
     "recursion": ("RecursionError", "maximum recursion depth exceeded"),
-    "leave": ("jobqueue.ChildDied", "the child process ended with exit code 5"),
-    "kill": ("jobqueue.ChildDied", "the child process was killed by SIGKILL"),
+    "leave": ("jobqueue.ChildDied", "ended with exit code 5"),
+    "kill": ("jobqueue.ChildDied", "killed by SIGKILL"),
 }
 
 

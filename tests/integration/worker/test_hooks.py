@@ -35,15 +35,19 @@ async def told(events: list[JobEvent], *names: str) -> None:
 
 async def test_a_success(stage: Stage) -> None:
     """``start`` as the handler starts, ``success`` with its duration when Redis has the outcome."""
-    events = note_all(stage)
+    events, release = note_all(stage), asyncio.Event()
 
     @stage.app.job(tags=["a"], metadata={"trace": 7}, timeout=60)
     async def work() -> None:
         assert [event.name for event in events] == ["start"]
-        await asyncio.sleep(0.05)
+        stage.log.append("began")
+        await release.wait()
 
     job = await work.enqueue()
     async with stage.app.worker():
+        await stage.logged(1)
+        await told(events, "start")
+        release.set()
         await told(events, "start", "success")
     start, success = events
     [row] = await stage.rows(job.id)
@@ -184,11 +188,14 @@ async def test_a_hanging_hook(stage: Stage, caplog: pytest.LogCaptureFixture) ->
 
 
 async def test_the_last_hooks_are_called(stage: Stage) -> None:
-    """A worker that stops calls the hooks of the jobs that end in its grace."""
+    """A worker that stops calls the hooks of the jobs that end in its grace, to their end."""
+
+    async def gone() -> bool:
+        return not await stage.app.living("worker")
 
     @stage.app.on("success")
     async def note(event: JobEvent) -> None:
-        await asyncio.sleep(0.05)
+        await wait_until(gone, description="a worker that has said goodbye")
         stage.log.append(event.name)
 
     release = asyncio.Event()

@@ -10,7 +10,7 @@ import pytest
 from jobqueue import current_job
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.keys import Keys
-from jobqueue.broker.lanes import Server
+from jobqueue.broker.servers import Server
 from jobqueue.worker.heartbeat import Heartbeat
 from jobqueue.worker.worker import Worker
 from tests.support.keyspace import miscounted

@@ -4,6 +4,7 @@ import asyncio
 import random
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,10 @@ import pytest
 
 from jobqueue import Job, current_job
 from jobqueue.domain.executions import Execution
+from jobqueue.worker.worker import Worker
 from tests.support.keyspace import miscounted
 from tests.support.proxy import Proxy, proxy_to
-from tests.support.stage import Stage, each_once, stage_on
+from tests.support.stage import SHORT, Stage, each_once, stage_on
 from tests.support.waiting import wait_until
 
 
@@ -74,6 +76,11 @@ async def test_an_answer_is_lost(
     assert miscounted(redis_url) == []
 
 
+def asked(proxy: Proxy, times: int) -> bool:
+    """Say whether so many scripts were asked for."""
+    return proxy.seen.total() >= times
+
+
 async def test_lines_are_cut_all_the_time(broken: tuple[Stage, Proxy], redis_url: str) -> None:
     """Whenever lines are cut, whatever is under way: each job runs once."""
     stage, proxy = broken
@@ -81,7 +88,9 @@ async def test_lines_are_cut_all_the_time(broken: tuple[Stage, Proxy], redis_url
 
     async def cut() -> None:
         while True:
-            await asyncio.sleep(rng.uniform(0.001, 0.05))
+            # After so much traffic, not after a time: a slow machine has to get ahead too.
+            enough = proxy.seen.total() + rng.randint(1, 8)
+            await wait_until(partial(asked, proxy, enough), description="traffic to cut")
             proxy.cut()
 
     cutting = asyncio.create_task(cut())
@@ -114,6 +123,11 @@ async def test_the_answer_of_a_release_is_lost(broken: tuple[Stage, Proxy], redi
     assert miscounted(redis_url) == []
 
 
+async def waits(worker: Worker) -> None:
+    """Wait until a worker's first fetch was answered: that one is not to be lost."""
+    await wait_until(lambda: worker._fetcher._token is not None, description="a worker that waits")
+
+
 @pytest.mark.parametrize("word", ["stop", "quiet"])
 async def test_a_late_fetch_starts_nothing(
     broken: tuple[Stage, Proxy], redis_url: str, word: str
@@ -122,10 +136,7 @@ async def test_a_late_fetch_starts_nothing(
     stage, proxy = broken
     note = noting(stage)
     async with stage.app.worker() as worker:
-        # Its first fetch found nothing and must have been answered: that one is not to be lost.
-        await wait_until(
-            lambda: worker._fetcher._token is not None, description="a worker that waits"
-        )
+        await waits(worker)
         proxy.hold("fetch")
         job = await note.enqueue(1)
         await stage.reaches(job.id, "running")
@@ -142,10 +153,7 @@ async def test_a_lost_fetch_before_the_end(broken: tuple[Stage, Proxy], redis_ur
     stage, proxy = broken
     note = noting(stage)
     async with stage.app.worker() as worker:
-        # Its first fetch found nothing and must have been answered: that one is not to be lost.
-        await wait_until(
-            lambda: worker._fetcher._token is not None, description="a worker that waits"
-        )
+        await waits(worker)
         proxy.lose_reply("fetch")
         job = await note.enqueue(1)
         await wait_until(proxy.lost, description="the lost answer")
@@ -153,6 +161,25 @@ async def test_a_lost_fetch_before_the_end(broken: tuple[Stage, Proxy], redis_ur
     live = await stage.broker.state(job.id)
     assert (live["state"], live.get("crashes")) == ("ready", None)
     assert await stage.rows(job.id) == []
+    assert miscounted(redis_url) == []
+
+
+async def test_a_line_that_says_nothing(redis_url: str, tmp_path: Path) -> None:
+    """A worker gives up waiting for a fetch while the lease still holds: no crash is counted."""
+    async with (
+        proxy_to(redis_url, tmp_path) as proxy,
+        stage_on(redis_url, way=proxy.url, lease=SHORT) as stage,
+    ):
+        note = noting(stage)
+        async with stage.app.worker() as worker:
+            await waits(worker)
+            proxy.hold("fetch")
+            job = await note.enqueue(1)
+            await stage.reaches(job.id, "running")
+            await stage.ended(job.id)
+            proxy.free()
+        assert await stage.outcomes(job.id) == ["succeeded"]
+    assert stage.log == [(1, 1)]
     assert miscounted(redis_url) == []
 
 

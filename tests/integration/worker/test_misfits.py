@@ -6,7 +6,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from jobqueue.worker import worker as worker_module
+from jobqueue.worker import runner
 from tests.support.keyspace import check, miscounted
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
@@ -59,7 +59,7 @@ async def test_an_unknown_name_is_logged_again(
     stage: Stage, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The log line comes again when its minute is over, and for each name on its own."""
-    monkeypatch.setattr(worker_module, "UNKNOWN_EVERY", 0.0)
+    monkeypatch.setattr(runner, "UNKNOWN_EVERY", 0.0)
     for name in ("one", "two", "two"):
         await stage.app.ref(name).enqueue()
     async with stage.app.worker():

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from jobqueue import JobHandle
 from jobqueue.broker.presence import services
 from tests.support.stage import SHORT, Stage, stage_on
 from tests.support.waiting import wait_until
@@ -86,29 +87,8 @@ async def test_health_says_that_the_journal_is_full(
     assert 1 <= caplog.messages.count("fetching stopped") <= 20
 
 
-async def test_a_component_that_fails_ends_the_worker(redis_url: str) -> None:
-    """Half a worker would keep jobs that it can't look after: it hands them back and says why."""
-    async with stage_on(redis_url, lease=SHORT, grace=0.0) as stage:
-
-        @stage.app.job()
-        async def work() -> None:
-            stage.log.append("started")
-            await asyncio.Event().wait()
-
-        job = await work.enqueue()
-        worker = await stage.app.services.worker()
-        running = asyncio.create_task(worker.run())
-        await stage.logged(1)
-        # No worker has such an id: the reclaimer can't read it.
-        await stage.broker.redis("ZADD", stage.broker.keys.leases("default"), 1, b"\xff")
-        with pytest.raises(UnicodeDecodeError):
-            await running
-        assert await stage.outcomes(job.id) == ["released"]
-        assert await stage.state(job.id) == "ready"
-
-
-async def test_a_cancelled_worker_hands_its_jobs_back(stage: Stage) -> None:
-    """Cancelling a worker is like stopping it at once."""
+async def at_work(stage: Stage) -> tuple[JobHandle[None], asyncio.Task[None]]:
+    """Return a job that never ends, and the worker that runs it."""
 
     @stage.app.job()
     async def work() -> None:
@@ -119,6 +99,25 @@ async def test_a_cancelled_worker_hands_its_jobs_back(stage: Stage) -> None:
     worker = await stage.app.services.worker()
     running = asyncio.create_task(worker.run())
     await stage.logged(1)
+    return job, running
+
+
+async def test_a_component_that_fails_ends_the_worker(redis_url: str) -> None:
+    """Half a worker would keep jobs that it can't look after: it hands them back and says why."""
+    async with stage_on(redis_url, lease=SHORT, grace=0.0) as stage:
+        job, running = await at_work(stage)
+        # No worker has such an id: the reclaimer can't read it.
+        await stage.broker.redis("ZADD", stage.broker.keys.leases("default"), 1, b"\xff")
+        with pytest.raises(UnicodeDecodeError):
+            await running
+        await stage.broker.redis("ZREM", stage.broker.keys.leases("default"), b"\xff")
+        assert await stage.outcomes(job.id) == ["released"]
+        assert await stage.state(job.id) == "ready"
+
+
+async def test_a_cancelled_worker_hands_its_jobs_back(stage: Stage) -> None:
+    """Cancelling a worker is like stopping it at once."""
+    job, running = await at_work(stage)
     running.cancel()
     with pytest.raises(asyncio.CancelledError):
         await running

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from jobqueue import Job, current_job
+from tests.support.meter import Meter
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 
@@ -94,37 +95,14 @@ async def test_most_of_them_empty(stage: Stage) -> None:
     assert max(waits) < 1500, waits
 
 
-class Meter:
-    """Counts how many jobs of each queue run at once."""
-
-    def __init__(self) -> None:
-        self.now: Counter[str] = Counter()
-        self.most: Counter[str] = Counter()
-        self.done = self.seen = 0
-
-    def moved(self) -> bool:
-        """Say whether jobs have ended since this was asked last."""
-        moved, self.seen = self.done > self.seen, self.done
-        return moved
-
-    async def run(self, seconds: float) -> None:
-        """Run one job."""
-        queue = current_job().queue
-        self.now[queue] += 1
-        self.most[queue] = max(self.most[queue], self.now[queue])
-        await asyncio.sleep(seconds)
-        self.now[queue] -= 1
-        self.done += 1
-
-
 async def test_concurrency_of_a_queue(redis_url: str) -> None:
     """A bound of one queue is never exceeded, and is reached; the others have the rest."""
     async with stage_on(redis_url, queue_concurrency={"a": 2, "b": 1}) as stage:
-        meter = Meter()
+        meter = Meter(10)
 
         @stage.app.job()
         async def work() -> None:
-            await meter.run(0.005)
+            await meter.run(current_job().queue)
 
         await fill(work, stage, a=100, b=50, c=200)
         async with stage.app.worker(queues=["a", "b", "c"], concurrency=10):
@@ -146,14 +124,14 @@ async def test_a_bound_costs_no_sleep(
         async def work() -> None:
             if current_job().queue == "a":
                 moments.append(time.monotonic())
-            await meter.run(0.02)
+            await meter.run(current_job().queue)
 
-        await fill(work, stage, a=40)
+        await fill(work, stage, a=400)
         async with stage.app.worker(queues=chosen, concurrency=10):
             for _ in range(10):  # what comes and goes meanwhile
                 await fill(work, stage, b=2)
                 await wait_until(meter.moved, description="some have run")
-            await wait_until(lambda: meter.done == 60, description="all", deadline=60)
+            await wait_until(lambda: meter.done == 420, description="all", deadline=60)
     assert meter.most["a"] == 1
     pauses = [after - before for before, after in pairwise(moments)]
     assert max(pauses) < 1.0, sorted(pauses)[-3:]

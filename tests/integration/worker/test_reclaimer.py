@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 
-from jobqueue.broker.lanes import Server
+from jobqueue.broker.servers import Server
 from jobqueue.worker.reclaimer import Reclaimer
 from tests.support.broker import Broker, connect
 from tests.support.stage import SHORT, Stage, stage_on
@@ -28,7 +28,7 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
 @pytest.fixture
 async def reclaimer(redis_url: str, broker: Broker) -> AsyncIterator[Reclaimer]:
     """A reclaimer that has seen nothing yet."""
-    async with Server(redis_url).lane(timeout=0.2) as lane:
+    async with Server(redis_url).lane(timeout=0.5) as lane:
         yield Reclaimer(lane, broker.calls, [broker.queue], SHORT, 3)
 
 
