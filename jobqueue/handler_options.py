@@ -6,8 +6,10 @@ from functools import partial
 from typing import Any, Literal, TypedDict, TypeVar, Unpack
 
 from jobqueue.client.options import (
+    Durability,
     PriorityName,
     Seconds,
+    check_durability,
     check_metadata,
     check_tags,
     check_unique,
@@ -41,7 +43,8 @@ class HandlerOptions(TypedDict, total=False):
     ``expires`` (time from the enqueueing on in which a job must start, or it never does);
     ``unique`` (which jobs are equal, so that only one of them may be unfinished);
     ``result_ttl`` (how long Redis keeps a result that is not ``None``); ``tags`` and
-    ``metadata``, for people, in the history.
+    ``metadata``, for people, in the history; ``durability`` (``"replicated"`` or
+    ``"synced"``: enqueueing waits until replicas of Redis have the job, or their disks).
 
     For all of them: ``is_failure`` gets an exception; where it returns False, the attempt is
     repeated like any other and counts for nothing. ``lock_mode``: whether jobs may, must or
@@ -67,6 +70,7 @@ class HandlerOptions(TypedDict, total=False):
     result_ttl: Seconds | None
     tags: Iterable[str]
     metadata: Mapping[str, Any] | None
+    durability: Durability | None
     redact: Iterable[str]
     process: bool
 
@@ -100,6 +104,7 @@ def handler_of(function: Callable[..., Any], **options: Unpack[HandlerOptions]) 
             limits=(*bounds(Limit, options.get("limit")), *bounds(Rate, options.get("rate"))),
             tags=check_tags(_given(options.get("tags"), ())),
             metadata=_read(_checked, options.get("metadata")),
+            durability=_read(check_durability, options.get("durability")),
             redact=tuple(_given(options.get("redact"), ())),
             is_failure=options.get("is_failure"),
         )

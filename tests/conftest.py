@@ -3,6 +3,7 @@
 - ``redis_url``: the wheel's Valkey, flushed.
 - ``any_redis_url``: the same test on every server of this machine (see the header
   of the test run): Valkey 9.1, Redis 8.2, Redis 7.0.
+- ``cluster``: six nodes, flushed; a test that kills nodes makes its own.
 - ``postgres_url``: an empty database. ``history_url``: a migrated one.
 - ``breakable_redis``, ``breakable_postgres``: durable servers of this test alone,
   to kill, stop and restart.
@@ -12,11 +13,17 @@ from collections.abc import Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
-from redis import Redis
 
 from jobqueue import testing
 from jobqueue.embedded import PostgresServer, ValkeyServer
-from tests.support.servers import durable_postgres, fast_postgres, fast_redis, redis_programs
+from tests.support.cluster import Cluster
+from tests.support.servers import (
+    durable_postgres,
+    fast_postgres,
+    fast_redis,
+    flush,
+    redis_programs,
+)
 
 # How long an example takes says more about the other tests of the machine than about it.
 settings.register_profile("jobqueue", deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -30,15 +37,6 @@ def pytest_report_header() -> str:
     return f"redis servers: {', '.join(redis_programs()) or 'none'}"
 
 
-def flush(url: str) -> None:
-    """Make a server as good as new: no keys, no scripts, no memory limit, nobody paused."""
-    with Redis.from_url(url) as client:
-        client.flushall()
-        client.script_flush()
-        client.config_set("maxmemory", 0)
-        client.client_unpause()
-
-
 @pytest.fixture(scope="session")
 def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     with fast_redis(tmp_path_factory.mktemp("redis")) as server:
@@ -50,6 +48,19 @@ def redis_url(_redis_server: ValkeyServer) -> str:
     """An empty Valkey of this xdist worker."""
     flush(_redis_server.url)
     return _redis_server.url
+
+
+@pytest.fixture(scope="session")
+def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
+    with Cluster(tmp_path_factory.mktemp("cluster")) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def cluster(_cluster: Cluster) -> Cluster:
+    """An empty cluster of this xdist worker."""
+    _cluster.flush()
+    return _cluster
 
 
 @pytest.fixture(scope="session", params=redis_programs())

@@ -51,6 +51,7 @@ class Call(Generic[T]):
 
 KEPT, LOST, CANCELLED = "k", "l", "c"
 STALE = "stale"
+UNKNOWN_ENDING = "died or lost its lease"
 
 _fetched = msgspec.msgpack.Decoder(Fetched)
 
@@ -201,10 +202,23 @@ class Calls:
         return self._call("renew", queue, _number, worker, lease_ms)
 
     def reclaim(
-        self, queue: str, worker: str, expiry_ms: int, limit: int, budget: int
+        self,
+        queue: str,
+        worker: str,
+        expiry_ms: int,
+        limit: int,
+        budget: int,
+        *,
+        ending: str = UNKNOWN_ENDING,
+        memory: str = "",
     ) -> Call[Reclaimed]:
-        """Take back what a worker held whose lease was seen to expire at ``expiry_ms``."""
-        return self._call("reclaim", queue, _reclaimed, worker, expiry_ms, limit, budget)
+        """Take back what a worker held whose lease was seen to expire at ``expiry_ms``.
+
+        ``ending`` and ``memory`` say in words how it ended and what it used; for the rows.
+        """
+        return self._call(
+            "reclaim", queue, _reclaimed, worker, expiry_ms, limit, budget, ending, memory
+        )
 
     def promote(self, queue: str, limit: int) -> Call[Promoted]:
         """Make up to ``limit`` due jobs ready."""

@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
@@ -48,6 +49,9 @@ class Facts:
 async def ask(lane: Lane, patience: float) -> Facts:
     """Return what the server is; try for ``patience`` seconds while it can't be reached.
 
+    Of a cluster it is what holds for all masters: the oldest version, the least memory, and
+    the setting of the one that fits a queue least.
+
     Raises:
         BrokerUnavailable: It can't be reached.
         ConfigurationError: It is too old.
@@ -55,15 +59,19 @@ async def ask(lane: Lane, patience: float) -> Facts:
     deadline = time.monotonic() + patience
     while True:
         try:
-            info = _fields(await lane.command("INFO"))
+            infos = [_fields(await each.command("INFO")) for each in await lane.masters()]
             break
         except BrokerUnavailable:
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(0.2)
+    return _weakest([_facts(info) for info in infos])
+
+
+def _facts(info: dict[str, str]) -> Facts:
     flavour = "Valkey" if "valkey_version" in info else "Redis"
     version = info.get("valkey_version") or info.get("redis_version", "0")
-    if tuple(map(int, version.split(".")[:2])) < OLDEST[flavour]:
+    if _parts(version) < OLDEST[flavour]:
         oldest = ".".join(map(str, OLDEST[flavour]))
         raise ConfigurationError(f"{flavour} {version} is too old; {oldest} or newer is needed")
     aof = info.get("aof_enabled")
@@ -74,6 +82,20 @@ async def ask(lane: Lane, patience: float) -> Facts:
         info.get("maxmemory_policy"),
         None if aof is None else aof == "1",
     )
+
+
+def _weakest(facts: Sequence[Facts]) -> Facts:
+    oldest = min(facts, key=lambda each: _parts(each.version))
+    return replace(
+        oldest,
+        maxmemory=min((each.maxmemory for each in facts if each.maxmemory), default=0),
+        policy=min((each.policy for each in facts), key=lambda policy: policy == "noeviction"),
+        aof=min((each.aof for each in facts), key=lambda aof: aof is not False),
+    )
+
+
+def _parts(version: str) -> tuple[int, ...]:
+    return tuple(map(int, version.split(".")[:2]))
 
 
 def _fields(reply: bytes | str) -> dict[str, str]:

@@ -59,13 +59,13 @@ def remove(lane: SyncLane, keys: Keys) -> None:
 def _scan(lane: SyncLane, start: str) -> Iterator[str]:
     """Return the keys that begin with ``start``; one may come twice while others change."""
     pattern = "".join(f"\\{c}" if c in "\\*?[]" else c for c in start) + "*"
-    cursor: Any = 0
     seen: set[str] = set()
-    while True:
-        cursor, names = lane.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED)
-        for name in names:
-            if (key := name.decode()) not in seen:
-                seen.add(key)
-                yield key
-        if int(cursor) == 0:
-            return
+    for master in lane.masters():
+        cursor: Any = 0
+        while cursor is not None:
+            cursor, names = master.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED)
+            for name in names:
+                if (key := name.decode()) not in seen:
+                    seen.add(key)
+                    yield key
+            cursor = int(cursor) or None

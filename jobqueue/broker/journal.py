@@ -1,11 +1,11 @@
 """Reads the journals of all queues for a recorder, and gives back what a dead one held."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobqueue.broker.keys import Keys
-from jobqueue.broker.lanes import Lane
+from jobqueue.broker.lanes import Command, Lane
 from jobqueue.domain.errors import BrokerError
 
 GROUP = "recorder"
@@ -48,21 +48,28 @@ class Journal:
     async def _read(
         self, queues: Sequence[str], count: int, after: str, block: float
     ) -> list[Entry]:
-        streams = [self._keys.journal(queue) for queue in queues]
-        command = ["XREADGROUP", "GROUP", GROUP, self._recorder, "COUNT", count]
+        queue_of = {self._keys.journal(queue): queue for queue in queues}
+        reading: list[Any] = ["XREADGROUP", "GROUP", GROUP, self._recorder, "COUNT", count]
         if block:
-            command += ["BLOCK", round(block * 1000)]
-        command += ["STREAMS", *streams, *[after] * len(streams)]
+            reading += ["BLOCK", round(block * 1000)]
+
+        def of(streams: Sequence[str]) -> Command:
+            return [*reading, "STREAMS", *streams, *[after] * len(streams)]
+
         try:
-            reply = await self._lane.command(*command, wait=block)
+            if block:
+                replies = await self._lane.read(list(queue_of), of, block)
+            else:
+                groups = self._lane.together(list(queue_of))
+                replies = await self._lane.commands([of(streams) for streams in groups])
         except BrokerError as error:
             if "NOGROUP" not in str(error):
                 raise
-            await self._make_groups(streams)
+            await self._make_groups(queue_of)
             return []
-        return self._entries(dict(zip(streams, queues, strict=True)), reply)
+        return [entry for reply in replies for entry in self._entries(reply)]
 
-    async def _make_groups(self, streams: Sequence[str]) -> None:
+    async def _make_groups(self, streams: Iterable[str]) -> None:
         for stream in streams:
             try:
                 await self._lane.command("XGROUP", "CREATE", stream, GROUP, "0", "MKSTREAM")
@@ -70,10 +77,9 @@ class Journal:
                 if "BUSYGROUP" not in str(error):
                     raise
 
-    @staticmethod
-    def _entries(queue_of: dict[str, str], reply: Any) -> list[Entry]:
+    def _entries(self, reply: Any) -> list[Entry]:
         return [
-            Entry(queue_of[stream.decode()], entry.decode(), fields[1])
+            Entry(self._keys.queue_of(stream.decode()), entry.decode(), fields[1])
             for stream, rows in (reply or {}).items()
             for entry, fields in rows
             if fields  # an entry that was deleted meanwhile comes without any
@@ -96,6 +102,7 @@ class Journal:
 
     async def leave(self, queues: Sequence[str]) -> None:
         """Delete this recorder's consumers where they hold nothing."""
+        await self._lane.drop()  # a read that goes on would make the consumer again
         for stream in map(self._keys.journal, queues):
             for name, pending, _ in await self._consumers(stream):
                 if name == self._recorder and not pending:

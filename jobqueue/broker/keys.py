@@ -68,12 +68,20 @@ class Keys:
         """Return the common prefix of every key of ``queue``."""
         return f"{self.prefix}:{{{queue}}}:"
 
+    def queue_of(self, key: str) -> str:
+        """Return the queue that a key belongs to."""
+        return key.removeprefix(f"{self.prefix}:{{").partition("}")[0]
+
     def presence(self, service: str) -> str:
         """Return what a service (``role:id``) says of itself (string, JSON).
 
         It expires when the beats stop.
         """
         return f"{self.prefix}:service:{service}"
+
+    def death(self, worker: str) -> str:
+        """Return how a worker ended, as far as somebody knows (string, JSON, 1 hour)."""
+        return f"{self.prefix}:service:ended:{worker}"
 
     def job(self, queue: str, job_id: str) -> str:
         """Return the record of a job (string)."""
@@ -131,6 +139,10 @@ class Keys:
     def tell(self, queue: str, worker: str) -> str:
         """Return the list of deliveries that a worker has to cancel."""
         return f"{self.base(queue)}tell:{worker}"
+
+    def call(self, queue: str, caller: str) -> str:
+        """Return the last call number of a caller, with its answer (string)."""
+        return f"{self.base(queue)}call:{caller}"
 
     def rules(self, queue: str) -> str:
         """Return the limits of a queue (string)."""

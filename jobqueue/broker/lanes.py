@@ -4,123 +4,25 @@ A :class:`Lane` is one connection with one request in flight. redis-py's own
 retries are off, since a repeated command whose first answer was lost would run
 twice; whoever owns a lane repeats numbered calls instead. After any error or
 cancellation the connection is dropped, so an answer never meets the wrong
-question.
+question; so it is after the answer of a server that is no master any more, and the
+next request looks for the one that is.
 """
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
-import redis
-import redis.asyncio
-from redis.backoff import NoBackoff
-from redis.exceptions import (
-    AskError,
-    BusyLoadingError,
-    ClusterDownError,
-    NoPermissionError,
-    NoScriptError,
-    OutOfMemoryError,
-    ReadOnlyError,
-    RedisError,
-    ResponseError,
-    TryAgainError,
-)
-from redis.retry import Retry as RedisRetry
+from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from jobqueue.broker.calls import Call
-from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.broker.connections import Connection, Home
+from jobqueue.broker.failures import FAILURES, demoted, translate
 
 T = TypeVar("T")
 
 TIMEOUT = 10.0  # seconds for an answer; scripts take milliseconds
 
-# Answers that say "not now": pause and repeat. Anything else repeats the same.
-_NOT_NOW = (
-    "LOADING", "READONLY", "NOREPLICAS", "UNBLOCKED", "MASTERDOWN", "CLUSTERDOWN", "OOM",
-    "MISCONF", "BUSY", "TRYAGAIN", "MAXCLIENTS",
-)  # fmt: skip
-
-
-_NOT_NOW_TYPES = (
-    AskError, BusyLoadingError, ClusterDownError, OutOfMemoryError, ReadOnlyError, TryAgainError,
-)  # fmt: skip
-# A script met a slot that is moving: it may have stopped half way.
-_HALF_WAY = "non local key"
-
-
-_GRANT = (
-    "; give the user the keys and commands: ACL SETUSER name ~prefix:* +@all -@dangerous +info; "
-    "see `jobqueue docs settings`"
-)
-
-
-class AnswerLost(BrokerUnavailable):
-    """The request was sent and no answer came: it may have been carried out."""
-
-
-def translate(error: BaseException, *, sent: bool) -> Exception:
-    """Return our error for one of redis-py's, a timeout or a broken socket."""
-    if isinstance(error, ResponseError | BusyLoadingError):
-        # redis-py strips the code of errors that have a class of their own.
-        text = f"{type(error).__name__}: {error}"
-        # The whole first word: BUSYGROUP, for one, is no BUSY.
-        not_now = isinstance(error, _NOT_NOW_TYPES) or str(error).split(" ")[0] in _NOT_NOW
-        kind = BrokerUnavailable if not_now else AnswerLost if _HALF_WAY in text else BrokerError
-        grant = _GRANT if isinstance(error, NoPermissionError) else ""
-        return kind(f"Redis refused: {text}{grant}")
-    lost = AnswerLost if sent else BrokerUnavailable
-    return lost(f"Redis can't be reached: {str(error) or 'no answer in time'}")
-
-
-_FAILURES = (RedisError, OSError, TimeoutError)
-
-
-class Server:
-    """Where Redis is, and how to open connections to it.
-
-    Args:
-        url: ``redis://``, ``rediss://`` or ``unix://`` with user, password and
-            database.
-        name: Shown by ``CLIENT LIST``.
-    """
-
-    def __init__(self, url: str, name: str = "jobqueue") -> None:
-        self.url = url
-        self._options: dict[str, Any] = {
-            "protocol": 3,
-            "legacy_responses": False,
-            "client_name": name,
-            "socket_connect_timeout": 5.0,
-            "socket_keepalive": True,
-        }
-        if url.startswith("unix:"):
-            del self._options["socket_keepalive"]
-
-    def lane(self, timeout: float = TIMEOUT) -> "Lane":
-        """Return a new asynchronous lane; it connects when first used."""
-        return Lane(self, timeout)
-
-    def sync_lane(self, timeout: float = TIMEOUT) -> "SyncLane":
-        """Return a new blocking lane; it connects when first used."""
-        return SyncLane(self, timeout)
-
-    # redis-py annotates its connections only in part, so they are Any from here on.
-
-    def connection(self) -> Any:
-        """Return an unconnected asynchronous connection without retries or timeout."""
-        retry = redis.asyncio.retry.Retry(NoBackoff(), 0)
-        pool: Any = redis.asyncio.ConnectionPool.from_url(
-            self.url, retry=retry, socket_timeout=None, **self._options
-        )
-        return pool.make_connection()
-
-    def sync_connection(self, timeout: float) -> Any:
-        """Return an unconnected blocking connection without retries."""
-        pool = redis.ConnectionPool.from_url(
-            self.url, retry=RedisRetry(NoBackoff(), 0), socket_timeout=timeout, **self._options
-        )
-        return pool.make_connection()
+Command = Sequence[Any]
 
 
 def _command(call: Call[Any], *, whole: bool) -> tuple[Any, ...]:
@@ -130,11 +32,22 @@ def _command(call: Call[Any], *, whole: bool) -> tuple[Any, ...]:
 
 
 class Lane:
-    """An asynchronous connection with one request in flight."""
+    """An asynchronous connection with one request in flight.
 
-    def __init__(self, server: Server, timeout: float) -> None:
-        self._connection = server.connection()
+    Args:
+        home: Knows where Redis is.
+        timeout: Seconds that an answer may take.
+
+    Attributes:
+        apart: Whether keys may live on different servers, of which one can be away.
+    """
+
+    apart = False
+
+    def __init__(self, home: Home, timeout: float) -> None:
+        self._home = home
         self._timeout = timeout
+        self._connection: Connection = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -143,8 +56,10 @@ class Lane:
         await self.close()
 
     async def close(self) -> None:
-        """Close the connection; the next request opens it again."""
-        await self._connection.disconnect(nowait=True)
+        """Close the connection; the next request opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            await connection.disconnect(nowait=True)
 
     async def call(self, call: Call[T]) -> T:
         """Run one script.
@@ -164,52 +79,131 @@ class Lane:
                 # EVAL keeps the script, so this happens once for each server start.
                 [answers[i]] = await self._exchange([_command(calls[i], whole=True)])
             if isinstance(answers[i], RedisError):
-                raise translate(answers[i], sent=True) from answers[i]
+                await self._refused(answers[i])
         return [call.parse(answer) for call, answer in zip(calls, answers, strict=True)]
+
+    async def call_then(
+        self, call: Call[T], commands: Sequence[Command], wait: float
+    ) -> tuple[T, list[Any]]:
+        """Run one script, and behind it, on the same connection, plain commands.
+
+        Returns:
+            The script's answer, and those of the commands; among these errors are values.
+        """
+        answer, *others = await self._exchange([_command(call, whole=False), *commands], wait)
+        if isinstance(answer, NoScriptError):
+            answer, *others = await self._exchange([_command(call, whole=True), *commands], wait)
+        if isinstance(answer, RedisError):
+            await self._refused(answer)
+        return call.parse(answer), others
 
     async def command(self, *args: Any, wait: float = 0) -> Any:
         """Run one plain command; ``wait`` is how long it may block, in seconds."""
         return (await self.commands([args], wait))[0]
 
-    async def commands(self, commands: Sequence[Sequence[Any]], wait: float = 0) -> list[Any]:
-        """Run plain commands in one round trip; the first error answer is raised."""
+    async def commands(self, commands: Sequence[Command], wait: float = 0) -> list[Any]:
+        """Run plain commands in one round trip; the first error answer is raised.
+
+        On a cluster each goes to the master that has its key. One without a key goes with
+        the next that has one, else with the last: so ``TIME`` is the time of that master.
+        """
         answers = await self._exchange(commands, wait)
         for answer in answers:
             if isinstance(answer, RedisError):
-                raise translate(answer, sent=True) from answer
+                await self._refused(answer)
         return answers
 
-    async def _exchange(self, commands: Sequence[Sequence[Any]], wait: float = 0) -> list[Any]:
+    async def read(
+        self, keys: Sequence[str], command: Callable[[Sequence[str]], Command], seconds: float
+    ) -> list[Any]:
+        """Run a blocking read of several keys.
+
+        Args:
+            keys: What to read.
+            command: Returns the command that reads some of them.
+            seconds: How long it may block.
+
+        Returns:
+            What came: nothing, or one answer; on a cluster perhaps several, and perhaps to a
+            read of an earlier call, which had gone on.
+        """
+        answer = await self.command(*command(keys), wait=seconds)
+        return [answer] if answer else []
+
+    async def take(self, keys: Sequence[str], seconds: float) -> tuple[bytes, bytes] | None:
+        """Take the first element of the first list that has one; wait for that.
+
+        On a cluster it may be of a list that only an earlier call asked for.
+
+        Returns:
+            The list's key and the element; None when nothing came.
+        """
+        found = await self.command("BLPOP", *keys, seconds, wait=seconds)
+        return found and (found[0], found[1])
+
+    async def drop(self) -> bool:
+        """End reads that go on between calls; say whether there were any, and maybe a loss."""
+        return False
+
+    def together(self, keys: Sequence[str]) -> list[list[str]]:
+        """Return ``keys`` in groups that one command may name."""
+        return [list(keys)]
+
+    async def masters(self) -> "Sequence[Lane]":
+        """Return a lane to each server that has keys."""
+        return [self]
+
+    async def _refused(self, error: RedisError) -> None:
+        if demoted(error):
+            await self.close()
+        raise translate(error, sent=True) from error
+
+    async def _exchange(self, commands: Sequence[Command], wait: float = 0) -> list[Any]:
         connection, sent = self._connection, False
         try:
             async with asyncio.timeout(self._timeout + wait):
-                if not connection.is_connected:
-                    await connection.connect()
+                if connection is None:
+                    connection = self._connection = await self._home.connect()
                 sent = True
                 await connection.send_packed_command(connection.pack_commands(commands))
-                return [await self._read() for _ in commands]
+                return [await _answer(connection) for _ in commands]
         except BaseException as error:
-            await connection.disconnect(nowait=True)
-            if isinstance(error, _FAILURES):
+            await self.close()
+            if isinstance(error, FAILURES):
                 raise translate(error, sent=sent) from error
             raise
 
-    async def _read(self) -> Any:
-        try:
-            return await self._connection.read_response(disconnect_on_error=False)
-        except ResponseError as error:
-            return error
+
+async def _answer(connection: Connection) -> Any:
+    try:
+        return await connection.read_response(disconnect_on_error=False)
+    except ResponseError as error:
+        return error
 
 
 class SyncLane:
-    """The blocking form of :class:`Lane`, for programs without an event loop."""
+    """The blocking form of :class:`Lane`, for programs without an event loop.
 
-    def __init__(self, server: Server, timeout: float) -> None:
-        self._connection = server.sync_connection(timeout)
+    Args:
+        home: Knows where Redis is.
+        timeout: Seconds that an answer may take.
+
+    Attributes:
+        apart: As for a :class:`Lane`.
+    """
+
+    apart = False
+
+    def __init__(self, home: Home, timeout: float) -> None:
+        self._home = home
+        self._timeout = timeout
+        self._connection: Connection = None
 
     def close(self) -> None:
-        """Close the connection; the next request opens it again."""
-        self._connection.disconnect()
+        """Close the connection; the next request opens another."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.disconnect()
 
     def call(self, call: Call[T]) -> T:
         """Run one script; errors are those of :meth:`Lane.call`."""
@@ -217,29 +211,50 @@ class SyncLane:
         if isinstance(answer, NoScriptError):
             answer = self._exchange(_command(call, whole=True))
         if isinstance(answer, RedisError):
-            raise translate(answer, sent=True) from answer
+            self._refused(answer)
         return call.parse(answer)
+
+    def call_then(self, call: Call[T], commands: Sequence[Command]) -> tuple[T, list[Any]]:
+        """Run one script and plain commands behind it; see :meth:`Lane.call_then`."""
+        answer, *others = self._each([_command(call, whole=False), *commands])
+        if isinstance(answer, NoScriptError):
+            answer, *others = self._each([_command(call, whole=True), *commands])
+        if isinstance(answer, RedisError):
+            self._refused(answer)
+        return call.parse(answer), others
 
     def command(self, *args: Any) -> Any:
         """Run one plain command."""
         answer = self._exchange(args)
         if isinstance(answer, RedisError):
-            raise translate(answer, sent=True) from answer
+            self._refused(answer)
         return answer
 
-    def _exchange(self, command: Sequence[Any]) -> Any:
+    def masters(self) -> "Sequence[SyncLane]":
+        """Return a lane to each server that has keys."""
+        return [self]
+
+    def _refused(self, error: RedisError) -> None:
+        if demoted(error):
+            self.close()
+        raise translate(error, sent=True) from error
+
+    def _each(self, commands: Sequence[Command]) -> list[Any]:
+        return [self._exchange(command) for command in commands]
+
+    def _exchange(self, command: Command) -> Any:
         connection, sent = self._connection, False
         try:
-            if not connection.is_connected:
-                connection.connect()
+            if connection is None:
+                connection = self._connection = self._home.connect_sync(self._timeout)
             sent = True
             connection.send_command(*command)
             return connection.read_response(disconnect_on_error=False)
         except ResponseError as error:
             return error
-        except _FAILURES as error:
-            connection.disconnect()
+        except FAILURES as error:
+            self.close()
             raise translate(error, sent=sent) from error
         except BaseException:
-            connection.disconnect()
+            self.close()
             raise

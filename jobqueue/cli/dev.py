@@ -130,7 +130,9 @@ def _environment(cli: Cli, servers: Mapping[str, "Server"]) -> dict[str, str]:
     values = dict(cli.overrides) | {name: server.url for name, server in servers.items()}
     kept = {name: value for name, value in os.environ.items() if name not in files}
     flags = {SETTINGS[name].variable: value for name, value in values.items()}
-    return kept | flags | {"PYTHONUNBUFFERED": "1"} | _path(cli.settings.home("app"))
+    # Both would take the same port; nothing restarts them by their health here.
+    own = {"PYTHONUNBUFFERED": "1", SETTINGS["health_port"].variable: "0"}
+    return kept | flags | own | _path(cli.settings.home("app"))
 
 
 def _path(home: Path | None) -> dict[str, str]:

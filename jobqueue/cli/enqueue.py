@@ -25,7 +25,7 @@ _TOLD = {
 }
 
 
-@takes("redis_url", "prefix", "enqueue_timeout", json=True)
+@takes("redis_url", "prefix", "enqueue_timeout", "replicas", "replication_timeout", json=True)
 def enqueue(  # noqa: PLR0913 - each is an option of the job
     cli: Cli,
     name: Annotated[str, typer.Argument(metavar="NAME", help="The job's name.")],
@@ -77,6 +77,10 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
     metadata: Annotated[
         Text, typer.Option(metavar="JSON|@FILE|-", help="For people: an object.")
     ] = None,
+    durability: Annotated[
+        Text,
+        typer.Option(metavar="LEVEL", help="replicated or synced: wait until replicas have it."),
+    ] = None,
 ) -> None:
     """Enqueue a job by its name; needs no app.
 
@@ -84,7 +88,8 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
     one. Prints the job's id, and on stderr what became of it if it was not simply created.
     Exits 2 if something is wrong with the job, 4 if its id or key is taken or the queue is
     full, 5 if Redis can't be reached: nothing is stored then, unless the message says that
-    it is not known.
+    it is not known. With --durability it exits 1 if the job is stored and replicas
+    did not confirm it.
     """
     from jobqueue.app import JobQueue
 
@@ -103,6 +108,7 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
         "idempotency_key": idempotency_key,
         "tags": tags,
         "metadata": None if metadata is None else _json("metadata", metadata),
+        "durability": durability,
     }
     given: JobOptions = {k: v for k, v in options.items() if v is not None}  # type: ignore[assignment]
     positional, named = _arguments(args)

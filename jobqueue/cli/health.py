@@ -10,6 +10,8 @@ from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import table
 
+_RECORDING = ("recorder", "lookout")  # duties
+
 
 class Role(StrEnum):
     """What can be asked for."""
@@ -53,5 +55,5 @@ def _problem(service: dict[str, Any], role: Role) -> str:
         return str(service["problem"])
     duties = service["duties"]
     # A recorder's trouble is the scheduler's too: it is one of its duties.
-    names = [role] if role is Role.RECORDER else duties
-    return "; ".join(f"{name}: {duties[name]}" for name in names if duties[name])
+    names = _RECORDING if role is Role.RECORDER else duties
+    return "; ".join(f"{name}: {duties[name]}" for name in names if duties.get(name))

@@ -1,7 +1,7 @@
 """Flags made from the table of settings, so that none is described twice.
 
 A command says which settings it takes; their flags, help and defaults come from
-``settings.py``, and their values go there as written: one parser reads flags, variables
+``jobqueue.settings``, and their values go there as written: one parser reads flags, variables
 and files alike. The same flags before the command's name work for every command.
 """
 

@@ -14,39 +14,40 @@ import os
 import signal
 import sys
 import threading
-from collections.abc import Awaitable, Callable, Coroutine
-from typing import Any, Protocol, TypeVar
+from collections.abc import Awaitable, Callable
+from socket import socket
+from typing import TypeVar
+
+from jobqueue.cli.probes import Answers, served
+from jobqueue.services import Runs
 
 log = logging.getLogger("jobqueue")
 
 LAST_CALL = 0.5  # seconds that what should have ended gets to end
 
 
-class Service(Protocol):
-    """What a process can run."""
-
-    def run(self) -> Coroutine[Any, Any, None]:
-        """Run until stopped."""
-
-    def stop(self) -> None:
-        """Stop soon; asked twice, at once."""
+S = TypeVar("S", bound=Runs)
 
 
-S = TypeVar("S", bound=Service)
-
-
-def serve(make: Callable[[], Awaitable[S]], *, quiet: Callable[[S], None] | None = None) -> None:
+def serve(
+    make: Callable[[], Awaitable[S]],
+    *,
+    probes: socket | None = None,
+    quiet: Callable[[S], None] | None = None,
+) -> None:
     """Run a service until it has stopped.
 
     Args:
         make: Connects and returns the service; a signal during this ends it.
+        probes: Where to say how the service is, if anywhere.
         quiet: What SIGTSTP does to the service, if anything.
     """
-    runner = asyncio.Runner(loop_factory=_fastest_loop())
-    try:
-        runner.run(_serve(make, quiet))
-    finally:
-        _leave(runner)
+    with served(probes) as answers:
+        runner = asyncio.Runner(loop_factory=_fastest_loop())
+        try:
+            runner.run(_serve(make, answers, quiet))
+        finally:
+            _leave(runner, answers.service)
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -57,7 +58,9 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return uvloop.new_event_loop
 
 
-async def _serve(make: Callable[[], Awaitable[S]], quiet: Callable[[S], None] | None) -> None:
+async def _serve(
+    make: Callable[[], Awaitable[S]], answers: Answers, quiet: Callable[[S], None] | None
+) -> None:
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(make())
 
@@ -75,15 +78,17 @@ async def _serve(make: Callable[[], Awaitable[S]], quiet: Callable[[S], None] | 
     except asyncio.CancelledError:
         log.info("stopped before the start was complete")
         return
+    answers.service = service
     if quiet is not None:
         loop.add_signal_handler(signal.SIGTSTP, quiet, service)
     await service.run()
 
 
-def _leave(runner: asyncio.Runner) -> None:
+def _leave(runner: asyncio.Runner, service: Runs | None) -> None:
     """Close the loop; when something does not let go, leave the process here and now."""
     loop = runner.get_loop()
-    stuck = loop.run_until_complete(_stuck())
+    # A job that was handed back while its handler runs may start elsewhere in this moment.
+    stuck = (service and service.left) or loop.run_until_complete(_stuck())
     if not stuck:
         runner.close()
         return

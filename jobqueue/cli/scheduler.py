@@ -2,13 +2,13 @@
 
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
-from jobqueue.cli.startup import any_app, refuse_windows
+from jobqueue.cli.startup import PROBES, any_app, refuse_windows
 from jobqueue.cli.worker import AppPath
 
 _RECORDING = ("redis_url", "database_url", "prefix")
 
 
-@takes(*_RECORDING, "app", "result_ttl", "journal_limit", "history_retention")
+@takes(*_RECORDING, "app", "result_ttl", "journal_limit", "history_retention", *PROBES)
 def scheduler(cli: Cli, path: AppPath = None) -> None:
     """Start delayed and retrying jobs when they are due, fire schedules, write history.
 
@@ -16,13 +16,16 @@ def scheduler(cli: Cli, path: AppPath = None) -> None:
     URL no history is written. Prints nothing; logs go to stderr. Exits 0 after SIGTERM or
     Ctrl-C, 2 if the app does not load, 5 if Redis does not answer for 10 seconds.
     """
+    from jobqueue.cli.probes import listener
     from jobqueue.cli.process import serve
 
     refuse_windows("scheduler")
-    serve(any_app(cli.plus({"app": path})).services.scheduler)
+    cli = cli.plus({"app": path})
+    probes = listener(cli.settings)
+    serve(any_app(cli).services.scheduler, probes=probes)
 
 
-@takes(*_RECORDING, "result_ttl", "journal_limit", "history_retention")
+@takes(*_RECORDING, "result_ttl", "journal_limit", "history_retention", *PROBES)
 def recorder(cli: Cli) -> None:
     """Write history to PostgreSQL, without the scheduler's other duties.
 
@@ -31,7 +34,8 @@ def recorder(cli: Cli) -> None:
     is wrong, 5 if Redis does not answer for 10 seconds.
     """
     from jobqueue.app import JobQueue
+    from jobqueue.cli.probes import listener
     from jobqueue.cli.process import serve
 
     refuse_windows("recorder")
-    serve(JobQueue(settings=cli.settings).services.recorder)
+    serve(JobQueue(settings=cli.settings).services.recorder, probes=listener(cli.settings))

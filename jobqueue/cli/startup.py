@@ -7,6 +7,8 @@ from jobqueue.cli import apps
 from jobqueue.cli.context import Cli
 from jobqueue.domain.errors import ConfigurationError
 
+PROBES = ("health_port", "health_host")  # settings of every service
+
 
 def own_app(cli: Cli) -> JobQueue:
     """Return the user's app, ready to run with the settings of this call.

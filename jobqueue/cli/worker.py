@@ -2,6 +2,7 @@
 
 import logging
 import sys
+from socket import socket
 from typing import Annotated
 
 import typer
@@ -10,7 +11,7 @@ from jobqueue import logs
 from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
-from jobqueue.cli.startup import own_app, refuse_windows
+from jobqueue.cli.startup import PROBES, own_app, refuse_windows
 from jobqueue.settings import SETTINGS
 
 log = logging.getLogger("jobqueue")
@@ -38,6 +39,8 @@ AppPath = Annotated[
     "max_result",
     "max_traceback",
     "journal_limit",
+    "blocked_limit",
+    *PROBES,
     "code_version",
 )
 def worker(cli: Cli, path: AppPath = None) -> None:
@@ -46,15 +49,19 @@ def worker(cli: Cli, path: AppPath = None) -> None:
     SIGTERM or Ctrl-C stops fetching, waits for the running jobs as long as --grace and hands
     the others back at no cost; a second one hands back at once. Ctrl-Z (SIGTSTP) only stops
     fetching. Prints nothing; logs go to stderr. Exits 0 after a stop, 2 if the app does not
-    load, 5 if Redis does not answer for 10 seconds.
+    load or the health port is taken, 5 if Redis does not answer for 10 seconds, 1 if it
+    can't fetch though Redis answers or its event loop is blocked past --blocked-limit.
     """
     refuse_windows("worker")
+    from jobqueue.cli.probes import listener
+
     cli = cli.plus({"app": path})
+    probes = listener(cli.settings)
     if (processes := cli.settings.processes) > 1:
         from jobqueue.worker.supervisor import supervise
 
-        raise typer.Exit(supervise(_command(cli), processes))
-    _run(own_app(cli))
+        raise typer.Exit(supervise(_command(cli), processes, probes))
+    _run(own_app(cli), probes)
 
 
 def _command(cli: Cli) -> list[str]:
@@ -68,9 +75,9 @@ def _command(cli: Cli) -> list[str]:
     return [*program, "worker", *written, *config, "--processes", "1"]
 
 
-def _run(app: JobQueue) -> None:
+def _run(app: JobQueue, probes: socket | None) -> None:
     from jobqueue.cli.process import serve
-    from jobqueue.worker.supervisor import follow_supervisor
+    from jobqueue.worker.lifeline import follow_supervisor, predecessor
     from jobqueue.worker.worker import Worker
 
     if not app.jobs:
@@ -78,8 +85,11 @@ def _run(app: JobQueue) -> None:
 
     async def make() -> Worker:
         made = await app.services.worker()
+        if died is not None:
+            await app.services.note_end(died)
         logs.identify(worker=made.id)
         return made
 
     follow_supervisor()
-    serve(make, quiet=Worker.quiet)
+    died = predecessor()
+    serve(make, probes=probes, quiet=Worker.quiet)

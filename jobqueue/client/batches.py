@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 from jobqueue.broker.calls import STALE, Call, Calls
-from jobqueue.broker.lanes import AnswerLost
+from jobqueue.broker.failures import AnswerLost
 from jobqueue.client.handle import Answer, Status
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import (
@@ -18,8 +18,10 @@ from jobqueue.domain.errors import (
     IdempotencyConflict,
     JobExists,
     JobQueueError,
+    NotReplicated,
     QueueFull,
 )
+from jobqueue.domain.replication import Reached
 
 MOST_JOBS = 1000  # in one call: about 10 ms of Redis
 MOST_BYTES = 4 * 1024 * 1024
@@ -68,11 +70,13 @@ class Attempt:
     Args:
         call: The numbered call; repeating it is safe.
         deadline: Monotonic time after which it is given up.
+        reached: What replicas have said, where they were asked.
     """
 
     call: Call[str]
     deadline: float
     uncertain: bool = False
+    reached: Reached | None = None
     _pause: float = field(default=FIRST_PAUSE)
 
     @classmethod
@@ -119,8 +123,15 @@ _LETTERS = {
 _WITH_OTHER = frozenset("brdum")
 
 
-def read_answers(reply: str, batch: Sequence[Prepared]) -> list[Answer]:
+def read_answers(
+    reply: str, batch: Sequence[Prepared], reached: Reached | None = None
+) -> list[Answer]:
     """Return what became of each job of an answered batch.
+
+    Args:
+        reply: The script's.
+        batch: The jobs.
+        reached: What replicas say of all of them, where they were asked.
 
     Raises:
         EnqueueUncertain: Redis forgot the number of this call.
@@ -129,6 +140,9 @@ def read_answers(reply: str, batch: Sequence[Prepared]) -> list[Answer]:
     if reply == STALE or len(letters) != len(batch):
         raise EnqueueUncertain(batch[0].job.id)
     other = iter(others)
+    if reached is not None:
+        found = read_answers(reply, batch)
+        return [each._replace(reached=reached if each.status.stored else None) for each in found]
     return [
         CREATED
         if letter == "c"
@@ -138,7 +152,7 @@ def read_answers(reply: str, batch: Sequence[Prepared]) -> list[Answer]:
 
 
 def error_of_answer(prepared: Prepared, answer: Answer) -> JobQueueError | None:
-    """Return what the producer of one job is told when it was not stored; None when it was."""
+    """Return what the producer of one job is told when it is not as he asked; else None."""
     job_id, other = prepared.job.id, answer.other or ""
     match answer.status:
         case Status.EXISTS:
@@ -149,6 +163,8 @@ def error_of_answer(prepared: Prepared, answer: Answer) -> JobQueueError | None:
             return IdempotencyConflict(job_id, other)
         case Status.FULL:
             return QueueFull(prepared.queue)
+    if answer.reached is not None and not answer.reached.enough:
+        return NotReplicated(job_id, answer.reached.replicas, answer.reached.asked)
     return None
 
 

@@ -5,22 +5,25 @@ import contextlib
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from typing import Any
 
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import TIMEOUT, Server
+from jobqueue.broker.lanes import TIMEOUT
 from jobqueue.broker.messages import Watched
+from jobqueue.broker.servers import Server
 from jobqueue.client.batches import batches, error_of_answer
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.control import cancelled
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
-from jobqueue.client.prepared import Prepared
+from jobqueue.client.prepared import Prepared, Replicated, Synced
 from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
 from jobqueue.domain.errors import InvalidJob, ResultGone
 from jobqueue.domain.jobs import State
+from jobqueue.domain.replication import Replication
 from jobqueue.domain.suggest import shown
 
 # Looks a finished job up in the history, by queue and id; None when it is not there either.
@@ -30,13 +33,25 @@ Archive = Callable[[str, str], Awaitable[Watched | None]]
 class _OnLoop:
     """What belongs to one event loop: connections can't be shared between loops."""
 
-    def __init__(self, server: Server, calls: Calls, patience: float) -> None:
-        lane = server.lane(min(TIMEOUT, patience / 2))  # a dead line leaves time for another
-        self.submitter = Submitter(lane, calls, patience)
+    def __init__(
+        self, server: Server, calls: Calls, patience: float, replication: Replication
+    ) -> None:
+        timeout = min(TIMEOUT, patience / 2)  # a dead line leaves time for another
+        self.submitter = Submitter(server.lane(timeout), calls, patience)
+        # Of their own: who waits for replicas keeps nobody else waiting.
+        self._durable = {
+            kind: Submitter(server.lane(timeout), calls, patience, replace(replication, disk=disk))
+            for kind, disk in ((Replicated, False), (Synced, True))
+        }
         self.inboxes: dict[str, Inbox] = {}
         self._end = self._until_the_end()
         with contextlib.suppress(StopIteration):  # it has no await in front of its yield
             anext(self._end).send(None)
+
+    def submitter_of(self, jobs: Sequence[Prepared]) -> Submitter:
+        """Return what sends jobs of which some wait for replicas: as the most careful one asks."""
+        kinds = {type(job) for job in jobs}
+        return self._durable[Synced if Synced in kinds else Replicated]
 
     async def close(self) -> None:
         """Close every connection of this loop."""
@@ -48,6 +63,8 @@ class _OnLoop:
             yield
         finally:
             await self.submitter.close()
+            for submitter in self._durable.values():
+                await submitter.close()
             for inbox in self.inboxes.values():
                 await inbox.close()
 
@@ -59,23 +76,34 @@ class Client:
         server: Where Redis is.
         calls: Makes the calls.
         patience: Seconds to go on trying when Redis does not answer.
+        replication: What jobs wait for that ask for replicas.
         archive: Asks the history for jobs that have left Redis.
     """
 
-    def __init__(self, server: Server, calls: Calls, patience: float, archive: Archive) -> None:
+    def __init__(
+        self,
+        server: Server,
+        calls: Calls,
+        patience: float,
+        replication: Replication,
+        archive: Archive,
+    ) -> None:
         self._server = server
         self._calls = calls
         self._patience = patience
         self._archive = archive
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
-        self._sync = SyncClient(server, calls, patience)
+        self._replication = replication
+        self._sync = SyncClient(server, calls, patience, replication)
 
     def _here(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
         here = self._loops.get(loop)
         if here is None:
             self._forget_ended()
-            here = self._loops[loop] = _OnLoop(self._server, self._calls, self._patience)
+            here = self._loops[loop] = _OnLoop(
+                self._server, self._calls, self._patience, self._replication
+            )
         return here
 
     def _forget_ended(self) -> None:
@@ -92,10 +120,14 @@ class Client:
             DuplicateJob: Another job has its unique key.
             IdempotencyConflict: Its idempotency key belongs to other arguments.
             QueueFull: As many jobs wait as the queue takes.
+            NotReplicated: It is stored, and not in as many replicas as it asks for.
             EnqueueUncertain: Redis took the call and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
-        [answer] = await self._here().submitter.submit(prepared.queue, (prepared,))
+        here = self._here()
+        plain = type(prepared) is Prepared
+        submitter = here.submitter if plain else here.submitter_of((prepared,))
+        [answer] = await submitter.submit(prepared.queue, (prepared,))
         return self._handle(prepared, answer, strict=True)
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
@@ -103,13 +135,15 @@ class Client:
 
         A batch is under way while the iterable makes the next one.
         """
-        submitter = self._here().submitter
+        here, replicated = self._here(), set[int]()
         prepared: list[Prepared] = []
         found: dict[int, Answer] = {}
         sending: deque[tuple[list[int], asyncio.Future[list[Answer]]]] = deque()
         try:
-            for queue, places in batches(_noted(_listed(jobs), prepared)):
+            for queue, places in batches(_noted(_listed(jobs), prepared, replicated)):
                 batch = [prepared[i] for i in places]
+                plain = not replicated or replicated.isdisjoint(places)
+                submitter = here.submitter if plain else here.submitter_of(batch)
                 sending.append((places, submitter.submit(queue, batch)))
                 await asyncio.sleep(0)  # it is sent now, and others may run
                 if len(sending) > 1:
@@ -132,7 +166,7 @@ class Client:
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
         prepared: list[Prepared] = []
         found: dict[int, Answer] = {}
-        for queue, places in batches(_noted(_listed(jobs), prepared)):
+        for queue, places in batches(_noted(_listed(jobs), prepared, set())):
             answers = self._sync.enqueue(queue, [prepared[i] for i in places])
             found.update(zip(places, answers, strict=True))
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
@@ -239,10 +273,13 @@ def _listed(jobs: Iterable[Prepared]) -> Iterable[Prepared]:
     return jobs
 
 
-def _noted(jobs: Iterable[Prepared], into: list[Prepared]) -> Iterator[Prepared]:
+def _noted(
+    jobs: Iterable[Prepared], into: list[Prepared], replicated: set[int]
+) -> Iterator[Prepared]:
     for job in jobs:
         if type(job) is not Prepared:
             _refuse_other(job, len(into))
+            replicated.add(len(into))
         into.append(job)
         yield job
 

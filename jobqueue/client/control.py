@@ -5,8 +5,8 @@ from dataclasses import dataclass
 
 from jobqueue.broker import limits, lookup
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import Server
 from jobqueue.broker.messages import Rule
+from jobqueue.broker.servers import Server
 from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import State

@@ -96,6 +96,7 @@ class JobCall(Generic[P, T]):
             DuplicateJob: Another unfinished job has its unique key.
             IdempotencyConflict: Its idempotency key belongs to other arguments.
             QueueFull: As many jobs wait in the queue as its ``max_depth`` allows.
+            NotReplicated: It is stored, and not in as many replicas as it asks for.
             EnqueueUncertain: Redis took the job and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """

@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from jobqueue.client.options import seconds_of
 from jobqueue.domain.context import Progress
 from jobqueue.domain.jobs import State
+from jobqueue.domain.replication import Reached
 
 T_co = TypeVar("T_co", covariant=True)
 
@@ -34,10 +35,11 @@ _STORED = frozenset({Status.CREATED, Status.BLOCKED, Status.REPLACED})
 
 
 class Answer(NamedTuple):
-    """What became of one job: its status, and the other job that this is about, if any."""
+    """What became of one job: its status, the other job that this is about, its copies."""
 
     status: Status
     other: str | None = None
+    reached: Reached | None = None  # where replicas were waited for
 
 
 Watcher = Callable[[Progress], object]
@@ -82,16 +84,19 @@ class JobHandle(Generic[T_co]):
         status: What the enqueueing did; see :class:`Status`.
         other: Id of the other job that the status speaks of: the holder of the lock, the
             job that was replaced, or the one that has the key.
+        durable: Whether replicas have it, as many as were asked for; None when that was
+            not asked.
     """
 
-    __slots__ = ("_results", "_returns", "id", "other", "queue", "status")
+    __slots__ = ("_results", "_returns", "durable", "id", "other", "queue", "status")
 
     def __init__(
         self, job_id: str, queue: str, answer: Answer, results: Results, returns: object
     ) -> None:
         self.id = job_id
         self.queue = queue
-        self.status, self.other = answer
+        self.status, self.other, reached = answer
+        self.durable = None if reached is None else reached.enough
         self._results = results
         self._returns = returns
 

@@ -12,8 +12,9 @@ from collections import defaultdict
 from copy import copy
 
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Watched, watched
+from jobqueue.broker.servers import Server
 from jobqueue.client.handle import Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
 from jobqueue.domain.backoff import Pause
@@ -127,7 +128,7 @@ class Inbox:
         asked = time.monotonic()
         try:
             while self._waiters:
-                message = await self._reading.command("BLPOP", key, BLOCK, wait=BLOCK)
+                message = await self._reading.take([key], BLOCK)
                 pause.reset()
                 if message is not None:
                     self._deliver(watched.decode(message[1]))

@@ -13,8 +13,9 @@ import msgspec
 
 from jobqueue.broker import lookup, presence
 from jobqueue.broker.keys import Keys
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import JobView
+from jobqueue.broker.servers import Server
 from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import (
     HistoryError,

@@ -15,6 +15,8 @@ from jobqueue.domain.suggest import did_you_mean, shown
 from jobqueue.domain.unique import Unique
 
 PriorityName = Literal["critical", "high", "normal", "low"]
+Durability = Literal["replicated", "synced"]
+DURABILITIES: tuple[Durability, ...] = ("replicated", "synced")
 Seconds = float | timedelta
 
 EPOCH, MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
@@ -40,6 +42,10 @@ class JobOptions(TypedDict, total=False):
 
     For people: ``tags`` and ``metadata``, both in the history.
 
+    ``durability``: with ``"replicated"`` enqueueing waits until replicas of Redis have the
+    job, as many as the setting ``replicas`` says; with ``"synced"`` until it is in the
+    append-only files on the disks of the master and of these.
+
     Durations are seconds or ``timedelta``.
     """
 
@@ -58,6 +64,7 @@ class JobOptions(TypedDict, total=False):
     result_ttl: Seconds | None
     tags: Iterable[str] | None
     metadata: Mapping[str, Any] | None
+    durability: Durability | None
 
 
 OPTIONS = frozenset(JobOptions.__annotations__)
@@ -189,6 +196,19 @@ def check_metadata(value: object) -> bytes:
     if len(raw) > MAX_METADATA:
         raise InvalidJob("metadata", f"{len(raw)} bytes as JSON, above {MAX_METADATA}")
     return raw
+
+
+def check_durability(value: object) -> Durability:
+    """Return the word that says what enqueueing waits for.
+
+    Raises:
+        InvalidJob: It is unknown.
+    """
+    for durability in DURABILITIES:
+        if value == durability:
+            return durability
+    known = " or ".join(map(repr, DURABILITIES))
+    raise InvalidJob("durability", f"{shown(value)} is none; write {known}")
 
 
 def check_unique(value: object) -> Unique:

@@ -14,6 +14,7 @@ import msgspec
 from jobqueue.broker.messages import NewJob
 from jobqueue.client.options import (
     JobOptions,
+    check_durability,
     check_metadata,
     check_options,
     check_tags,
@@ -43,6 +44,17 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     job: NewJob
     spec: bytes
     returns: Any
+
+
+class Replicated(Prepared, frozen=True, gc=False):
+    """A job whose producer waits until replicas have it; a class, so that others pay nothing."""
+
+
+class Synced(Replicated, frozen=True, gc=False):
+    """A job whose producer waits until it is on the disks of master and replicas."""
+
+
+_KINDS = {"replicated": Replicated, "synced": Synced}
 
 
 @dataclass(frozen=True)
@@ -94,8 +106,8 @@ class Template:
     """
 
     __slots__ = (
-        "_at_ms", "_delay_ms", "_job_id", "_keys", "_lock_missing", "_name", "_packed", "_priority",
-        "_queue", "_returns", "_spec",
+        "_at_ms", "_delay_ms", "_job_id", "_keys", "_kind", "_lock_missing", "_name", "_packed",
+        "_priority", "_queue", "_returns", "_spec",
     )  # fmt: skip
 
     def __init__(self, name: str, handler: Handler | None, options: JobOptions) -> None:
@@ -112,6 +124,8 @@ class Template:
         job_id = own.get("job_id")
         self._job_id = None if job_id is None else check_job_id(job_id)
         self._returns = handler.returns if handler else Any
+        durability = own.get("durability")
+        self._kind = Prepared if durability is None else _KINDS[check_durability(durability)]
         deadline, deadline_in = until_ms("deadline", own.get("deadline"))
         self._spec = Spec(
             SPEC_VERSION,
@@ -182,7 +196,7 @@ class Template:
         priority = defaults.priority if self._priority is None else self._priority
         asked = asks is not None
         job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name, asked)
-        return Prepared(queue or defaults.queue, job, spec, self._returns)
+        return self._kind(queue or defaults.queue, job, spec, self._returns)
 
 
 def _parts(spec: Spec) -> tuple[bytes, bytes]:
@@ -209,6 +223,7 @@ def _of_handler(handler: Handler | None) -> dict[str, Any]:
         "unique": handler.unique,
         "tags": handler.tags,
         "metadata": handler.metadata,
+        "durability": handler.durability,
     }
     return {name: value for name, value in options.items() if value is not None}
 

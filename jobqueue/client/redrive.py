@@ -12,8 +12,9 @@ from collections.abc import Callable, Iterator, Sequence
 import msgspec
 
 from jobqueue.broker.calls import Call, Calls
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import NewJob
+from jobqueue.broker.servers import Server
 from jobqueue.domain.errors import (
     BrokerUnavailable,
     DeadLetterNotFound,

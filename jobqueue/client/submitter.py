@@ -8,6 +8,7 @@ from itertools import islice
 
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.replication import replicated
 from jobqueue.client.batches import (
     IDLE,
     MOST_BYTES,
@@ -20,6 +21,7 @@ from jobqueue.client.batches import (
 from jobqueue.client.handle import Answer
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
+from jobqueue.domain.replication import Replication
 
 # Jobs, where their answers go, and the monotonic time after which they are given up.
 Waiting = tuple[Sequence[Prepared], "asyncio.Future[list[Answer]]", float]
@@ -34,15 +36,20 @@ class Submitter:
         lane: Used by nobody else.
         calls: Makes the calls.
         patience: Seconds to go on trying when Redis does not answer.
+        replication: What to wait for; None for jobs that ask for none.
     """
 
-    def __init__(self, lane: Lane, calls: Calls, patience: float) -> None:
+    def __init__(
+        self, lane: Lane, calls: Calls, patience: float, replication: Replication | None = None
+    ) -> None:
+        self._replication = replication
         self._lane = lane
         self._calls = calls
         self._patience = patience
         self._numbers = Numbers()
         self._waiting: defaultdict[str, list[Waiting]] = defaultdict(list)
-        self._known: set[str] = set()  # queues that were put into the set of queues
+        self._known: set[str] = set()  # queues that are in the set of queues for certain
+        self._registered: set[str] = set()  # queues that were put there once
         self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._task: asyncio.Task[None] | None = None
         self.used = 0.0  # monotonic time of the last answer
@@ -92,7 +99,8 @@ class Submitter:
         batch = [prepared for group, _, _ in waiting for prepared in group]
         attempt = Attempt.of(self._calls, queue, self._numbers, batch, waiting[0][2])
         try:
-            answers = iter(read_answers(await self._repeat(queue, attempt), batch))
+            reply = await self._repeat(queue, attempt)
+            answers = iter(read_answers(reply, batch, attempt.reached))
         except JobQueueError as error:
             for group, future, _ in waiting:
                 if not future.done():
@@ -112,10 +120,15 @@ class Submitter:
             sent = False
             try:
                 if queue not in self._known:
-                    await self._lane.command("SADD", self._calls.keys.queues, queue)
-                    self._known.add(queue)
+                    await self._register(queue)
                 sent = True
-                answer = await self._lane.call(attempt.call)
+                if self._replication is None:
+                    answer = await self._lane.call(attempt.call)
+                else:
+                    key = self._calls.keys.call(queue, self._numbers.caller)
+                    answer, attempt.reached = await replicated(
+                        self._lane, attempt.call, key, self._replication
+                    )
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 self._known.clear()
@@ -124,6 +137,17 @@ class Submitter:
             else:
                 self._problem, self.used = None, time.monotonic()
                 return answer
+
+    async def _register(self, queue: str) -> None:
+        try:
+            await self._lane.command("SADD", self._calls.keys.queues, queue)
+        except BrokerUnavailable:
+            # The set may live on another server, which is away, and has heard of the queue.
+            if not (self._lane.apart and queue in self._registered):
+                raise
+        else:
+            self._known.add(queue)
+            self._registered.add(queue)
 
     def _abandon(self, error: BaseException) -> None:
         """Let nobody wait for ever when the loop ends, or after a mistake of ours."""

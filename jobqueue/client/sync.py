@@ -7,16 +7,20 @@ import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import TIMEOUT, Server, SyncLane
+from jobqueue.broker.lanes import TIMEOUT, SyncLane
 from jobqueue.broker.messages import Watched, watched
+from jobqueue.broker.replication import replicated_sync
+from jobqueue.broker.servers import Server
 from jobqueue.client.batches import IDLE, Attempt, Numbers, error_of_batch, read_answers
 from jobqueue.client.handle import Answer, Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
-from jobqueue.client.prepared import Prepared
+from jobqueue.client.prepared import Prepared, Synced
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
+from jobqueue.domain.replication import Replication
 
 BLOCK = 2.0  # seconds of one blocking read; longer waits ask again
 SHORTEST = 0.01  # seconds; 0 would block for ever
@@ -31,6 +35,7 @@ class _Sender:
         self.numbers = Numbers()
         self.inbox = secrets.token_hex(8)
         self.known: set[str] = set()
+        self.registered: set[str] = set()
         self.used = 0.0  # monotonic time of the last answer
 
 
@@ -41,9 +46,13 @@ class SyncClient:
         server: Where Redis is.
         calls: Makes the calls.
         patience: Seconds to go on trying when Redis does not answer.
+        replication: What jobs wait for that ask for replicas.
     """
 
-    def __init__(self, server: Server, calls: Calls, patience: float) -> None:
+    def __init__(
+        self, server: Server, calls: Calls, patience: float, replication: Replication
+    ) -> None:
+        self._replication = replication
         self._server = server
         self._calls = calls
         self._patience = patience
@@ -75,7 +84,7 @@ class SyncClient:
             return None
 
     def enqueue(self, queue: str, batch: Sequence[Prepared]) -> list[Answer]:
-        """Send jobs of one queue and return the answer to each.
+        """Send jobs of one queue and return the answer to each, perhaps with that of replicas.
 
         Raises:
             EnqueueUncertain: Redis took the call and never answered.
@@ -85,21 +94,36 @@ class SyncClient:
             deadline = time.monotonic() + self._patience
             attempt = Attempt.of(self._calls, queue, sender.numbers, batch, deadline)
             try:
-                return read_answers(self._repeat(sender, queue, attempt), batch)
+                reply = self._repeat(sender, queue, attempt, self._replication_of(batch))
+                return read_answers(reply, batch, attempt.reached)
             except JobQueueError as error:
                 raise error_of_batch(attempt, error, batch) from error
 
-    def _repeat(self, sender: _Sender, queue: str, attempt: Attempt) -> str:
+    def _replication_of(self, batch: Sequence[Prepared]) -> Replication | None:
+        """Return what a batch waits for: as the most careful of its jobs asks."""
+        kinds = {type(job) for job in batch}
+        if kinds == {Prepared}:
+            return None
+        return replace(self._replication, disk=Synced in kinds)
+
+    def _repeat(
+        self, sender: _Sender, queue: str, attempt: Attempt, replication: Replication | None
+    ) -> str:
         if time.monotonic() - sender.used > IDLE:
             sender.known.clear()
         while True:
             sent = False
             try:
                 if queue not in sender.known:
-                    sender.lane.command("SADD", self._calls.keys.queues, queue)
-                    sender.known.add(queue)
+                    self._register(sender, queue)
                 sent = True
-                answer = sender.lane.call(attempt.call)
+                if replication is None:
+                    answer = sender.lane.call(attempt.call)
+                else:
+                    key = self._calls.keys.call(queue, sender.numbers.caller)
+                    answer, attempt.reached = replicated_sync(
+                        sender.lane, attempt.call, key, replication
+                    )
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 sender.known.clear()
@@ -107,6 +131,17 @@ class SyncClient:
             else:
                 sender.used = time.monotonic()
                 return answer
+
+    def _register(self, sender: _Sender, queue: str) -> None:
+        """Put a queue into the set of queues; see the submitter's."""
+        try:
+            sender.lane.command("SADD", self._calls.keys.queues, queue)
+        except BrokerUnavailable:
+            if not (sender.lane.apart and queue in sender.registered):
+                raise
+        else:
+            sender.known.add(queue)
+            sender.registered.add(queue)
 
     def wait(
         self, queue: str, job_id: str, timeout: float | None, watcher: Watcher | None = None

@@ -148,6 +148,31 @@ class EnqueueUncertain(_JobError):
     summary = "job {} may or may not have been enqueued: no answer from Redis"
 
 
+class NotReplicated(JobQueueError):
+    """The job is stored and will run, but too few replicas have confirmed it in time.
+
+    Should its server be lost now, the job may be lost with it. Don't enqueue it again without
+    its id: the first one is there.
+
+    Args:
+        job_id: The job.
+        reached: Replicas that have it.
+        asked: Replicas that were asked for.
+    """
+
+    def __init__(self, job_id: str, reached: int, asked: int) -> None:
+        super().__init__(job_id, reached, asked)
+        self.job_id = job_id
+        self.reached = reached
+        self.asked = asked
+
+    def __str__(self) -> str:
+        return (
+            f"job {self.job_id} is stored, but not as safely as asked: "
+            f"{self.reached} of {self.asked} replicas confirmed it in time"
+        )
+
+
 class LeaseLost(_JobError):
     """Another worker owns this job now; our outcome was dropped.
 

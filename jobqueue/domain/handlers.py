@@ -37,9 +37,9 @@ class LockMode(StrEnum):
 class Handler:
     """A function that runs the jobs of one name, with its defaults.
 
-    ``None`` means the setting's default. Times are in seconds. ``redact`` names
-    arguments that people may not see; ``is_failure`` says of an exception whether it
-    counts as an attempt.
+    ``None`` means the setting's default. Times are in seconds. ``durability`` is the
+    option's word. ``redact`` names arguments that people may not see; ``is_failure`` says
+    of an exception whether it counts as an attempt.
     """
 
     name: str
@@ -57,6 +57,7 @@ class Handler:
     limits: tuple[Limit | Rate, ...] = ()
     tags: tuple[str, ...] = ()
     metadata: Mapping[str, Any] | None = None
+    durability: str | None = None
     redact: tuple[str, ...] = ()
     is_failure: Callable[[BaseException], bool] | None = None
 

@@ -8,27 +8,21 @@ import re
 from urllib.parse import SplitResult, parse_qsl, urlsplit
 
 from jobqueue.domain.suggest import did_you_mean
+from jobqueue.domain.topology import CLUSTER_SCHEMES, SENTINEL_SCHEMES, TLS_OPTIONS, several
 
-REDIS_SCHEMES = ("redis", "rediss", "unix")
+REDIS_SCHEMES = ("redis", "rediss", "unix", *SENTINEL_SCHEMES, *CLUSTER_SCHEMES)
 POSTGRES_SCHEMES = ("postgresql", "postgres", "postgresql+psycopg")
 
 # An option in the URL would overrule the connection's own ones (protocol,
 # timeouts), on which the broker depends: only these may be there.
 _REDIS_OPTIONS = {
     "redis": (),
-    "rediss": (
-        "ssl_ca_certs",
-        "ssl_cert_reqs",
-        "ssl_certfile",
-        "ssl_check_hostname",
-        "ssl_keyfile",
-        "ssl_password",
-    ),
+    "rediss": TLS_OPTIONS,
     "unix": ("db", "username", "password"),
 }
 _USERINFO = re.compile(r"^([a-z0-9+.-]*://)?+([^:]*):(.*)@", re.IGNORECASE | re.DOTALL)
 _ESCAPES = "(in a password write %40 for @, %2F for /, %3A for :, %23 for #)"
-_QUERY_SECRET = re.compile(r"((?:[?&]|^)(?:ssl_?)?password=)[^&#]*", re.IGNORECASE)
+_QUERY_SECRET = re.compile(r"((?:[?&]|^)(?:ssl_?|sentinel_)?password=)[^&#]*", re.IGNORECASE)
 
 
 def hide_secrets(url: str) -> str:
@@ -44,6 +38,9 @@ def redis_url(value: object) -> str:
     Raises:
         ValueError: It does not; the message says what would.
     """
+    if isinstance(value, str) and several(value.strip()):
+        scheme, _, rest = value.strip().partition("://")
+        return f"{scheme.lower()}://{rest}"
     url, parts = _split(value, REDIS_SCHEMES, "redis://user:password@host:6379/0")
     options = dict(parse_qsl(parts.query, keep_blank_values=True))
     for option in options:

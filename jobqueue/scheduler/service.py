@@ -9,6 +9,8 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.presence import beat, service_id
 from jobqueue.domain.errors import ConfigurationError, SchemaMismatch
+from jobqueue.probes.health import Health
+from jobqueue.probes.loop import LoopWatch
 
 log = logging.getLogger("jobqueue.scheduler")
 
@@ -48,8 +50,15 @@ class Service:
         self._lanes = lanes
         self._components = components
         self._lone = lone
+        self._watch = LoopWatch()
+        self._started = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
+
+    @property
+    def left(self) -> Sequence[str]:
+        """Jobs that did not end with it: it has none."""
+        return ()
 
     async def run(self) -> None:
         """Run until stopped.
@@ -63,6 +72,8 @@ class Service:
         tasks = [asyncio.create_task(presence), asyncio.create_task(self._stopping.wait())]
         tasks += [asyncio.create_task(self._run(each)) for each in self._components]
         stopping, working = tasks[1], tasks[2:]
+        self._watch.start()
+        self._started.set()
         try:
             pending = {stopping, *working}
             while stopping in pending:
@@ -75,6 +86,7 @@ class Service:
             await asyncio.gather(*tasks, return_exceptions=True)
             for lane in self._lanes:
                 await lane.close()
+            self._watch.stop()
             self._stopped.set()
             log.info("service stopped", extra={"role": self._role, "service": self.id})
 
@@ -93,6 +105,10 @@ class Service:
         """Stop soon; everything a component does is atomic or repeated by another."""
         self._stopping.set()
 
+    async def started(self) -> None:
+        """Wait until every duty has begun."""
+        await self._started.wait()
+
     async def wait(self) -> None:
         """Wait until the service has stopped."""
         await self._stopped.wait()
@@ -101,6 +117,18 @@ class Service:
     def problems(self) -> list[str]:
         """What can't be done now, and why."""
         return [each.problem for each in self._components if each.problem]
+
+    def health(self) -> Health:
+        """Say what keeps the service from its duty; from any thread."""
+        blocked = self._watch.problem
+        return Health((blocked,) if blocked else (), self._unready())
+
+    def _unready(self) -> list[str]:
+        if self._stopping.is_set():
+            return [f"the {self._role} is stopping"]
+        if not self._started.is_set():
+            return [f"the {self._role} is starting"]
+        return list(dict.fromkeys(self.problems))
 
     def _describe(self) -> dict[str, Any]:
         return {"duties": {type(each).__name__.lower(): each.problem for each in self._components}}

@@ -17,9 +17,7 @@ worker's ``sys.path``; ``child.py`` says what it does.
 """
 
 import asyncio
-import signal
 from collections.abc import Callable, Iterable
-from functools import partial
 
 import msgspec
 
@@ -32,9 +30,28 @@ from jobqueue.domain.retry import Backoff
 from jobqueue.worker.bounds import deadline_of
 from jobqueue.worker.child import find
 from jobqueue.worker.clock import monotonic_us
+from jobqueue.worker.endings import last_words
 from jobqueue.worker.executor import Limits
 from jobqueue.worker.frames import Request, outcome_of, pack
 from jobqueue.worker.spawned import READY, Spawned
+
+
+class Told:
+    """What a job in a child says of itself on the way.
+
+    Args:
+        job: The job; its control hears of everything.
+    """
+
+    def __init__(self, job: CurrentJob) -> None:
+        self._job = job
+        self.progress: Progress | None = None
+
+    def report(self, progress: Progress) -> None:
+        """Pass progress on, and remember it."""
+        self.progress = progress
+        if self._job.control is not None:
+            self._job.control.report(progress)
 
 
 class ChildPool:
@@ -94,9 +111,13 @@ class ChildPool:
                     child = await self._take()
                 except OSError as error:
                     return _died(f"no child process could be started: {error}")
-                outcome = await self._attempt(child, request, started, partial(_report, job))
+                outcome = await self._attempt(child, request, started, Told(job))
                 if outcome is not None:
                     return outcome
+
+    def pids(self) -> list[int]:
+        """Return the processes that live; from any thread."""
+        return [child.pid for child in self._children.copy()]
 
     def shut_down(self) -> None:
         """Tell every running handler that the worker begins to stop."""
@@ -116,7 +137,7 @@ class ChildPool:
             if child.alive:
                 return child
             await self._end(child)
-        child = await Spawned.start()
+        child = Spawned.start()
         self._children.add(child)
         if self._shutting_down:
             child.shut_down()
@@ -127,18 +148,20 @@ class ChildPool:
         child: Spawned,
         request: bytes,
         started: Callable[[], None],
-        report: Callable[[Progress], None],
+        told: Told,
     ) -> Outcome | None:
         """Return the outcome; ``None`` when the child was dead before it had the job."""
         try:
-            answer = await child.run(request, started, report)
+            answer = await child.run(request, started, told.report)
         except TimeoutError:
             await self._end(child)
             return _died(f"the child process was not ready within {READY:g} s")
         except (OSError, msgspec.MsgspecError):
             child.kill()
             code = await self._end(child)
-            return None if child.was_dead else _died(_last_words(code))
+            if child.was_dead:
+                return None
+            return _died(last_words(code, child.memory, told.progress))
         except BaseException:
             await self._end(child)
             raise
@@ -150,21 +173,8 @@ class ChildPool:
         return await child.end()
 
 
-def _report(job: CurrentJob, progress: Progress) -> None:
-    if job.control is not None:
-        job.control.report(progress)
-
-
 def _died(words: str) -> Failed:
     return Failed(Failure("jobqueue.ChildDied", words))
-
-
-def _last_words(code: int) -> str:
-    if code >= 0:
-        return f"the child process ended with exit code {code}"
-    name = next((known.name for known in signal.Signals if known == -code), f"signal {-code}")
-    hint = "; so the kernel does when memory is out" if code == -signal.SIGKILL else ""
-    return f"the child process was killed by {name}{hint}"
 
 
 def _check(handler: Handler) -> None:

@@ -6,18 +6,21 @@ stops, too: what it owns unseen is handed back.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from jobqueue.broker.calls import STALE, Calls, FetchLimits
-from jobqueue.broker.lanes import Lane, Server
+from jobqueue.broker.lanes import TIMEOUT, Lane
 from jobqueue.broker.messages import Delivery, Fetched
+from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
+from jobqueue.worker.outages import Outages
 from jobqueue.worker.queues import QueueOrder
 
 log = logging.getLogger("jobqueue.worker")
@@ -55,12 +58,14 @@ class Fetcher:
         pool: Pool,
         start: Start,
     ) -> None:
-        self._lane: Lane = server.lane()
+        # What a fetch handed out and we never heard of has a lease that nobody renews: ask in time.
+        self._lane: Lane = server.lane(min(TIMEOUT, limits.lease_ms / 1500))
         self._waiting: Lane = server.lane()  # for the blocking read
         self._calls = calls
         self._worker = worker
         self._order = queues
         self._queues = queues.names
+        self._queue_of = {calls.keys.wake(queue).encode(): queue for queue in queues.names}
         self._most_of = most_of
         self._limits = limits
         self._pool = pool
@@ -69,8 +74,10 @@ class Fetcher:
         self._most = min(MOST, -(-pool.free // 2))
         self._numbers: defaultdict[str, int] = defaultdict(int)
         self._doubtful: set[str] = set()  # queues whose deliveries must be compared first
+        self._outages = Outages(self._queues, self._doubtful.add, apart=server.is_cluster)
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
+        self.fetches = 0  # that Redis has answered, whatever it said
         self._token: asyncio.Task[None] | None = None  # waits for a token
         self._asked: set[str] = set()  # of these queues
         self._quiet = False
@@ -102,6 +109,11 @@ class Fetcher:
     def starting(self) -> bool:
         """Whether what arrives may start; else it came too late and is handed back."""
         return not (self._quiet or self._stopping.is_set())
+
+    @property
+    def wanting(self) -> bool:
+        """Whether a fetch is due: new jobs may start, and there is a slot for one."""
+        return self.starting and any(self._slots(queue) > 0 for queue in self._queues)
 
     @property
     def error(self) -> str | None:
@@ -137,8 +149,7 @@ class Fetcher:
             await self._waiting.close()
 
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
-        for queue in list(self._doubtful):
-            await self._recover(queue)
+        await self._recover_all()
         if self._quiet or self._pool.free <= 0:
             await self._forgo()
             await self._until(stopping, self._blocked())
@@ -148,16 +159,19 @@ class Fetcher:
     async def _look_back(self) -> None:
         try:
             async with asyncio.timeout(LAST_LOOK):
-                for queue in list(self._doubtful):
-                    await self._recover(queue)
+                await self._recover_all()
         except (BrokerUnavailable, BrokerError, TimeoutError) as error:
             log.warning("can't say what is owned", extra={"error": str(error)})
 
     async def _blocked(self) -> None:
         """Wait while nothing can be fetched and nothing is in doubt."""
-        while (self._quiet or self._pool.free <= 0) and not self._doubtful:
+        while (self._quiet or self._pool.free <= 0) and not any(
+            map(self._outages.tried, self._doubtful)
+        ):
             self._pool.changed.clear()
-            await self._pool.changed.wait()
+            with contextlib.suppress(TimeoutError):
+                async with asyncio.timeout(self._outages.left):
+                    await self._pool.changed.wait()
 
     @staticmethod
     async def _until(stopping: "asyncio.Task[Any]", work: Coroutine[Any, Any, None]) -> None:
@@ -200,13 +214,15 @@ class Fetcher:
     async def _take_token(self, queues: Sequence[str]) -> None:
         keys = [self._calls.keys.wake(queue) for queue in queues]
         try:
-            token = await self._waiting.command("BLPOP", *keys, BLOCK, wait=BLOCK)
+            token = await self._waiting.take(keys, BLOCK)
         except asyncio.CancelledError:
             # The token may be ours by now, and this worker can't use it.
             await self._give_back(keys)
             raise
-        if self._quiet or (token and self._slots(queues[keys.index(token[0].decode())]) <= 0):
+        if self._quiet:
             await self._give_back(keys)
+        elif token and self._slots(self._queue_of[token[0]]) <= 0:
+            await self._give_back([token[0].decode()])
 
     async def _forgo(self) -> None:
         """Wait for no token any more."""
@@ -214,13 +230,15 @@ class Fetcher:
             token, self._token, self._asked = self._token, None, set()
             token.cancel()
             await asyncio.wait({token})
+        if await self._waiting.drop():
+            await self._give_back([key.decode() for key in self._queue_of])
 
     async def _give_back(self, keys: Sequence[str]) -> None:
         try:
-            lengths = await self._waiting.commands([("LLEN", key) for key in keys])
-            missing = [key for key, length in zip(keys, lengths, strict=True) if not length]
-            if missing:
-                await self._waiting.commands([("LPUSH", key, 1) for key in missing])
+            # Whoever else pushes meanwhile: after the trim one token lies there at most.
+            await self._waiting.commands(
+                [command for key in keys for command in (("LPUSH", key, 1), ("LTRIM", key, 0, 0))]
+            )
         except (BrokerUnavailable, BrokerError) as error:
             # Others find the jobs with their next blocking read, at most 2 s later.
             log.debug("token not given back", extra={"error": str(error)})
@@ -230,20 +248,23 @@ class Fetcher:
         for queue in self._order.round():
             if self._pool.free <= 0:
                 return True
-            if (slots := self._slots(queue)) <= 0:
-                continue
-            alone = self._pool.last_lives > 0
-            number = self._number(queue)
-            fetched = await self._lane.call(
-                self._calls.fetch(queue, self._worker, number, slots, self._limits, alone=alone)
-            )
-            self._begin(queue, fetched)
-            self._note(queue, fetched.status)
-            more = fetched.status == "more"
-            self._order.took(queue, len(fetched.deliveries), more=more)
-            if more and self._slots(queue) > 0:
-                return True  # a later queue gets nothing while this one may have more
+            if self._slots(queue) > 0 and self._outages.tried(queue):
+                with self._outages.of(queue):
+                    if await self._fetch_of(queue):
+                        return True  # a later queue gets nothing while this one may have more
         return False
+
+    async def _fetch_of(self, queue: str) -> bool:
+        alone, number, slots = self._pool.last_lives > 0, self._number(queue), self._slots(queue)
+        fetched = await self._lane.call(
+            self._calls.fetch(queue, self._worker, number, slots, self._limits, alone=alone)
+        )
+        self.fetches += 1
+        self._begin(queue, fetched)
+        self._note(queue, fetched.status)
+        more = fetched.status == "more"
+        self._order.took(queue, len(fetched.deliveries), more=more)
+        return more and self._slots(queue) > 0
 
     def _slots(self, queue: str) -> int:
         """Return how many jobs of a queue could start here now."""
@@ -259,6 +280,12 @@ class Fetcher:
         elif queue not in self._full:
             self._full.add(queue)
             log.error("fetching stopped", extra={"error": _past_bound(queue)})
+
+    async def _recover_all(self) -> None:
+        for queue in list(self._doubtful):
+            if self._outages.tried(queue):
+                with self._outages.of(queue):
+                    await self._recover(queue)
 
     async def _recover(self, queue: str) -> None:
         before = {token: held for token, held in self._pool.owned.items() if held.queue == queue}

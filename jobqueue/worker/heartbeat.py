@@ -14,7 +14,9 @@ from typing import Any
 
 from jobqueue.broker import presence
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import AnswerLost, Server, SyncLane
+from jobqueue.broker.failures import AnswerLost
+from jobqueue.broker.lanes import SyncLane
+from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 
@@ -48,6 +50,7 @@ class Heartbeat:
     ) -> None:
         # An answer later than a sixth of a lease is worth less than a new connection.
         self._lane: SyncLane = server.sync_lane(timeout=lease / 6)
+        self._apart = server.is_cluster
         self._calls = calls
         self._worker = worker
         self._lease = lease
@@ -55,6 +58,7 @@ class Heartbeat:
         self._describe = describe
         self._doubt = doubt
         self._mismatched: set[str] = set()
+        self.problem: str | None = None  # why the last beat failed
         self._stopped = threading.Event()
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
@@ -68,6 +72,8 @@ class Heartbeat:
     async def stop(self) -> None:
         """Beat no more and take the presence away; wait for that no longer than a lease."""
         self._stopped.set()
+        if self._thread.ident is None:
+            return  # it has not begun
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), self._lease)
 
@@ -82,8 +88,10 @@ class Heartbeat:
             try:
                 self._beat()
                 pause.reset()
+                self.problem = None
                 wait = self._lease / 3
             except Exception as error:  # a heart that stops for an error would lose every job
+                self.problem = str(error)
                 known = isinstance(error, BrokerUnavailable | BrokerError)
                 log.warning("heartbeat failed", extra={"error": str(error)}, exc_info=not known)
                 for queue in list(self._owned):
@@ -98,12 +106,18 @@ class Heartbeat:
         return self._owner.is_alive() and not self._loop.is_closed()
 
     def _beat(self) -> None:
-        lease_ms = round(self._lease * 1000)
+        lease_ms, away = round(self._lease * 1000), None
         for queue, owned in list(self._owned.items()):
             if owned:
-                self._compare(
-                    queue, self._lane.call(self._calls.renew(queue, self._worker, lease_ms))
-                )
+                call = self._calls.renew(queue, self._worker, lease_ms)
+                try:
+                    self._compare(queue, self._lane.call(call))
+                except BrokerUnavailable as error:
+                    if not self._apart:
+                        raise
+                    away = error  # the other queues' leases live elsewhere, and must not lapse
+        if away is not None:
+            raise away
         self._show(lease_ms * 2)
 
     def _show(self, life_ms: int) -> None:

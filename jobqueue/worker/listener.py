@@ -17,7 +17,9 @@ from jobqueue.worker.held import Held, Pool
 
 log = logging.getLogger("jobqueue.worker")
 
-BLOCK = 10  # seconds of one blocking read
+# Seconds of one blocking read: with the lane's patience on top, this is how long a line that
+# broke without a word, to a master that another has replaced, can go unnoticed.
+BLOCK = 5
 EARLY = 1000  # messages about deliveries that have not arrived yet
 
 
@@ -46,7 +48,7 @@ class Listener:
         pause = Pause()
         while True:
             try:
-                message = await self._lane.command("BLPOP", *self._keys, BLOCK, wait=BLOCK)
+                message = await self._lane.take(self._keys, BLOCK)
                 pause.reset()
             except (BrokerUnavailable, BrokerError) as error:
                 log.debug("can't hear of cancellations", extra={"error": str(error)})

@@ -12,10 +12,13 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
+from typing import Any
 
+from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.worker import memory
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -65,21 +68,23 @@ class Reclaimer:
 
     async def sweep(self) -> float:
         """Look at every lease once; return the seconds until something can happen."""
-        commands = [
-            ("ZRANGE", self._calls.keys.leases(q), 0, -1, "WITHSCORES") for q in self._queues
-        ]
-        [time, *found] = await self._lane.commands([("TIME",), *commands])
-        now = self._calls.now_us(time) // 1000
+        commands: list[tuple[Any, ...]] = []
+        for queue in self._queues:  # each lease by the clock that it was written by
+            leases_of = self._calls.keys.leases(queue)
+            commands += [("TIME",), ("ZRANGE", leases_of, 0, -1, "WITHSCORES")]
+        answers = await self._lane.commands(commands)
+        times = [self._calls.now_us(time) // 1000 for time in answers[::2]]
+        now = dict(zip(self._queues, times, strict=True))
         leases = {
             (queue, worker.decode()): int(expiry)
-            for queue, rows in zip(self._queues, found, strict=True)
+            for queue, rows in zip(self._queues, answers[1::2], strict=True)
             for worker, expiry in rows
         }
         self._suspects = {k: s for k, s in self._suspects.items() if leases.get(k) == s.expiry}
         # A lease that begins after this look can't be suspect before two thirds of its life.
         waits = [self._lease * 2 / 3]
         for key, expiry in leases.items():
-            waits.append(await self._look(key, expiry, (expiry - now) / 1000))
+            waits.append(await self._look(key, expiry, (expiry - now[key[0]]) / 1000))
         return max(min(waits), 0) + SOON
 
     async def _look(self, key: tuple[str, str], expiry: int, left: float) -> float:
@@ -101,11 +106,19 @@ class Reclaimer:
 
     async def _take(self, key: tuple[str, str], expiry: int) -> None:
         queue, worker = key
+        death = await deaths.find(self._lane, self._calls.keys, worker)
+        call = self._calls.reclaim(
+            queue,
+            worker,
+            expiry,
+            BATCH,
+            self._budget,
+            ending=death.ending,
+            memory=f"memory {memory.shown(death.memory)}" if death.memory else "",
+        )
         more = True
         while more:
-            taken = await self._lane.call(
-                self._calls.reclaim(queue, worker, expiry, BATCH, self._budget)
-            )
+            taken = await self._lane.call(call)
             more = taken.more
             if taken.returned or taken.ended:
                 log.warning(

@@ -74,11 +74,15 @@ class Settler:
         while True:
             await self._arrived.wait()
             self._arrived.clear()
-            while batches := self._next():
-                self._in_flight = True
-                await self._write(batches)
-                self._in_flight = False
+            await self.write_all()
             self._flushed.set()
+
+    async def write_all(self) -> None:
+        """Write what was added; only where :meth:`run` does not run any more."""
+        while batches := self._next():
+            self._in_flight = True
+            await self._write(batches)
+            self._in_flight = False
 
     def _next(self) -> dict[str, list[Written]]:
         batches: dict[str, list[Written]] = {}

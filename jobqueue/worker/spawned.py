@@ -6,7 +6,6 @@ import os
 import signal
 import socket
 import sys
-from asyncio.subprocess import DEVNULL, Process
 from collections.abc import Callable
 from typing import Self
 
@@ -14,6 +13,7 @@ from jobqueue import logs
 from jobqueue.domain.context import Progress
 from jobqueue.worker.child import LEAVING
 from jobqueue.worker.frames import SHUTTING_DOWN, Answer, take_answer
+from jobqueue.worker.reaped import Reaped
 
 READY = 60.0  # seconds that a child may take to import a job's code
 CHUNK = 1 << 16
@@ -22,7 +22,7 @@ CHUNK = 1 << 16
 class Spawned:
     """One child process and the socket to it."""
 
-    def __init__(self, process: Process, ours: socket.socket) -> None:
+    def __init__(self, process: Reaped, ours: socket.socket) -> None:
         self._process = process
         self._socket = ours
         self._buffer = bytearray()
@@ -32,7 +32,7 @@ class Spawned:
         self._shutting_down = False
 
     @classmethod
-    async def start(cls) -> Self:
+    def start(cls) -> Self:
         """Spawn a child.
 
         Raises:
@@ -49,19 +49,21 @@ class Spawned:
         )
         with theirs:
             try:
-                process = await asyncio.create_subprocess_exec(
-                    sys.executable,
-                    "-P",
-                    "-c",
-                    code,
-                    stdin=DEVNULL,
-                    pass_fds=(fd,),
-                    start_new_session=True,
-                )
+                process = Reaped([sys.executable, "-P", "-c", code], [fd])
             except BaseException:
                 ours.close()
                 raise
         return cls(process, ours)
+
+    @property
+    def pid(self) -> int:
+        """Its number."""
+        return self._process.pid
+
+    @property
+    def memory(self) -> str:
+        """What it has used at most, for people; known when it has ended."""
+        return self._process.memory
 
     @property
     def alive(self) -> bool:

@@ -9,7 +9,8 @@ the second one stops the workers at once; SIGTSTP as it is.
 **Death.** A process that ends is started again after a jittered pause, which doubles
 while its processes don't live long. Where none has ever lived long, the third that
 exits with an error ends all: its code says what is wrong with the start, and nobody
-would see it in a loop. A signal is no such exit: a job may have killed the worker.
+would see it in a loop. A signal is no such exit: a job may have killed the worker. The
+process that takes the place of another is told how that one ended, and tells Redis.
 
 **The supervisor's death** closes a pipe of which every worker holds the other end: each
 stops as if by SIGTERM and hands its jobs back.
@@ -20,53 +21,56 @@ import contextlib
 import logging
 import os
 import signal
-import threading
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from socket import socket
 
 from jobqueue.domain.backoff import Pause
+from jobqueue.probes import processes as probes
+from jobqueue.probes.processes import Member, Processes
+from jobqueue.probes.server import ProbeServer
+from jobqueue.worker.lifeline import LIFELINE, PREDECESSOR
 
 log = logging.getLogger("jobqueue.worker")
 
-LIFELINE = "_JOBQUEUE_LIFELINE"  # a descriptor; the underscore says that it is no setting
 LONG = 30.0  # seconds; above the ten in which a starting worker waits for Redis
 ATTEMPTS = 3
 
 
-def supervise(command: Sequence[str], processes: int) -> int:
+def supervise(command: Sequence[str], processes: int, listener: socket | None = None) -> int:
     """Run ``processes`` workers until a signal; return the exit code for this program.
 
     Args:
-        command: Program and arguments of one worker, which calls :func:`follow_supervisor`.
+        command: Program and arguments of one worker, which calls
+            :func:`~jobqueue.worker.lifeline.follow_supervisor`.
         processes: How many.
+        listener: Where to answer the probes for all of them, if anywhere.
 
     Returns:
         0 when all ended in order, else the first other exit code; 128 and its number
         stand for a signal.
     """
-    return asyncio.run(_Supervisor(command).run(processes))
+    return asyncio.run(_Supervisor(command, listener).run(processes))
 
 
-def follow_supervisor() -> None:
-    """Stop this process by SIGTERM when its supervisor dies; does nothing without one."""
-    number = os.environ.pop(LIFELINE, "")  # a program that we start has no supervisor
-    if number:
-        os.set_inheritable(int(number), False)
-        threading.Thread(target=_follow, args=(int(number),), daemon=True).start()
-
-
-def _follow(lifeline: int) -> None:
-    os.read(lifeline, 1)
-    log.warning("supervisor is gone")
-    os.kill(os.getpid(), signal.SIGTERM)
+@contextlib.contextmanager
+def _lifeline() -> Iterator[int]:
+    """Give the end of a pipe that the processes hold; it closes with this process."""
+    theirs, ours = os.pipe()
+    try:
+        yield theirs
+    finally:
+        os.close(ours)
+        os.close(theirs)
 
 
 class _Supervisor:
     """The processes, and why they are to end."""
 
-    def __init__(self, command: Sequence[str]) -> None:
+    def __init__(self, command: Sequence[str], listener: socket | None) -> None:
         self._command = command
+        self._listener = listener
         self._began: dict[Process, float] = {}
         self._stopping = asyncio.Event()
         self._quiet = False
@@ -80,19 +84,28 @@ class _Supervisor:
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGTSTP, self._be_quiet)
-        theirs, ours = os.pipe()
-        try:
-            await asyncio.gather(*(self._keep(theirs) for _ in range(processes)))
-        finally:
-            os.close(ours)
-            os.close(theirs)
+        every = Processes(processes)
+        with self._served(every), _lifeline() as lifeline:
+            await asyncio.gather(*(self._keep(lifeline, member) for member in every.members))
         return next((code for code in self._codes if code), 0)
 
-    async def _keep(self, lifeline: int) -> None:
-        pause = Pause()
+    @contextlib.contextmanager
+    def _served(self, every: Processes) -> Iterator[None]:
+        if self._listener is None:
+            yield
+            return
+        server = ProbeServer(self._listener, every.reasons)
+        try:
+            yield
+        finally:
+            server.close()
+
+    async def _keep(self, lifeline: int, member: Member) -> None:
+        pause, died = Pause(), ""
         while not self._stopping.is_set() and not self._quiet:
             began = time.monotonic()
-            code = await self._run_one(lifeline)
+            pid, code = await self._run_one(lifeline, member, died)
+            died = f"{pid} {code}" if pid else ""
             if time.monotonic() - began >= LONG:
                 pause.reset()
             if not self._stopping.is_set() and not self._quiet:
@@ -102,28 +115,39 @@ class _Supervisor:
             elif code != -signal.SIGTERM:  # a worker so young that it had no handler for it yet
                 self._codes.append(code if code >= 0 else 128 - code)
 
-    async def _run_one(self, lifeline: int) -> int:
-        environment = os.environ | {LIFELINE: str(lifeline)}
+    async def _run_one(self, lifeline: int, member: Member, died: str) -> tuple[int, int]:
+        """Run one process to its end; return its pid, 0 if it was not to be had, and its code."""
         try:
-            process = await asyncio.create_subprocess_exec(
-                *self._command,
-                env=environment,
-                stdin=DEVNULL,
-                pass_fds=(lifeline,),
-                start_new_session=True,
-            )
+            process = await self._start(lifeline, member, died)
         except OSError as error:
             log.error("worker process not started", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
-            return 1
+            return 0, 1
         self._began[process] = time.monotonic()
         if self._stopping.is_set():  # the signal came while it was being made
             process.terminate()
         code = await process.wait()
         self._proven = self._proven or time.monotonic() - min(self._began.values()) >= LONG
         del self._began[process]
+        member.ended()
         level = logging.INFO if self._stopping.is_set() else logging.WARNING
         log.log(level, "worker process ended", extra={"pid": process.pid, "code": code})
-        return code
+        return process.pid, code
+
+    async def _start(self, lifeline: int, member: Member, died: str) -> Process:
+        environment = os.environ | {LIFELINE: str(lifeline), PREDECESSOR: died}
+        handed = [lifeline]
+        with contextlib.ExitStack() as ours:
+            if self._listener is not None:
+                place = ours.enter_context(member.open())
+                environment[probes.VARIABLE] = str(place.fileno())
+                handed.append(place.fileno())
+            return await asyncio.create_subprocess_exec(
+                *self._command,
+                env=environment,
+                stdin=DEVNULL,
+                pass_fds=handed,
+                start_new_session=True,
+            )
 
     def _judge(self, code: int) -> None:
         """Give up where no worker has ever lived long and they keep exiting with errors."""

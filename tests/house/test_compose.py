@@ -59,3 +59,10 @@ def test_workers_get_time_to_hand_back(services: dict[str, Any]) -> None:
     """The platform waits longer than the default grace of 25 s."""
     for name in ("worker-1", "worker-2"):
         assert int(services[name]["stop_grace_period"].rstrip("s")) > 25
+
+
+def test_health_checks_ask_the_port_that_is_served(services: dict[str, Any]) -> None:
+    """The probe's address is the one that the variable gives."""
+    for name in ("scheduler", "worker-1", "worker-2"):
+        port = services[name]["environment"]["JOBQUEUE_HEALTH_PORT"]
+        assert f"http://127.0.0.1:{port}/readyz" in services[name]["healthcheck"]["test"][-1]

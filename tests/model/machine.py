@@ -8,8 +8,8 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
-from jobqueue.broker.lanes import Server
 from jobqueue.broker.messages import Delivery
+from jobqueue.broker.servers import Server
 from jobqueue.domain.jobs import Asks
 from tests.model.model import ENDED, WAITS, Job, Model
 from tests.support import keyspace

@@ -12,7 +12,6 @@ from typing import Any
 import msgspec
 
 from jobqueue.broker.calls import Call, FetchLimits
-from jobqueue.broker.lanes import Server
 from jobqueue.broker.messages import (
     Delivery,
     Ended,
@@ -28,6 +27,7 @@ from jobqueue.broker.messages import (
     Settlement,
     Watched,
 )
+from jobqueue.broker.servers import Server
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Spec

@@ -11,7 +11,8 @@ from collections.abc import Iterator
 from contextlib import closing
 
 from jobqueue.broker.keys import QUEUE_KEYS
-from jobqueue.broker.lanes import Server, SyncLane
+from jobqueue.broker.lanes import SyncLane
+from jobqueue.broker.servers import Server
 from tests.support.askspace import JUDGES
 from tests.support.queuespace import FOR_EVER, QueueSpace
 
@@ -44,12 +45,14 @@ def _problems(lane: SyncLane, prefix: str) -> Iterator[str]:
 
 
 def _keys(lane: SyncLane) -> list[str]:
-    found, cursor = set(), "0"
-    while True:
-        cursor, keys = lane.command("SCAN", cursor, "COUNT", 1000)
-        found |= {key.decode() for key in keys}
-        if int(cursor) == 0:
-            return sorted(found)
+    found = set()
+    for master in lane.masters():
+        cursor: int | None = 0
+        while cursor is not None:
+            following, keys = master.command("SCAN", cursor, "COUNT", 1000)
+            found |= {key.decode() for key in keys}
+            cursor = int(following) or None
+    return sorted(found)
 
 
 def queues(lane: SyncLane, prefix: str) -> list[QueueSpace]:

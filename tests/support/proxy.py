@@ -29,12 +29,14 @@ class Proxy:
     Attributes:
         seen: How often each script was asked for.
         refused: How many connections came while it was closed.
+        waiting: How many answers of each script have been made to wait.
     """
 
     def __init__(self, server: str, path: Path) -> None:
         self.url = f"unix://{quote(str(path))}"
         self.seen: Counter[str] = Counter()
         self.refused = 0
+        self.waiting: Counter[str] = Counter()
         self._server = unquote(server.removeprefix("unix://"))
         self._shas = {script(name).sha.encode(): name for name in NAMES}
         self._lose: Counter[str] = Counter()
@@ -56,6 +58,10 @@ class Proxy:
         """Let answers of a script wait until they are freed."""
         self._held.add(name)
         self._freed.clear()
+
+    def strand(self, name: str) -> None:
+        """Let answers of a script that wait go on waiting; later ones pass."""
+        self._held.discard(name)
 
     def free(self) -> None:
         """Let answers that were held go on their way."""
@@ -136,6 +142,7 @@ class Proxy:
                         self._lose[name] -= 1
                         return
                     if name in self._held:
+                        self.waiting[name] += 1
                         await self._freed.wait()
             writer.write(chunk)
             await writer.drain()

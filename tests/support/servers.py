@@ -11,6 +11,8 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 
+from redis import Redis
+
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.embedded import PostgresServer, ValkeyServer
 from jobqueue.embedded.wheels import valkey_program
@@ -59,6 +61,15 @@ def fast_postgres(folder: Path) -> PostgresServer:
 def durable_postgres(folder: Path) -> PostgresServer:
     """Return a server that may be killed: what it has committed is in the system's hands."""
     return PostgresServer(folder, settings=POSTGRES_SETTINGS | {"synchronous_commit": "on"})
+
+
+def flush(url: str) -> None:
+    """Make a server as good as new: no keys, no scripts, no memory limit, nobody paused."""
+    with Redis.from_url(url) as client:
+        client.flushall()
+        client.script_flush()
+        client.config_set("maxmemory", 0)
+        client.client_unpause()
 
 
 def _wheel_valkey() -> Path | None:

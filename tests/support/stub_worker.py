@@ -6,7 +6,7 @@ import signal
 import sys
 from pathlib import Path
 
-from jobqueue.worker.supervisor import LIFELINE, follow_supervisor
+from jobqueue.worker.lifeline import LIFELINE, follow_supervisor
 
 
 def note(folder: Path, word: str) -> None:

@@ -12,6 +12,7 @@ import jobqueue
 from jobqueue.domain import errors
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
+    "NotReplicated": ("id-1", 0, 2),
     "DuplicateJob": ("id-1", "id-2"),
     "IdempotencyConflict": ("id-1", "id-2"),
     "InvalidJob": ("delay", "-1 is out of range"),

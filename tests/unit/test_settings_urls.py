@@ -12,6 +12,12 @@ REDIS = [
     "redis://user:p%40ss@host:6379/15",
     "redis://:secret@[::1]:6379/1",
     "rediss://host:6380?ssl_ca_certs=/etc/ca.pem&ssl_cert_reqs=required",
+    "redis+sentinel://host/main",
+    "redis+sentinel://user:p%40ss@one:26379,two,[::1]:26380/main/3?sentinel_password=x",
+    "rediss+sentinel://one,two/main?ssl_ca_certs=/etc/ca.pem&sentinel_username=s",
+    "redis+cluster://host",
+    "redis+cluster://user:p,w@one:6379,two:6380/0",
+    "rediss+cluster://one,two?ssl_cert_reqs=none",
     "unix:///run/redis.sock",
     "unix:///run/redis.sock?db=2",
     "unix://user:secret@/run/redis.sock?db=2",
@@ -42,6 +48,18 @@ NO_REDIS = [
     ("redis://host?socket_timeout=1", "option 'socket_timeout' can't be set"),
     ("redis://host?protocol=2", "option 'protocol' can't be set"),
     ("rediss://host?ssl_ca_cert=x", "did you mean 'ssl_ca_certs'"),
+    ("redis+sentinel://one,two", "master's name is missing"),
+    ("redis+sentinel://one,/main", "a host is missing"),
+    ("redis+sentinel://one:x/main", "port of 'one'"),
+    ("redis+sentinel://one:65536/main", "port of 'one'"),
+    ("redis+sentinel://one/main/x", "database 'x'"),
+    ("redis+sentinel://one/main?db=1", "did you mean|sentinel_username"),
+    ("redis+sentinel://one/ma in", "malformed"),
+    ("redis+cluster://", "a host is missing"),
+    ("redis+cluster://one/2", "no database '2'"),
+    ("redis+cluster://one?sentinel_password=x", "take none here"),
+    ("rediss+cluster://one?ssl_ca_cert=x", "did you mean 'ssl_ca_certs'"),
+    ("redis+clsuter://one", "did you mean 'redis\\+cluster'"),
     ("unix://run/redis.sock", "full path"),
     ("unix://", "full path"),
     ("unix:///run/redis.sock?db=x", "database 'x'"),
@@ -109,6 +127,8 @@ def test_unescaped_password_stays_hidden(password: str) -> None:
     """A message about a password that was not escaped shows no part of it."""
     for check, url in (
         (redis_url, f"redis://user:{password}@host:x/0"),
+        (redis_url, f"redis+sentinel://user:{password}@host:x#/main"),
+        (redis_url, f"redis+cluster://user:{password}@host:x#"),
         (database_url, f"postgresql://user:{password}@host:x/db"),
     ):
         with pytest.raises(ValueError, match="malformed") as caught:
@@ -127,6 +147,11 @@ def test_unescaped_password_stays_hidden(password: str) -> None:
         ("rediss://h?ssl_password=secret&db=1", "rediss://h?ssl_password=***&db=1"),
         ("postgresql:///d?sslpassword=secret", "postgresql:///d?sslpassword=***"),
         ("user:secret@host", "user:***@host"),
+        (
+            "redis+sentinel://u:secret@one:1,two:2/main?sentinel_password=secret",
+            "redis+sentinel://u:***@one:1,two:2/main?sentinel_password=***",
+        ),
+        ("redis+cluster://u:secret@one:1,two:2", "redis+cluster://u:***@one:1,two:2"),
     ],
 )
 def test_hiding(url: str, hidden: str) -> None:

@@ -10,6 +10,8 @@ ARGV[1]  worker  string  id of the worker whose lease is over
 ARGV[2]  expiry  int     expiry of that lease as it was seen, ms since epoch
 ARGV[3]  limit   int     most deliveries in one call
 ARGV[4]  budget  int     crashes that end a job
+ARGV[5]  ending  string  how the worker ended, for people
+ARGV[6]  memory  string  how much memory it used, for people; may be empty
 Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, journal:size, journal:rows, inbox:<client>,
          counts, expiring, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
          lock:<key>, waiting:<key>, wake
@@ -32,6 +34,21 @@ for i, place in ipairs(all) do
   end
 end
 
+-- How far a job said that it was; nothing where it said nothing that can be read.
+local function progress_of(id)
+  local read, said = pcall(cjson.decode, redis.call('HGET', base .. 'state:' .. id, 'progress') or '')
+  if not read or type(said) ~= 'table' or type(said.fraction) ~= 'number' then return nil end
+  local text = type(said.message) == 'string' and string.gsub(said.message, '%z', '') or '' -- PostgreSQL refuses NUL
+  return string.format('progress %.0f%%', said.fraction * 100) .. (text ~= '' and ' ' .. text or '')
+end
+
+local function last_words(id)
+  local notes = {}
+  if ARGV[6] ~= '' then notes[1] = ARGV[6] end
+  notes[#notes + 1] = progress_of(id)
+  return ARGV[5] .. (notes[1] and ' (' .. table.concat(notes, ', ') .. ')' or '') .. ': worker ' .. worker
+end
+
 local rows = {}
 for _, lost in pairs(jobs) do
   local live = lost.live
@@ -40,12 +57,13 @@ for _, lost in pairs(jobs) do
   lost.over = lost.running and (live.cancel or lost.crashes >= budget)
   lost.state = live.cancel and 'cancelled' or 'dead'
   if lost.running then
+    lost.words = last_words(lost.id)
     rows[#rows + 1] = row(lost.id, lost.job, live, {token = live.token, attempt = tonumber(live.attempts or 0) + 1,
       delivery = tonumber(live.deliveries or 1), final = lost.over and true,
       outcome = live.cancel and 'cancelled' or 'lost', worker = worker, started = minted_ms(live.token) * 1000,
       reason = live.cancel and 'cancelled' or lost.over and 'worker_lost' or '',
       type = not live.cancel and 'jobqueue.WorkerLost' or nil,
-      message = live.cancel or 'worker ' .. worker .. ' died or lost its lease while it ran this job',
+      message = live.cancel or lost.words,
       crashes = lost.crashes})
   end
 end
@@ -77,7 +95,7 @@ write_acks()
 -- Only now: a dead job whose entry is still owned would be put back when this call is repeated.
 for _, lost in ipairs(dead) do
   local payload = cjson.encode({type = 'jobqueue.WorkerLost', traceback = '',
-    message = 'its worker died ' .. lost.crashes .. ' times'})
+    message = 'its worker died ' .. lost.crashes .. ' times; the last: ' .. lost.words})
   if lost.live.held then vacate(lost.live.token, cmsgpack.unpack(lost.live.held)) end
   let_go(lost.id, lost.job.asks, true)
   if lost.state == 'dead' then

@@ -2,6 +2,7 @@
 
 import asyncio
 import threading
+from collections.abc import AsyncIterator
 
 import pytest
 
@@ -123,6 +124,45 @@ async def test_a_thread_that_never_returns(redis_url: str) -> None:
         assert await stage.outcomes(job.id) == ["released", "succeeded"]
 
 
+async def test_what_does_not_end_goes_back_last(redis_url: str) -> None:
+    """As long as anything of the worker is open, nobody else gets what still runs in a thread."""
+    release, closing, closed = threading.Event(), asyncio.Event(), asyncio.Event()
+    async with stage_on(redis_url, grace=0.0, lease=2.0) as stage:
+
+        @stage.app.lifespan
+        async def resources() -> AsyncIterator[None]:
+            yield
+            closing.set()
+            await closed.wait()
+
+        @stage.app.job()
+        def work() -> None:
+            stage.log.append("started")
+            release.wait()
+
+        job = await work.options(lock="one").enqueue()
+        async with stage.app.worker() as worker:
+            await stage.logged(1)
+            worker.stop()
+            await closing.wait()
+            renewed = await stage.broker.lease(worker.id)
+            await wait_until(
+                lambda: later(stage, worker.id, renewed), description="the lease is renewed"
+            )
+            assert await stage.state(job.id) == "running"
+            closed.set()
+            await worker.wait()
+            assert worker.left == [job.id]
+        release.set()
+        assert await stage.outcomes(job.id) == ["released"]
+
+
+async def later(stage: Stage, worker: str, than: float | None) -> bool:
+    """Say whether a lease was renewed."""
+    now = await stage.broker.lease(worker)
+    return now is not None and than is not None and now > than
+
+
 async def test_failing_when_told_to_stop_is_no_failure(redis_url: str) -> None:
     """A handler that turns its cancellation into another error has not failed."""
     async with stage_on(redis_url, grace=0.0) as stage:
@@ -187,9 +227,8 @@ async def test_a_handler_that_ignores_its_end(redis_url: str) -> None:
             await stage.broker.redis("CLIENT", "PAUSE", 2000, "ALL")
             worker.stop(now=True)
             await stage.logged(3)
-            settler = worker._settler
             try:
-                await wait_until(lambda: settler._waiting["default"], description="handed back")
+                await wait_until(lambda: worker.left, description="it is left behind")
             finally:
                 ended.set()
             await worker.wait()

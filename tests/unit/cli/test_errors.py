@@ -4,7 +4,7 @@ import inspect
 
 import pytest
 
-from jobqueue.broker.lanes import AnswerLost
+from jobqueue.broker.failures import AnswerLost
 from jobqueue.cli.errors import exit_code, report
 from jobqueue.domain import errors
 from jobqueue.domain.errors import JobQueueError
@@ -22,6 +22,7 @@ CODES = {
     "DeadLetterNotFound": 3,
     "EnqueueUncertain": 5,
     "LeaseLost": 1,
+    "NotReplicated": 1,
     "RedriveConflict": 4,
     "ResultGone": 3,
     "ResultTimeout": 1,

@@ -5,6 +5,7 @@ import os
 import signal
 
 from jobqueue.cli.process import serve
+from jobqueue.probes.health import Health
 
 
 class Waits:
@@ -17,9 +18,16 @@ class Waits:
         """Wait to be told, and fail after three seconds of silence."""
         await asyncio.wait_for(self.told.wait(), 3)
 
+    async def started(self) -> None:
+        """Need no time to start."""
+
     def stop(self) -> None:
         """Be told."""
         self.told.set()
+
+    def health(self) -> Health:
+        """Be well."""
+        return Health()
 
 
 def test_a_signal_at_the_end_of_the_start_is_heard() -> None:

@@ -1,38 +1,39 @@
-"""Makes everything that talks to a server, from the settings of one app."""
+"""The factory of one app: clients, questions, and the services that are not started yet."""
 
-import asyncio
 import logging
-from collections.abc import AsyncIterator, Coroutine, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any
 
+from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.facts import Facts, ask
 from jobqueue.broker.keys import Keys
-from jobqueue.broker.lanes import Server
-from jobqueue.broker.messages import Rule, Watched
+from jobqueue.broker.messages import Watched
 from jobqueue.broker.presence import service_id
+from jobqueue.broker.servers import Server
 from jobqueue.client.client import Client
 from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
 from jobqueue.client.lookups import Lookups
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.extensions import Extensions
-from jobqueue.domain.handlers import Handler, Kind, Registry
+from jobqueue.domain.handlers import Registry
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.limits import MOST_AT_ONCE, QueueLimits, labels_of
-from jobqueue.domain.retry import Retry
+from jobqueue.domain.limits import QueueLimits
+from jobqueue.domain.replication import Replication
 from jobqueue.domain.schedules import Schedule
 from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.promoter import Promoter
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.scheduler.service import Component, Service
-from jobqueue.settings import SETTINGS, Settings
+from jobqueue.services.workers import Queues, WorkerPlan
+from jobqueue.settings import Settings
 from jobqueue.worker.children import ChildPool
-from jobqueue.worker.executor import Limits
-from jobqueue.worker.queues import QueueOrder, Strict, Weighted
-from jobqueue.worker.worker import Worker, WorkerOptions
+from jobqueue.worker.endings import ending
+from jobqueue.worker.lifeline import Death
+from jobqueue.worker.worker import Worker
 
 if TYPE_CHECKING:
     from jobqueue.client.redrive import Letters
@@ -40,49 +41,6 @@ if TYPE_CHECKING:
 log = logging.getLogger("jobqueue")
 
 START_PATIENCE = 10.0  # seconds that Redis may be away when a service starts
-
-
-class Runs(Protocol):
-    """A worker, scheduler or recorder."""
-
-    def run(self) -> Coroutine[Any, Any, None]:
-        """Run until stopped."""
-
-    def stop(self) -> None:
-        """Stop soon."""
-
-
-S = TypeVar("S", bound=Runs)
-
-
-def _rules_of(handler: Handler) -> list[Rule]:
-    labels = zip(labels_of(handler.limits, handler.name), handler.limits, strict=True)
-    return [
-        Rule(label, each.kind, handler.name, each.key is not None, each.n, each.per_ms)
-        for label, each in labels
-    ]
-
-
-def _rules_of_queue(declared: QueueLimits) -> list[Rule]:
-    """Return all that can be said of a queue; what is not declared of it is taken back."""
-    limit, rate = declared.limit, declared.rate
-    starts, per_ms = (rate.n, rate.per_ms) if rate else (None, None)
-    return [
-        Rule("limit:queue", "limit", None, False, limit.n if limit else None, None),
-        Rule("rate:queue", "rate", None, False, starts, per_ms),
-        Rule("depth:queue", "depth", None, False, declared.max_depth, None),
-    ]
-
-
-@asynccontextmanager
-async def running(service: S) -> AsyncIterator[S]:
-    """Run a service beside the block, and stop it at the block's end."""
-    task = asyncio.create_task(service.run())
-    try:
-        yield service
-    finally:
-        service.stop()
-        await task
 
 
 class Services:
@@ -123,7 +81,11 @@ class Services:
 
     def client(self) -> Client:
         """Return a client."""
-        return Client(self.server, self.calls, self._settings.enqueue_timeout, self._archived)
+        settings = self._settings
+        replication = Replication(settings.replicas, settings.replication_timeout)
+        return Client(
+            self.server, self.calls, settings.enqueue_timeout, replication, self._archived
+        )
 
     async def _archived(self, queue: str, job_id: str) -> Watched | None:
         if self._settings.database_url is None:
@@ -161,11 +123,7 @@ class Services:
         async with self.server.lane() as lane:
             return await ask(lane, START_PATIENCE)
 
-    async def worker(
-        self,
-        queues: Sequence[str] | Mapping[str, int] | None = None,
-        concurrency: int | None = None,
-    ) -> Worker:
+    async def worker(self, queues: Queues | None = None, concurrency: int | None = None) -> Worker:
         """Return a worker that has not been started.
 
         Args:
@@ -178,80 +136,26 @@ class Services:
             ConfigurationError: An argument is wrong, the server is too old, or a handler
                 can't run here.
         """
-        settings = self._settings
-        if queues is not None:
-            queues = SETTINGS["queues"].check(queues, "argument")
-        if concurrency is not None:
-            concurrency = SETTINGS["concurrency"].check(concurrency, "argument")
+        plan = WorkerPlan(self._settings, self._registry, self._queue_limits, queues, concurrency)
         facts = await self.facts()
         self._warn(facts)
-        self._warn_of_grace()
-        order = self._order(queues or settings.queues)
-        options = WorkerOptions(
-            queues=order,
-            most_of=self._most_of(order.names),
-            concurrency=concurrency or settings.concurrency,
-            threads=settings.threads,
-            grace=settings.grace,
-            lease=settings.lease,
-            crash_budget=settings.crash_budget,
-            journal_bytes=facts.journal_bound(settings.journal_limit),
-            retry=Retry(settings.retries),
-            limits=Limits(settings.default_timeout, settings.max_result, settings.max_traceback),
-            code_version=settings.code_version or "",
-            rules={queue: self._rules(queue) for queue in order.names},
-        )
+        plan.warn_of_grace()
+        options = plan.options(facts)
         children = ChildPool(options.concurrency, options.limits)
         children.check(self._registry.values())
         return Worker(self.server, self.calls, self._registry, self._extensions, children, options)
 
-    def _order(self, chosen: Sequence[str] | Mapping[str, int] | None) -> QueueOrder:
-        if isinstance(chosen, Mapping):
-            return Weighted(chosen)
-        if chosen:
-            return Strict(chosen)
-        named = {handler.queue for handler in self._registry.values() if handler.queue}
-        return Weighted(dict.fromkeys(sorted(named | {self._settings.default_queue}), 1))
-
-    def _most_of(self, queues: Sequence[str]) -> dict[str, int]:
-        """Return how many jobs of a queue can run here at once, where that is bounded."""
-        bounds = dict(self._settings.queue_concurrency or {})
-        for queue in queues:
-            kinds = {
-                handler.kind
-                for handler in self._registry.values()
-                if (handler.queue or self._settings.default_queue) == queue
-            }
-            if kinds == {Kind.THREAD}:
-                # More would wait for a thread here while another worker could run them.
-                bounds[queue] = min(bounds.get(queue, MOST_AT_ONCE), self._settings.threads)
-        return {queue: bound for queue, bound in bounds.items() if queue in queues}
-
-    def _rules(self, queue: str) -> list[Rule]:
-        """Return what the app limits in ``queue``.
-
-        What it does not limit of a queue that it declares, or of its own jobs, is taken back.
-        """
-        rules: list[Rule] = []
-        # Another app may serve the same queue and declare it: then silence says nothing.
-        if (declared := self._queue_limits.get(queue)) is not None:
-            rules = _rules_of_queue(declared)
-        for handler in self._registry.values():
-            rules += _rules_of(handler)
-        return rules
+    async def note_end(self, death: Death) -> None:
+        """Tell Redis how another worker process of this host has ended; it may miss it."""
+        try:
+            async with self.server.lane() as lane:
+                await deaths.note(lane, self.calls.keys, death.pid, ending(death.code))
+        except (BrokerUnavailable, BrokerError) as error:
+            log.debug("end of a worker not noted", extra={"error": str(error)})
 
     def _warn(self, facts: Facts) -> None:
         for warning in facts.warnings() if self.warns else ():
             log.warning("server settings do not fit a queue", extra={"problem": warning})
-
-    def _warn_of_grace(self) -> None:
-        grace = self._settings.grace
-        long = [h.name for h in self._registry.values() if h.timeout and h.timeout > grace]
-        if long:
-            log.warning(
-                "timeouts exceed the grace: a stopping worker hands these jobs back half done",
-                extra={"jobs": long, "grace": grace},
-            )
 
     async def scheduler(self) -> Service:
         """Return a scheduler that has not been started; without PostgreSQL it records nothing.
@@ -305,6 +209,7 @@ class Services:
     def _recording(self, facts: Facts, lanes: list[Any]) -> list[Component]:
         from jobqueue.history.writer import HistoryWriter
         from jobqueue.recorder.recorder import Recorder
+        from jobqueue.scheduler.lookout import Lookout
         from jobqueue.scheduler.upkeep import Upkeep
 
         settings, url = self._settings, self._settings.required("database_url")
@@ -319,4 +224,5 @@ class Services:
             settings.result_ttl,
             facts.journal_bound(settings.journal_limit),
         )
-        return [recorder, Upkeep(url, timedelta(seconds=settings.history_retention))]
+        upkeep = Upkeep(url, timedelta(seconds=settings.history_retention))
+        return [recorder, upkeep, Lookout(url)]

@@ -1,0 +1,44 @@
+"""Where Redis is: one server, the master that sentinels name, or a cluster."""
+
+from jobqueue.broker.cluster import ClusterLane, SyncClusterLane
+from jobqueue.broker.connections import Home, Single
+from jobqueue.broker.lanes import TIMEOUT, Lane, SyncLane
+from jobqueue.broker.sentinel import Sentinels
+from jobqueue.broker.slots import Slots
+from jobqueue.domain.topology import several
+
+
+class Server:
+    """Opens lanes to the Redis behind a URL.
+
+    Args:
+        url: ``redis://``, ``rediss://`` or ``unix://``; with ``+sentinel`` or ``+cluster``
+            behind the first two, the hosts of several servers.
+        name: Shown by ``CLIENT LIST``.
+    """
+
+    def __init__(self, url: str, name: str = "jobqueue") -> None:
+        self.url = url
+        self._home: Home | Slots
+        many = several(url)
+        if many is None:
+            self._home = Single(url, name)
+        else:
+            self._home = Slots(many, name) if many.kind == "cluster" else Sentinels(many, name)
+
+    @property
+    def is_cluster(self) -> bool:
+        """Whether queues may live on different servers."""
+        return isinstance(self._home, Slots)
+
+    def lane(self, timeout: float = TIMEOUT) -> Lane:
+        """Return a new asynchronous lane; it connects when first used."""
+        if isinstance(self._home, Slots):
+            return ClusterLane(self._home, timeout)
+        return Lane(self._home, timeout)
+
+    def sync_lane(self, timeout: float = TIMEOUT) -> SyncLane:
+        """Return a new blocking lane; it connects when first used."""
+        if isinstance(self._home, Slots):
+            return SyncClusterLane(self._home, timeout)
+        return SyncLane(self._home, timeout)

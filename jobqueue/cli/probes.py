@@ -1,0 +1,50 @@
+"""Where a service of the command line says how it is: ``/livez`` and ``/readyz``."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from socket import socket
+
+from jobqueue.probes import processes
+from jobqueue.probes.health import Probe
+from jobqueue.probes.server import ProbeServer, listen
+from jobqueue.services import Runs
+from jobqueue.settings import Settings
+
+
+class Answers:
+    """What the probes of this process are told.
+
+    ``service`` is None until it is made: it may take seconds to find Redis.
+    """
+
+    service: Runs | None = None
+
+    def reasons(self, probe: Probe) -> list[str]:
+        """Return why a probe fails; from any thread."""
+        if self.service is not None:
+            return self.service.health().reasons(probe)
+        return [] if probe == "livez" else ["the service is starting"]
+
+
+def listener(settings: Settings) -> socket | None:
+    """Return the socket of the probes: the supervisor's, that of the settings, or none.
+
+    Raises:
+        ConfigurationError: The address is taken, or not ours.
+    """
+    given = processes.inherited()
+    if given is None and settings.health_port:
+        return listen(settings.health_host, settings.health_port)
+    return given
+
+
+@contextmanager
+def served(probes: socket | None) -> Iterator[Answers]:
+    """Serve the probes inside the block, if anybody has asked for them."""
+    answers = Answers()
+    server = None if probes is None else ProbeServer(probes, answers.reasons)
+    try:
+        yield answers
+    finally:
+        if server is not None:
+            server.close()

@@ -1,0 +1,45 @@
+"""Says in Redis what code limits, before the first fetch; what it no longer limits ends."""
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+
+from jobqueue.broker.calls import Calls
+from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import Rule
+from jobqueue.domain.backoff import Pause
+from jobqueue.domain.errors import BrokerUnavailable
+
+log = logging.getLogger("jobqueue.worker")
+
+
+async def declare(
+    lane: Lane,
+    calls: Calls,
+    rules: Mapping[str, Sequence[Rule]],
+    known: list[str],
+    stopping: Callable[[], bool],
+) -> None:
+    """Declare the limits of each queue, and wait for a server that is away.
+
+    Args:
+        lane: Used by nobody else meanwhile.
+        calls: Makes the calls.
+        rules: What code declares, by queue.
+        known: Names of the handlers.
+        stopping: Whether to give up.
+
+    Raises:
+        BrokerError: Redis refuses it, and would refuse it again.
+    """
+    pause, waiting = Pause(), list(rules.items())
+    while waiting and not stopping():
+        queue, declared = waiting[0]
+        try:
+            if any(rule.n is not None for rule in declared):
+                # Limits of a queue that never had a job are shown as well.
+                await lane.command("SADD", calls.keys.queues, queue)
+            await lane.call(calls.declare(queue, declared, known))
+            del waiting[0]
+        except BrokerUnavailable as error:
+            log.warning("limits not declared yet", extra={"error": str(error)})
+            await pause.wait()

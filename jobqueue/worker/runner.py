@@ -1,0 +1,115 @@
+"""Takes a delivery through its life in the worker: a slot, a run, an outcome."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Mapping
+
+from jobqueue.broker.messages import Delivery
+from jobqueue.domain.handlers import Handler
+from jobqueue.domain.outcomes import Outcome, Released, Unknown
+from jobqueue.worker.executor import Executor
+from jobqueue.worker.held import Held, Pool, Shared
+from jobqueue.worker.settlements import Scribe
+from jobqueue.worker.settler import Settler
+
+log = logging.getLogger("jobqueue.worker")
+
+UNKNOWN_EVERY = 60.0  # seconds between two log lines about one unknown name
+
+
+class Runner:
+    """Runs what was fetched.
+
+    Args:
+        registry: Handlers by name.
+        pool: Slots, and what is owned.
+        shared: What all jobs of the worker have in common.
+        executor: Runs handlers.
+        scribe: Writes down what they come to.
+        settler: Sends it.
+        last_lives_at: Crashes after which another one ends a job.
+    """
+
+    def __init__(
+        self,
+        registry: Mapping[str, Handler],
+        pool: Pool,
+        shared: Shared,
+        executor: Executor,
+        scribe: Scribe,
+        settler: Settler,
+        last_lives_at: int,
+    ) -> None:
+        self._registry = registry
+        self._pool = pool
+        self._shared = shared
+        self._executor = executor
+        self._scribe = scribe
+        self._settler = settler
+        self._last_lives_at = last_lives_at
+        self._loop = asyncio.get_running_loop()
+        self._unknown: dict[str, float] = {}
+        self.done = 0  # jobs that ended here
+
+    def start(
+        self,
+        queue: str,
+        delivery: Delivery,
+        clock_us: int,
+        *,
+        welcome: bool,
+        began: Callable[[Held], None],
+    ) -> None:
+        """Run a delivery, or hand it back at once.
+
+        Args:
+            queue: Where it came from.
+            delivery: What Redis said of it.
+            clock_us: Added to our monotonic time it gives Redis time.
+            welcome: Whether new jobs may still start.
+            began: Told of it when it does.
+        """
+        handler = self._registry.get(delivery.name)
+        last_life = 0 < self._last_lives_at <= delivery.crashes
+        held = Held(queue, delivery, handler, clock_us, self._shared, last_life)
+        self._pool.take(held)
+        if welcome and self._pool.free >= 0:
+            # Not by way of the loop's factory, which watches the tasks of handlers: `tasks.py`.
+            held.task = asyncio.Task(self._run(held), loop=self._loop)
+            began(held)
+        else:  # it came too late, or a recovery brought more than there are slots
+            self._pool.ended(held)
+            self._settler.add(self._scribe.write(held, Released()))
+
+    async def _run(self, held: Held) -> None:
+        outcome = await self._executor.run(held)
+        self._pool.ended(held)
+        # The task's context knows the job: a ring, which only the garbage collector would open.
+        held.task = None
+        if held.dropped:
+            return
+        self.done += 1
+        if isinstance(outcome, Unknown):
+            self._report_unknown(held)
+        _report(held, outcome)
+        self._settler.add(self._scribe.write(held, outcome))
+
+    def _report_unknown(self, held: Held) -> None:
+        name, now = held.delivery.name, self._loop.time()
+        if now - self._unknown.get(name, -UNKNOWN_EVERY) >= UNKNOWN_EVERY:
+            self._unknown[name] = now
+            log.error(
+                "no handler for this job; it waits for a worker that has one",
+                extra=held.fields() | {"known": sorted(self._registry)},
+            )
+
+
+def _report(held: Held, outcome: Outcome) -> None:
+    failure = getattr(outcome, "failure", None)
+    if failure is not None:
+        log.warning(
+            "job failed",
+            extra=held.fields() | {"error": f"{failure.type}: {failure.message}"},
+        )
+    elif log.isEnabledFor(logging.DEBUG):
+        log.debug("job ended", extra=held.fields() | {"outcome": type(outcome).__name__})

@@ -1,0 +1,48 @@
+"""An app on a cluster, with queues on different masters; what it leaves is checked."""
+
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support import keyspace
+from tests.support.cluster import Cluster, queues_of
+from tests.support.servers import redis_programs
+from tests.support.stage import Stage, stage_on
+
+
+@pytest.fixture
+async def stage(cluster: Cluster) -> AsyncIterator[Stage]:
+    """An app without jobs on an empty cluster."""
+    async with stage_on(cluster.url) as stage:
+        yield stage
+    keyspace.check(cluster.url)
+
+
+@pytest.fixture(scope="session", params=redis_programs())
+def _any_cluster(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Cluster]:
+    folder = tmp_path_factory.mktemp(request.param)
+    with Cluster(folder, redis_programs()[request.param]) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def any_cluster(_any_cluster: Cluster) -> Cluster:
+    """An empty cluster of each kind of server."""
+    _any_cluster.flush()
+    return _any_cluster
+
+
+@pytest.fixture
+def own_cluster(tmp_path: Path) -> Iterator[Cluster]:
+    """A cluster of this test alone, whose nodes it may kill."""
+    with Cluster(tmp_path) as cluster:
+        yield cluster
+
+
+@pytest.fixture
+def queues(cluster: Cluster) -> dict[int, str]:
+    """A queue on each master, by the number of its node."""
+    return queues_of(cluster)

@@ -1,0 +1,99 @@
+"""A master of the cluster dies under load; its replica takes over, or the others go on alone."""
+
+import asyncio
+
+from jobqueue import current_job
+from jobqueue.client.batches import IDLE
+from tests.support.cluster import Cluster, queues_of
+from tests.support.failover import Load, through
+from tests.support.keyspace import check
+from tests.support.stage import each_once, stage_on
+from tests.support.waiting import wait_until
+
+
+async def test_a_master_dies(own_cluster: Cluster) -> None:
+    """No job is lost that a replica had, nobody has to help, and no worker is stuck."""
+    cluster = own_cluster
+    queues = queues_of(cluster)
+
+    async def kill(_load: Load) -> None:
+        node = cluster.nodes[0]
+        await asyncio.to_thread(node.server.kill)
+        key = f"{{{queues[0]}}}"
+        await wait_until(
+            lambda: asyncio.to_thread(cluster.is_served, key), description="a new master"
+        )
+        await asyncio.to_thread(node.server.start)  # as a replica, for jobs that want one
+
+    async with stage_on(cluster.url, lease=2.0) as stage:
+        load = await through(stage, list(queues.values()), kill)
+    assert len(load.safe) > 100
+
+
+async def test_the_others_go_on(own_cluster: Cluster) -> None:
+    """While a master has no successor, jobs of the other masters run, and their leases last."""
+    cluster = own_cluster
+    queues = queues_of(cluster)
+    dead, here = queues[0], queues[1]
+    async with stage_on(cluster.url, lease=2.0) as stage:
+        hold, lost = asyncio.Event(), asyncio.Event()
+
+        @stage.app.job(retry=0)
+        async def work() -> None: ...
+
+        @stage.app.job(retry=0)
+        async def holds() -> None:
+            stage.log.append("held")
+            await (hold if current_job().queue == here else lost).wait()
+
+        names = [dead, here]
+        async with stage.app.worker(queues=names), stage.app.worker(queues=[here]):
+            for queue in names:
+                await (await work.options(queue=queue).enqueue()).result(timeout=15)
+            both = [await holds.options(queue=here).enqueue() for _ in range(20)]
+            await holds.options(queue=dead).enqueue()
+            await stage.logged(len(both) + 1)
+            for node in (cluster.nodes[0], cluster.nodes[3]):
+                await asyncio.to_thread(node.server.kill)
+            lost.set()  # its outcome can't be written, and holds up no other
+            stage.broker.queue = here
+            for _ in range(50):  # longer than a lease, and a reclaimer is there to see it
+                job = await work.options(queue=here).enqueue()
+                await job.result(timeout=15)
+                await asyncio.sleep(0.1)
+            hold.set()
+            await stage.ended(*(job.id for job in both), deadline=30)
+            each_once(await stage.rows())
+            assert len(stage.log) == len(both) + 1, "leases of the other queues have lasted"
+            for node in (cluster.nodes[0], cluster.nodes[3]):
+                await asyncio.to_thread(node.server.start)
+            await wait_until(
+                lambda: asyncio.to_thread(cluster.is_served, f"{{{dead}}}"),
+                description="the master is back",
+                deadline=30,
+            )
+            await (await work.options(queue=dead).enqueue()).result(timeout=30)
+    await asyncio.to_thread(check, cluster.url)
+
+
+async def test_the_set_of_queues_is_away(own_cluster: Cluster) -> None:
+    """Jobs of a queue that was known before are taken and promoted without the set."""
+    cluster = own_cluster
+    node = cluster.owner("jobqueue:queues")
+    here = next(queue for number, queue in queues_of(cluster).items() if number != node.number)
+    async with stage_on(cluster.url) as stage:
+
+        @stage.app.job()
+        async def work() -> None: ...
+
+        job = work.options(queue=here)
+        async with stage.app.scheduler(), stage.app.worker(queues=[here]):
+            await (await job.options(delay=0.1).enqueue()).result(timeout=15)
+            await asyncio.to_thread(job.enqueue_sync)
+            for dead in (node, cluster.nodes[node.number + 3]):
+                await asyncio.to_thread(dead.server.kill)
+            await asyncio.sleep(IDLE)  # from here on the set of queues is asked again
+            sent = [await job.options(delay=0.1).enqueue()]
+            sent.append(await asyncio.to_thread(job.options(delay=0.1).enqueue_sync))
+            for each in sent:
+                await each.result(timeout=15)
