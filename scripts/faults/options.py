@@ -1,0 +1,82 @@
+"""The command line of the fault suite."""
+
+import argparse
+import os
+import secrets
+from dataclasses import dataclass
+from pathlib import Path
+
+from scripts.faults.catalogue import FAULTS
+
+ALL = "all"
+
+
+@dataclass(frozen=True)
+class Options:
+    """What was asked for."""
+
+    faults: list[str]
+    jobs: int
+    seconds: float
+    seed: int
+    json: str | None
+    server: Path | None
+    fsync: str
+    old: str | None
+    keep: Path | None
+    listed: bool
+
+    @property
+    def repeat(self) -> str:
+        """The command that repeats the run."""
+        named = "" if len(self.faults) == len(FAULTS) else f" --fault {' '.join(self.faults)}"
+        fsync = "" if self.fsync == "always" else f" --appendfsync {self.fsync}"
+        size = f"--seed {self.seed} --jobs {self.jobs} --seconds {self.seconds:g}"
+        return f"scripts/chaos {size}{named}{fsync}"
+
+
+def parse() -> Options:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(
+        prog="scripts/chaos",
+        description="Inject faults into a running system of its own and check that nothing is "
+        "lost, doubled, early or left over. Leases take 3 s, Redis has an AOF.",
+    )
+    add = parser.add_argument
+    add("--fault", nargs="+", default=[ALL], choices=[ALL, *FAULTS], metavar="NAME",
+        help="which faults; default: a mix of all")  # fmt: skip
+    add("--list", action="store_true", help="list the faults and end")
+    add("--jobs", type=_positive, default=3000, metavar="N", help="default 3000")
+    add("--seconds", type=float, default=60.0, metavar="S",
+        help="how long jobs are enqueued and faults injected; default 60")  # fmt: skip
+    add("--seed", type=int, metavar="N", help="repeats the jobs and faults of a run")
+    add("--json", metavar="FILE", help="write the figures there too")
+    add("--redis-server", type=_program, metavar="PATH",
+        help="a Redis or Valkey server program; default: Valkey of the embedded extra")  # fmt: skip
+    add("--appendfsync", choices=["always", "everysec"], default="always",
+        help="with everysec a killed Redis may lose its last moments; default always")  # fmt: skip
+    add(
+        "--old", metavar="REVISION", help="the other version of mixed-versions; default: newest tag"
+    )
+    add("--keep", type=Path, metavar="FOLDER", help="leave logs and notes in this new folder")
+    given = parser.parse_args()
+    chosen = list(FAULTS) if ALL in given.fault else list(dict.fromkeys(given.fault))
+    seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
+    return Options(
+        chosen, given.jobs, given.seconds, seed, given.json, given.redis_server,
+        given.appendfsync, given.old, given.keep, given.list,
+    )  # fmt: skip
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("must be 1 or more")
+    return number
+
+
+def _program(text: str) -> Path:
+    path = Path(text).absolute()
+    if not os.access(path, os.X_OK) or path.is_dir():
+        raise argparse.ArgumentTypeError(f"{text} is no program")
+    return path

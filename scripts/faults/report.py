@@ -1,0 +1,105 @@
+"""The table, the last line and the JSON."""
+
+from collections.abc import Iterator, Sequence
+from statistics import median
+
+import msgspec
+
+from scripts.faults import recovery
+from scripts.faults.catalogue import FAULTS
+from scripts.faults.oracles import Verdict, explained
+from scripts.faults.truth import Truth
+
+EXAMPLES = 5
+HEADERS = ("fault", "times", "lost", "second deliveries", "recovered s", "longest s")
+
+
+class Figures(msgspec.Struct, frozen=True):
+    """What one fault did.
+
+    Attributes:
+        lost: Accepted jobs that never ended; of the whole run where it had several faults.
+        second: Deliveries that had to be repeated and that it explains.
+        recovered: Seconds until things went on, for each injection that stopped any.
+    """
+
+    fault: str
+    injections: int
+    lost: int
+    second: int
+    recovered: list[float]
+
+    def cells(self) -> tuple[str, ...]:
+        """Return the row of the table."""
+        middle = f"{median(self.recovered):.2f}" if self.recovered else "-"
+        longest = f"{max(self.recovered):.2f}" if self.recovered else "-"
+        return (
+            self.fault, str(self.injections), str(self.lost), str(self.second), middle, longest,
+        )  # fmt: skip
+
+
+class Report(msgspec.Struct, frozen=True):
+    """What a run came to."""
+
+    jobs: int
+    faults: int
+    lost: int
+    second: int
+    unexplained: int
+    seed: int
+    lease: float
+    rows: list[Figures]
+    problems: dict[str, list[str]]
+
+    def last_line(self) -> str:
+        """Return what programs read."""
+        return (
+            f"chaos: {self.jobs} jobs, {self.faults} faults, {self.lost} lost,"
+            f" {self.second} second deliveries, {self.unexplained} unexplained"
+        )
+
+
+def report(truth: Truth, verdicts: Sequence[Verdict], seed: int, lease: float) -> Report:
+    """Count everything."""
+    seconds = explained.seconds(truth)
+    return Report(
+        jobs=sum(job.accepted for job in truth.jobs.values()),
+        faults=len(truth.injections),
+        lost=len(truth.lost),
+        second=len(seconds),
+        unexplained=sum(second.by is None for second in seconds),
+        seed=seed,
+        lease=lease,
+        rows=list(_figures(truth, seconds)),
+        problems={verdict.name: verdict.problems for verdict in verdicts if verdict.problems},
+    )
+
+
+def _figures(truth: Truth, seconds: Sequence[explained.Second]) -> Iterator[Figures]:
+    for name in FAULTS:
+        mine = [injection for injection in truth.injections if injection.fault == name]
+        times = [recovery.seconds(truth, injection) for injection in mine]
+        if mine:
+            yield Figures(
+                fault=name,
+                injections=len(mine),
+                lost=len(truth.lost),
+                second=sum(second.by in mine for second in seconds),
+                recovered=[round(time, 3) for time in times if time is not None],
+            )
+
+
+def examples(truth: Truth, problems: Sequence[str]) -> Iterator[str]:
+    """Return the first problems, with the rows of the jobs that they are about."""
+    for problem in problems[:EXAMPLES]:
+        yield problem
+        job_id = problem.split(":")[0].split(" ")[0]
+        for row in truth.rows_of.get(job_id, []):
+            yield (
+                f"    delivery {row.delivery} attempt {row.attempt} {row.outcome}"
+                f"{' final' if row.final else ''} {row.reason} {row.error} worker {row.pid}"
+                f" crashes {row.crashes} ready {row.ready:.3f} fetched {row.fetched:.3f}"
+                f" finished {row.finished:.3f}"
+            )
+    if len(problems) > EXAMPLES:
+        yield f"... and {len(problems) - EXAMPLES} more"
