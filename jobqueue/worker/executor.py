@@ -228,11 +228,11 @@ class Executor:
             try:
                 done, _ = await asyncio.wait({future}, timeout=timeout)
             except asyncio.CancelledError as error:
-                if held.released:
+                if held.released and held.dropped:
                     raise
                 # Others own the job, or a middleware lost its patience, and still the thread
-                # has its slot until it returns.
-                given_up, timeout = error, None
+                # has its slot until it returns. What a stopping worker hears in time counts.
+                given_up, timeout = None if held.released else error, None
             else:
                 if given_up is not None and not held.dropped:
                     raise given_up

@@ -145,22 +145,26 @@ async def test_what_does_not_end_goes_back_last(redis_url: str) -> None:
             await stage.logged(1)
             worker.stop()
             await closing.wait()
-            renewed = await stage.broker.lease(worker.id)
-            await wait_until(
-                lambda: later(stage, worker.id, renewed), description="the lease is renewed"
-            )
-            assert await stage.state(job.id) == "running"
-            closed.set()
+            try:
+                await renewed(stage, worker.id)
+                assert await stage.state(job.id) == "running"
+            finally:
+                closed.set()
             await worker.wait()
             assert worker.left == [job.id]
         release.set()
         assert await stage.outcomes(job.id) == ["released"]
 
 
-async def later(stage: Stage, worker: str, than: float | None) -> bool:
-    """Say whether a lease was renewed."""
-    now = await stage.broker.lease(worker)
-    return now is not None and than is not None and now > than
+async def renewed(stage: Stage, worker: str) -> None:
+    """Wait until a worker has renewed its lease."""
+    before = await stage.broker.lease(worker)
+    assert before is not None
+
+    async def later() -> bool:
+        return (await stage.broker.lease(worker) or 0) > before
+
+    await wait_until(later, description="the lease is renewed")
 
 
 async def test_failing_when_told_to_stop_is_no_failure(redis_url: str) -> None:
