@@ -125,12 +125,14 @@ class ClusterLane(Lane):
         loop = asyncio.get_running_loop()
         end = loop.time() + seconds
         away: dict[int, BrokerUnavailable] = {}
+        begun: set[int] = set()
         groups = _by_slot(keys)
         try:
             while True:
                 for slot, group in groups.items():
                     if slot not in self._reads and slot not in away:
                         self._begin(slot, command(group), seconds)
+                        begun.add(slot)
                 if groups.keys() <= away.keys():
                     raise next(iter(away.values()))
                 left = max(0.0, end - loop.time())
@@ -138,6 +140,8 @@ class ClusterLane(Lane):
                     self._reads.values(), timeout=left, return_when=asyncio.FIRST_COMPLETED
                 )
                 found = self._ended(away)
+                # What failed of an earlier call says nothing of now, and begins again.
+                away = {slot: error for slot, error in away.items() if slot in begun}
                 if found or loop.time() >= end:
                     return found
         except asyncio.CancelledError:

@@ -21,7 +21,7 @@ ERRORS = [
 
 PACKAGE = DOCS.parent
 PAGES = [*sorted(DOCS.glob("*.md")), PACKAGE.parent / "README.md"]
-OTHER_PROGRAMS = {"--unit"}  # of scripts/test
+OTHER_PROGRAMS = {"--unit", "--fault", "--jobs", "--list", "--hours"}  # of scripts
 
 
 def test_every_stored_type_and_reason_is_explained() -> None:

@@ -11,6 +11,8 @@ from jobqueue.probes.health import Health
 class Waits:
     """A service that ends only when it is told to."""
 
+    left = ()
+
     def __init__(self) -> None:
         self.told = asyncio.Event()
 
