@@ -54,6 +54,7 @@ class Service:
         self._started = asyncio.Event()
         self._stopping = asyncio.Event()
         self._stopped = asyncio.Event()
+        self._said: set[str] = set()  # why something has stopped
 
     @property
     def left(self) -> Sequence[str]:
@@ -97,7 +98,8 @@ class Service:
             # Nothing but an operator can help. All else goes on, and one line says it.
             if self._lone:
                 raise
-            if str(error) not in self.problems:
+            if str(error) not in self._said:
+                self._said.add(str(error))
                 log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
             component.problem = str(error)
 
