@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
+from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from jobqueue.broker.calls import Call
@@ -48,6 +49,7 @@ class Lane:
         self._home = home
         self._timeout = timeout
         self._connection: Connection = None
+        self._closed = 0  # times
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,9 +59,19 @@ class Lane:
 
     async def close(self) -> None:
         """Close the connection; the next request opens another."""
+        self._closed += 1
         connection, self._connection = self._connection, None
         if connection is not None:
             await connection.disconnect(nowait=True)
+
+    async def _open(self) -> Connection:
+        closed = self._closed
+        connection = await self._home.connect()
+        if self._closed != closed:  # nobody would ever close this one
+            await connection.disconnect(nowait=True)
+            raise RedisConnectionError("the lane was closed while it was connecting")
+        self._connection = connection
+        return connection
 
     async def call(self, call: Call[T]) -> T:
         """Run one script.
@@ -163,7 +175,7 @@ class Lane:
         try:
             async with asyncio.timeout(self._timeout + wait):
                 if connection is None:
-                    connection = self._connection = await self._home.connect()
+                    connection = await self._open()
                 sent = True
                 await connection.send_packed_command(connection.pack_commands(commands))
                 return [await _answer(connection) for _ in commands]
