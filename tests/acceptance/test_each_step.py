@@ -219,13 +219,17 @@ def test_producer(system: System, step: Step) -> None:
     """A producer dies: what it was promised is there, and to repeat the rest makes no job twice."""
     system.scheduler()
     stage = Stage(system)
-    stage.worker()
     command = [sys.executable, "-m", "tests.acceptance.apps.asking"]
     with redis_gate(system.redis_url) as (gate, url):
         gate.kill_at(step)
         environment = system.environment | {"JOBQUEUE_REDIS_URL": url}
         with subprocess.Popen(command, env=environment, stdout=subprocess.PIPE) as producer:
             gate.is_of(producer.pid)
+            wait_until_sync(
+                lambda: gate.killed.is_set() or "BLPOP inbox" in gate.seen,
+                description=f"it waits for its job, or dies {step}",
+            )
+            stage.worker()  # only now, or the job could end before anybody waits for it
             promised = producer.communicate(timeout=30)[0].decode().split()
     assert gate.killed.is_set(), f"{step} among {gate.seen}"
     subprocess.run([*command, *promised], env=system.environment, check=True, timeout=30)
