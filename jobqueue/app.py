@@ -115,7 +115,11 @@ class JobQueue(Declaring, Controlling):
         settings = self.settings
         priority = parse_priority(settings.default_priority)
         return Defaults(
-            settings.default_queue, priority, settings.max_arguments, settings.idempotency_ttl
+            settings.default_queue,
+            priority,
+            settings.max_arguments,
+            settings.idempotency_ttl,
+            self._queue_limits,
         )
 
     def ref(self, name: str) -> JobCall[..., Any]:

@@ -20,6 +20,7 @@ from jobqueue.domain.extensions import (
 from jobqueue.domain.handlers import Handler, LockMode, Registry
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.limits import Limit, QueueLimits, Rate
+from jobqueue.domain.partitions import check_partitions, refused_limits
 from jobqueue.handler_options import HandlerOptions, bounds, handler_of
 
 if TYPE_CHECKING:
@@ -90,14 +91,18 @@ class Declaring:
         limit: int | None = None,
         rate: Rate | None = None,
         max_depth: int | None = None,
+        partitions: int | None = None,
     ) -> None:
-        """Declare the limits of a whole queue; workers of this app make them known.
+        """Declare a queue's limits, or its partitions; workers of this app make them known.
 
         Args:
             name: The queue.
             limit: Jobs at once over all workers.
             rate: Starts within a time over all workers.
             max_depth: Waiting jobs above which an enqueue raises ``QueueFull``.
+            partitions: Parts into which a busy queue is split, so that a cluster spreads it
+                over its nodes. It never changes, and such a queue has no limits; see
+                ``jobqueue docs jobs``.
 
         Raises:
             ConfigurationError: A value is wrong, or the queue was declared before.
@@ -113,8 +118,12 @@ class Declaring:
                 raise ConfigurationError(f"queue {label!r}: rate takes a Rate without by=")
         if max_depth is not None:
             max_depth = Limit(max_depth).n
+        if partitions is not None:
+            partitions = check_partitions(partitions)
+            if (limit, rate, max_depth) != (None, None, None):
+                raise ConfigurationError(refused_limits(label, partitions))
         self._queue_limits[label] = QueueLimits(
-            None if limit is None else Limit(limit), rate, max_depth
+            None if limit is None else Limit(limit), rate, max_depth, partitions
         )
 
     @overload

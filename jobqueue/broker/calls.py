@@ -143,6 +143,13 @@ class Calls:
         seconds, micros = answer
         return int(seconds) * 1_000_000 + int(micros)
 
+    def register(self, queue: str, partitions: int = 0) -> Call[int]:
+        """Make a queue known; answers how many partitions it has, 0 for none.
+
+        ``partitions`` is how many it gets if nobody has split it.
+        """
+        return Call(script("register"), self.keys.queues, (queue, partitions), _number)
+
     def enqueue(
         self, queue: str, caller: str, number: int, jobs: Sequence[NewJob], specs: Iterable[bytes]
     ) -> Call[str]:

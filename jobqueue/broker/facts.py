@@ -1,12 +1,10 @@
 """Asks a server what it is, once, when a service starts."""
 
-import asyncio
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobqueue.broker.lanes import Lane
-from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
+from jobqueue.domain.errors import ConfigurationError
 
 GIB = 1024**3
 OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
@@ -46,8 +44,8 @@ class Facts:
         return min(2 * GIB, self.maxmemory // 4) if self.maxmemory else 2 * GIB
 
 
-async def ask(lane: Lane, patience: float) -> Facts:
-    """Return what the server is; try for ``patience`` seconds while it can't be reached.
+async def ask(lane: Lane) -> Facts:
+    """Return what the server is.
 
     Of a cluster it is what holds for all masters: the oldest version, the least memory, and
     the setting of the one that fits a queue least.
@@ -56,15 +54,7 @@ async def ask(lane: Lane, patience: float) -> Facts:
         BrokerUnavailable: It can't be reached.
         ConfigurationError: It is too old.
     """
-    deadline = time.monotonic() + patience
-    while True:
-        try:
-            infos = [_fields(await each.command("INFO")) for each in await lane.masters()]
-            break
-        except BrokerUnavailable:
-            if time.monotonic() > deadline:
-                raise
-            await asyncio.sleep(0.2)
+    infos = [_fields(await each.command("INFO")) for each in await lane.masters()]
     return _weakest([_facts(info) for info in infos])
 
 

@@ -59,7 +59,7 @@ class Keys:
 
     def __init__(self, prefix: str) -> None:
         self.prefix = prefix
-        self.queues = f"{prefix}:queues"  # set of queue names; grows with them
+        self.queues = f"{prefix}:queues"  # set of queues and partitions; grows with them
         self.services = (
             f"{prefix}:services"  # set of `role:id`; readers drop those without presence
         )

@@ -11,6 +11,7 @@ from jobqueue.broker.keys import PRIORITIES, Keys, poison_scores
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError
 from jobqueue.domain.jobs import Priority, Spec, State
+from jobqueue.domain.partitions import by_queue
 from jobqueue.domain.views import QueueView
 
 # A record is msgpack without a frame; b"\x96" in front makes it an array of six.
@@ -26,8 +27,9 @@ _record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 class JobView:
     """A job as Redis knows it; times in ms since the epoch, on the Redis clock.
 
-    ``spec`` is None when only the result is kept. ``result``, ``error`` and ``progress`` are
-    JSON. ``place`` and ``entry`` name its entry in a stream, where it has one.
+    ``queue`` is the partition where its queue has some. ``spec`` is None when only the result is
+    kept. ``result``, ``error`` and ``progress`` are JSON. ``place`` and
+    ``entry`` name its entry in a stream, where it has one.
     """
 
     id: str
@@ -110,12 +112,18 @@ def view(
 
 
 async def queues(lane: Lane, keys: Keys) -> list[str]:
-    """Return every queue that has ever had a job."""
+    """Return every queue that has ever had a job; of one that is split, its partitions."""
     return sorted(name.decode() for name in await lane.command("SMEMBERS", keys.queues))
 
 
+async def places(lane: Lane, keys: Keys, queue: str | None) -> list[str]:
+    """Return where jobs of a queue may be, of all queues for None; at least the queue itself."""
+    found = await queues(lane, keys)
+    return found if queue is None else by_queue(found).get(queue, [queue])
+
+
 async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
-    """Return the counts of one queue."""
+    """Return the counts of one queue or partition."""
     streams = keys.streams(name)
     answers = await lane.commands(
         [

@@ -53,10 +53,13 @@ def queues(
 
 def _totals(counts: Sequence[QueueView]) -> str:
     labels = [priority.label.upper() for priority in Priority]
-    headers = ("QUEUE", *labels, "SCHEDULED", "RUNNING", "OLDEST", "JOURNAL")
+    split = any(each.partitions for each in counts)
+    more = ("PARTITIONS",) if split else ()
+    headers = ("QUEUE", *more, *labels, "SCHEDULED", "RUNNING", "OLDEST", "JOURNAL")
     rows = [
         (
             each.name,
+            *((each.partitions or "-",) if split else ()),
             *(each.ready[priority] for priority in Priority),
             each.scheduled,
             each.running,
@@ -110,6 +113,7 @@ def _for_programs(
     return [
         {
             "name": each.name,
+            "partitions": each.partitions,
             "ready": {priority.label: each.ready[priority] for priority in Priority},
             "scheduled": each.scheduled,
             "running": each.running,

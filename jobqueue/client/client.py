@@ -12,17 +12,20 @@ from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import TIMEOUT
 from jobqueue.broker.messages import Watched
 from jobqueue.broker.servers import Server
+from jobqueue.broker.splits import Splits
 from jobqueue.client.batches import batches, error_of_answer
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.control import cancelled
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
+from jobqueue.client.placing import place_of
 from jobqueue.client.prepared import Prepared, Replicated, Synced
 from jobqueue.client.submitter import Submitter
 from jobqueue.client.sync import SyncClient
 from jobqueue.domain.errors import InvalidJob, ResultGone
 from jobqueue.domain.jobs import State
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.replication import Replication
 from jobqueue.domain.suggest import shown
 
@@ -34,13 +37,20 @@ class _OnLoop:
     """What belongs to one event loop: connections can't be shared between loops."""
 
     def __init__(
-        self, server: Server, calls: Calls, patience: float, replication: Replication
+        self,
+        server: Server,
+        calls: Calls,
+        splits: Splits,
+        patience: float,
+        replication: Replication,
     ) -> None:
         timeout = min(TIMEOUT, patience / 2)  # a dead line leaves time for another
-        self.submitter = Submitter(server.lane(timeout), calls, patience)
+        self.submitter = Submitter(server.lane(timeout), calls, splits, patience)
         # Of their own: who waits for replicas keeps nobody else waiting.
         self._durable = {
-            kind: Submitter(server.lane(timeout), calls, patience, replace(replication, disk=disk))
+            kind: Submitter(
+                server.lane(timeout), calls, splits, patience, replace(replication, disk=disk)
+            )
             for kind, disk in ((Replicated, False), (Synced, True))
         }
         self.inboxes: dict[str, Inbox] = {}
@@ -75,6 +85,7 @@ class Client:
     Args:
         server: Where Redis is.
         calls: Makes the calls.
+        splits: Says where the jobs of a queue go.
         patience: Seconds to go on trying when Redis does not answer.
         replication: What jobs wait for that ask for replicas.
         archive: Asks the history for jobs that have left Redis.
@@ -84,17 +95,19 @@ class Client:
         self,
         server: Server,
         calls: Calls,
+        splits: Splits,
         patience: float,
         replication: Replication,
         archive: Archive,
     ) -> None:
         self._server = server
         self._calls = calls
+        self._splits = splits
         self._patience = patience
         self._archive = archive
         self._loops: dict[asyncio.AbstractEventLoop, _OnLoop] = {}
         self._replication = replication
-        self._sync = SyncClient(server, calls, patience, replication)
+        self._sync = SyncClient(server, calls, self._splits, patience, replication)
 
     def _here(self) -> _OnLoop:
         loop = asyncio.get_running_loop()
@@ -102,7 +115,7 @@ class Client:
         if here is None:
             self._forget_ended()
             here = self._loops[loop] = _OnLoop(
-                self._server, self._calls, self._patience, self._replication
+                self._server, self._calls, self._splits, self._patience, self._replication
             )
         return here
 
@@ -178,9 +191,8 @@ class Client:
             raise error
         # Where an equal job was there, its handle is what the caller wants.
         duplicate = answer.other if answer.status is Status.DUPLICATE else None
-        return JobHandle(
-            duplicate or prepared.job.id, prepared.queue, answer, self, prepared.returns
-        )
+        place = place_of(prepared, self._splits)
+        return JobHandle(duplicate or prepared.job.id, place, answer, self, prepared.returns)
 
     async def result(
         self,
@@ -227,11 +239,11 @@ class Client:
 
     async def _ended(self, queue: str, job_id: str) -> str:
         """Return how a job ended that has left Redis; nothing when the history knows nothing."""
-        found = await self._archive(queue, job_id)
+        found = await self._archive(queue_of(queue), job_id)
         return "" if found is None else found.state
 
     async def _archived(self, queue: str, job_id: str) -> Watched:
-        found = await self._archive(queue, job_id)
+        found = await self._archive(queue_of(queue), job_id)
         if found is None:
             raise ResultGone(job_id)
         return found

@@ -5,12 +5,14 @@ from dataclasses import dataclass
 
 from jobqueue.broker import limits, lookup
 from jobqueue.broker.calls import Calls
+from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Rule
 from jobqueue.broker.servers import Server
 from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import State
 from jobqueue.domain.limits import MOST_AT_ONCE, Rate
+from jobqueue.domain.partitions import by_queue, refused_limits
 from jobqueue.domain.views import LimitView
 
 _LABEL = re.compile(r"(limit|rate):(queue|job:([^:]\S*)|key:\S+)|(depth):queue")
@@ -32,20 +34,24 @@ class Control:
         """Cancel a job; see :meth:`JobQueue.cancel`."""
         check_job_id(job_id)
         async with self.server.lane() as lane:
-            known = [check_queue(queue)] if queue else await lookup.queues(lane, self.calls.keys)
+            known = await self._places(lane, queue)
             found = await lookup.find(lane, self.calls.keys, known, job_id) if known else []
-            if len(found) > 1:
-                names = ", ".join(view.queue for view in found)
+            queues = by_queue(view.queue for view in found)
+            if len(queues) > 1:
+                names = ", ".join(queues)
                 raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
             before = ""
             if found:
                 before = await lane.call(self.calls.cancel(found[0].queue, job_id, reason))
         return cancelled(job_id, before)
 
+    async def _places(self, lane: Lane, queue: str | None) -> list[str]:
+        return await lookup.places(lane, self.calls.keys, queue and check_queue(queue))
+
     async def limits(self, queue: str | None) -> list[LimitView]:
         """Return the limits of one queue or all, and what they hold now."""
         async with self.server.lane() as lane:
-            known = [check_queue(queue)] if queue else await lookup.queues(lane, self.calls.keys)
+            known = by_queue(await self._places(lane, queue))  # partitions have none
             return [
                 view for name in known for view in await limits.show(lane, self.calls.keys, name)
             ]
@@ -57,7 +63,8 @@ class Control:
             known = {each.label: each for each in await limits.show(lane, self.calls.keys, queue)}
             rule = _rule(label, value, known.get(label))
             # A queue that never had a job is shown as well.
-            await lane.command("SADD", self.calls.keys.queues, queue)
+            if n := await lane.call(self.calls.register(queue)):
+                raise ConfigurationError(refused_limits(queue, n))
             await lane.call(self.calls.set_rule(queue, rule))
             return await limits.show(lane, self.calls.keys, queue)
 

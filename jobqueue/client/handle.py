@@ -8,6 +8,7 @@ from typing import Generic, NamedTuple, Protocol, TypeVar
 from jobqueue.client.options import seconds_of
 from jobqueue.domain.context import Progress
 from jobqueue.domain.jobs import State
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.replication import Reached
 
 T_co = TypeVar("T_co", covariant=True)
@@ -88,13 +89,14 @@ class JobHandle(Generic[T_co]):
             not asked.
     """
 
-    __slots__ = ("_results", "_returns", "durable", "id", "other", "queue", "status")
+    __slots__ = ("_place", "_results", "_returns", "durable", "id", "other", "queue", "status")
 
     def __init__(
-        self, job_id: str, queue: str, answer: Answer, results: Results, returns: object
+        self, job_id: str, place: str, answer: Answer, results: Results, returns: object
     ) -> None:
         self.id = job_id
-        self.queue = queue
+        self.queue = queue_of(place)
+        self._place = place  # the partition, where the queue has some
         self.status, self.other, reached = answer
         self.durable = None if reached is None else reached.enough
         self._results = results
@@ -129,7 +131,7 @@ class JobHandle(Generic[T_co]):
         """
         seconds = _seconds(timeout)
         return await self._results.result(  # type: ignore[return-value]
-            self.queue, self.id, seconds, self._returns, on_progress
+            self._place, self.id, seconds, self._returns, on_progress
         )
 
     def result_sync(
@@ -141,7 +143,7 @@ class JobHandle(Generic[T_co]):
         """The form of :meth:`result` for programs without an event loop."""
         seconds = _seconds(timeout)
         return self._results.result_sync(  # type: ignore[return-value]
-            self.queue, self.id, seconds, self._returns, on_progress
+            self._place, self.id, seconds, self._returns, on_progress
         )
 
     async def cancel(self, reason: str = "") -> State:
@@ -158,11 +160,11 @@ class JobHandle(Generic[T_co]):
             JobConflict: It has ended already.
             BrokerUnavailable: Redis can't be reached.
         """
-        return await self._results.cancel(self.queue, self.id, reason)
+        return await self._results.cancel(self._place, self.id, reason)
 
     def cancel_sync(self, reason: str = "") -> State:
         """The form of :meth:`cancel` for programs without an event loop."""
-        return self._results.cancel_sync(self.queue, self.id, reason)
+        return self._results.cancel_sync(self._place, self.id, reason)
 
 
 def _seconds(timeout: float | timedelta | None) -> float | None:

@@ -27,9 +27,10 @@ from jobqueue.domain.errors import (
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import Spec, State
 from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.partitions import by_queue, queue_of
 from jobqueue.domain.redaction import mask
 from jobqueue.domain.retry import Retry
-from jobqueue.domain.views import ExecutionView, FoundJob, QueueView
+from jobqueue.domain.views import ExecutionView, FoundJob, QueueView, together
 
 _failure = msgspec.json.Decoder(Failure)
 _progress = msgspec.json.Decoder(Progress)
@@ -68,8 +69,11 @@ class Lookups:
     async def queue_counts(self, queue: str | None) -> list[QueueView]:
         """Return the counts of one queue or all; see :meth:`JobQueue.queue_counts`."""
         async with self._server.lane() as lane:
-            known = await self._queues(lane, queue)
-            return [await lookup.queue(lane, self._keys, name) for name in known]
+            found = by_queue(await self._places(lane, queue))
+            return [
+                together(name, [await lookup.queue(lane, self._keys, place) for place in places])
+                for name, places in found.items()
+            ]
 
     async def services(self, role: str | None = None) -> list[dict[str, Any]]:
         """Return what living services say of themselves.
@@ -80,14 +84,14 @@ class Lookups:
         async with self._server.lane() as lane:
             return await presence.services(lane, self._keys, role)
 
-    async def _queues(self, lane: Lane, queue: str | None) -> list[str]:
-        return [check_queue(queue)] if queue else await lookup.queues(lane, self._keys)
+    async def _places(self, lane: Lane, queue: str | None) -> list[str]:
+        return await lookup.places(lane, self._keys, queue and check_queue(queue))
 
     async def _views(self, job_id: str, queue: str | None) -> dict[str, JobView]:
         async with self._server.lane() as lane:
-            known = await self._queues(lane, queue)
+            known = await self._places(lane, queue)
             found = await lookup.find(lane, self._keys, known, job_id) if known else []
-        return {view.queue: view for view in found}
+        return {queue_of(view.queue): view for view in found}
 
     async def _rows(
         self, job_id: str, queue: str | None

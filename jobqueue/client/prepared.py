@@ -32,7 +32,8 @@ from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.handlers import Handler, LockMode
 from jobqueue.domain.ids import check_job_id, check_key, check_name, check_queue, uuid7
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Priority, Spec
-from jobqueue.domain.limits import labels_of
+from jobqueue.domain.limits import QueueLimits, labels_of
+from jobqueue.domain.partitions import refused_limits
 from jobqueue.domain.unique import OnConflict, Unique, Until
 
 
@@ -87,6 +88,7 @@ class Defaults:
     priority: Priority
     max_arguments: int
     idempotency_ttl: float
+    queues: Mapping[str, QueueLimits]
 
 
 _pack = msgspec.msgpack.Encoder().encode
@@ -106,8 +108,8 @@ class Template:
     """
 
     __slots__ = (
-        "_at_ms", "_delay_ms", "_job_id", "_keys", "_kind", "_lock_missing", "_name", "_packed",
-        "_priority", "_queue", "_returns", "_spec",
+        "_at_ms", "_delay_ms", "_job_id", "_keys", "_kind", "_limited", "_lock_missing", "_name",
+        "_packed", "_priority", "_queue", "_returns", "_spec",
     )  # fmt: skip
 
     def __init__(self, name: str, handler: Handler | None, options: JobOptions) -> None:
@@ -143,6 +145,7 @@ class Template:
         # Said when a job is made: the handler's own template has no lock yet.
         self._lock_missing = _check_lock_mode(handler, own.get("lock"))
         self._packed = _parts(self._spec)
+        self._limited = bool(handler and handler.limits)
         keys = _Keys(name, handler, own)
         self._keys = keys if keys.any else None
         if self._delay_ms and keys.within and keys.within <= self._delay_ms:
@@ -188,6 +191,8 @@ class Template:
     ) -> Prepared:
         if self._lock_missing:
             raise InvalidJob("lock", "missing; the handler is declared with lock_mode='required'")
+        if self._limited:
+            _refuse_partitions(queue or defaults.queue, defaults)
         raw = encode(arguments, defaults.max_arguments)
         asks = self._keys.ask(arguments, raw, defaults) if self._keys else None
         head, tail = packed
@@ -197,6 +202,12 @@ class Template:
         asked = asks is not None
         job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name, asked)
         return self._kind(queue or defaults.queue, job, spec, self._returns)
+
+
+def _refuse_partitions(queue: str, defaults: Defaults) -> None:
+    declared = defaults.queues.get(queue)
+    if declared is not None and declared.partitions:
+        raise InvalidJob("queue", refused_limits(queue, declared.partitions))
 
 
 def _parts(spec: Spec) -> tuple[bytes, bytes]:

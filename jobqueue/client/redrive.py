@@ -23,6 +23,7 @@ from jobqueue.domain.errors import (
 )
 from jobqueue.domain.ids import check_job_id
 from jobqueue.domain.jobs import Spec
+from jobqueue.domain.partitions import place_of_job
 from jobqueue.domain.views import DeadLetter, Retried
 from jobqueue.history import engine, letters
 from jobqueue.history.engine import Database
@@ -108,20 +109,21 @@ class Letters:
         while True:  # repeating is safe: the letter's id is the caller of the call
             try:
                 # A Redis that has lost its data has lost the names of its queues too.
-                names = {letter.queue for letter in found}
-                await lane.command("SADD", self._calls.keys.queues, *names)
-                return await lane.calls([self._call(letter) for letter in found])
+                names = sorted({letter.queue for letter in found})
+                known = await lane.calls([self._calls.register(name) for name in names])
+                splits = dict(zip(names, known, strict=True))
+                calls = [self._call(letter, splits[letter.queue]) for letter in found]
+                return await lane.calls(calls)
             except BrokerUnavailable:
                 if time.monotonic() + PAUSE > deadline:
                     raise
                 await asyncio.sleep(PAUSE)
 
-    def _call(self, letter: DeadLetter) -> Call[str]:
+    def _call(self, letter: DeadLetter, partitions: int) -> Call[str]:
         asks = _asks(letter.spec)
         job = NewJob(letter.job_id, int(letter.priority), None, None, letter.name, asks)
-        return self._calls.redrive(
-            letter.queue, letter.execution_id, letter.run + 1, job, letter.spec
-        )
+        place = place_of_job(letter.queue, partitions, letter.job_id, letter.spec)
+        return self._calls.redrive(place, letter.execution_id, letter.run + 1, job, letter.spec)
 
 
 def _asks(spec: bytes) -> bool:

@@ -9,18 +9,23 @@ from itertools import islice
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.replication import replicated
+from jobqueue.broker.splits import Splits
 from jobqueue.client.batches import (
     IDLE,
     MOST_BYTES,
     MOST_JOBS,
     Attempt,
     Numbers,
+    Part,
+    Reply,
     error_of_batch,
+    parts_of,
     read_answers,
 )
 from jobqueue.client.handle import Answer
+from jobqueue.client.placing import check
 from jobqueue.client.prepared import Prepared
-from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
+from jobqueue.domain.errors import BrokerUnavailable, InvalidJob, JobQueueError
 from jobqueue.domain.replication import Replication
 
 # Jobs, where their answers go, and the monotonic time after which they are given up.
@@ -35,16 +40,23 @@ class Submitter:
     Args:
         lane: Used by nobody else.
         calls: Makes the calls.
+        splits: Says where the jobs of a queue go.
         patience: Seconds to go on trying when Redis does not answer.
         replication: What to wait for; None for jobs that ask for none.
     """
 
     def __init__(
-        self, lane: Lane, calls: Calls, patience: float, replication: Replication | None = None
+        self,
+        lane: Lane,
+        calls: Calls,
+        splits: Splits,
+        patience: float,
+        replication: Replication | None = None,
     ) -> None:
         self._replication = replication
         self._lane = lane
         self._calls = calls
+        self._splits = splits
         self._patience = patience
         self._numbers = Numbers()
         self._waiting: defaultdict[str, list[Waiting]] = defaultdict(list)
@@ -95,23 +107,23 @@ class Submitter:
             count += 1
         return waiting[:count]
 
-    async def _send(self, queue: str, waiting: list[Waiting]) -> None:
-        batch = [prepared for group, _, _ in waiting for prepared in group]
-        attempt = Attempt.of(self._calls, queue, self._numbers, batch, waiting[0][2])
+    async def _send(self, queue: str, waiting: Sequence[Waiting]) -> None:
+        attempt, fitting = Attempt(waiting[0][2]), list(waiting)
         try:
-            reply = await self._repeat(queue, attempt)
-            answers = iter(read_answers(reply, batch, attempt.reached))
+            replies = await self._repeat(queue, attempt, fitting)
+            answers = iter(read_answers(attempt.parts, replies))
         except JobQueueError as error:
-            for group, future, _ in waiting:
+            for group, future, _ in fitting:
                 if not future.done():
                     future.set_exception(error_of_batch(attempt, error, group))
             return
-        for group, future, _ in waiting:
+        for group, future, _ in fitting:
             mine = list(islice(answers, len(group)))
             if not future.done():
                 future.set_result(mine)
 
-    async def _repeat(self, queue: str, attempt: Attempt) -> str:
+    async def _repeat(self, queue: str, attempt: Attempt, waiting: list[Waiting]) -> list[Reply]:
+        """Send what waits until it is answered; take out who asks for what can't be."""
         if self._problem is not None and attempt.late:
             raise self._problem  # what gathered while others tried has waited long enough
         if time.monotonic() - self.used > IDLE:
@@ -121,14 +133,13 @@ class Submitter:
             try:
                 if queue not in self._known:
                     await self._register(queue)
+                if not attempt.parts:
+                    waiting[:] = [each for each in waiting if self._fits(each)]
+                    batch = [prepared for group, _, _ in waiting for prepared in group]
+                    args = (self._calls, self._splits, queue, self._numbers)
+                    attempt.parts = parts_of(*args, batch)
                 sent = True
-                if self._replication is None:
-                    answer = await self._lane.call(attempt.call)
-                else:
-                    key = self._calls.keys.call(queue, self._numbers.caller)
-                    answer, attempt.reached = await replicated(
-                        self._lane, attempt.call, key, self._replication
-                    )
+                replies = await self._ask(attempt.parts)
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 self._known.clear()
@@ -136,16 +147,36 @@ class Submitter:
                 await asyncio.sleep(attempt.failed(error, sent=sent))
             else:
                 self._problem, self.used = None, time.monotonic()
-                return answer
+                return replies
+
+    def _fits(self, waiting: Waiting) -> bool:
+        jobs, future, _ = waiting
+        try:
+            check(jobs, self._splits)
+        except InvalidJob as error:
+            if not future.done():
+                future.set_exception(error)
+            return False
+        return True
+
+    async def _ask(self, parts: Sequence[Part]) -> list[Reply]:
+        if self._replication is None:
+            return [(each, None) for each in await self._lane.calls([p.call for p in parts])]
+        replies: list[Reply] = []
+        for part in parts:
+            key = self._calls.keys.call(part.queue, self._numbers.caller)
+            replies.append(await replicated(self._lane, part.call, key, self._replication))
+        return replies
 
     async def _register(self, queue: str) -> None:
         try:
-            await self._lane.command("SADD", self._calls.keys.queues, queue)
+            n = await self._lane.call(self._splits.ask(queue))
         except BrokerUnavailable:
             # The set may live on another server, which is away, and has heard of the queue.
             if not (self._lane.apart and queue in self._registered):
                 raise
         else:
+            self._splits.note(queue, n)
             self._known.add(queue)
             self._registered.add(queue)
 

@@ -14,9 +14,20 @@ from jobqueue.broker.lanes import TIMEOUT, SyncLane
 from jobqueue.broker.messages import Watched, watched
 from jobqueue.broker.replication import replicated_sync
 from jobqueue.broker.servers import Server
-from jobqueue.client.batches import IDLE, Attempt, Numbers, error_of_batch, read_answers
+from jobqueue.broker.splits import Splits
+from jobqueue.client.batches import (
+    IDLE,
+    Attempt,
+    Numbers,
+    Part,
+    Reply,
+    error_of_batch,
+    parts_of,
+    read_answers,
+)
 from jobqueue.client.handle import Answer, Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
+from jobqueue.client.placing import check
 from jobqueue.client.prepared import Prepared, Synced
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
@@ -45,13 +56,20 @@ class SyncClient:
     Args:
         server: Where Redis is.
         calls: Makes the calls.
+        splits: Says where the jobs of a queue go.
         patience: Seconds to go on trying when Redis does not answer.
         replication: What jobs wait for that ask for replicas.
     """
 
     def __init__(
-        self, server: Server, calls: Calls, patience: float, replication: Replication
+        self,
+        server: Server,
+        calls: Calls,
+        splits: Splits,
+        patience: float,
+        replication: Replication,
     ) -> None:
+        self._splits = splits
         self._replication = replication
         self._server = server
         self._calls = calls
@@ -91,11 +109,10 @@ class SyncClient:
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
         with self._sender() as sender:
-            deadline = time.monotonic() + self._patience
-            attempt = Attempt.of(self._calls, queue, sender.numbers, batch, deadline)
+            attempt = Attempt(time.monotonic() + self._patience)
             try:
-                reply = self._repeat(sender, queue, attempt, self._replication_of(batch))
-                return read_answers(reply, batch, attempt.reached)
+                replies = self._repeat(sender, queue, attempt, batch)
+                return read_answers(attempt.parts, replies)
             except JobQueueError as error:
                 raise error_of_batch(attempt, error, batch) from error
 
@@ -107,8 +124,8 @@ class SyncClient:
         return replace(self._replication, disk=Synced in kinds)
 
     def _repeat(
-        self, sender: _Sender, queue: str, attempt: Attempt, replication: Replication | None
-    ) -> str:
+        self, sender: _Sender, queue: str, attempt: Attempt, batch: Sequence[Prepared]
+    ) -> list[Reply]:
         if time.monotonic() - sender.used > IDLE:
             sender.known.clear()
         while True:
@@ -116,30 +133,40 @@ class SyncClient:
             try:
                 if queue not in sender.known:
                     self._register(sender, queue)
+                if not attempt.parts:
+                    check(batch, self._splits)
+                    args = (self._calls, self._splits, queue, sender.numbers)
+                    attempt.parts = parts_of(*args, batch)
                 sent = True
-                if replication is None:
-                    answer = sender.lane.call(attempt.call)
-                else:
-                    key = self._calls.keys.call(queue, sender.numbers.caller)
-                    answer, attempt.reached = replicated_sync(
-                        sender.lane, attempt.call, key, replication
-                    )
+                replies = self._ask(sender, attempt.parts, self._replication_of(batch))
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 sender.known.clear()
                 time.sleep(attempt.failed(error, sent=sent))
             else:
                 sender.used = time.monotonic()
-                return answer
+                return replies
+
+    def _ask(
+        self, sender: _Sender, parts: Sequence[Part], replication: Replication | None
+    ) -> list[Reply]:
+        if replication is None:
+            return [(sender.lane.call(part.call), None) for part in parts]
+        keys = [self._calls.keys.call(part.queue, sender.numbers.caller) for part in parts]
+        return [
+            replicated_sync(sender.lane, part.call, key, replication)
+            for part, key in zip(parts, keys, strict=True)
+        ]
 
     def _register(self, sender: _Sender, queue: str) -> None:
         """Put a queue into the set of queues; see the submitter's."""
         try:
-            sender.lane.command("SADD", self._calls.keys.queues, queue)
+            n = sender.lane.call(self._splits.ask(queue))
         except BrokerUnavailable:
             if not (sender.lane.apart and queue in sender.registered):
                 raise
         else:
+            self._splits.note(queue, n)
             sender.known.add(queue)
             sender.registered.add(queue)
 

@@ -13,7 +13,7 @@ from jobqueue.domain.suggest import did_you_mean
 
 By = str | Iterable[str] | Callable[[Mapping[str, Any]], object]
 
-_PLAIN = re.compile(r"[A-Za-z0-9_.@/:-]{1,64}")
+_PLAIN = re.compile(r"[A-Za-z0-9_.@/:{}-]{1,64}")  # braces say what lies together: partitions.py
 _decode = msgspec.json.Decoder().decode
 _sorted = msgspec.json.Encoder(order="deterministic").encode
 

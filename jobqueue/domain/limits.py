@@ -89,6 +89,7 @@ class QueueLimits:
     limit: Limit | None = None
     rate: Rate | None = None
     max_depth: int | None = None
+    partitions: int | None = None
 
 
 def labels_of(limits: Sequence[Limit | Rate], name: str) -> list[str]:

@@ -4,6 +4,7 @@ One rule: these hold what was found and nothing that could ask again, so they ca
 kept, compared and turned into JSON after every connection is closed.
 """
 
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -158,6 +159,7 @@ class QueueView:
 
     ``ready`` is by priority. ``names`` is by job name, then state; succeeded and
     dead count since the queue began. ``oldest_ms`` is the age of the oldest ready job.
+    ``partitions`` is how many it has; 0 for a queue that is whole.
     """
 
     name: str
@@ -168,6 +170,26 @@ class QueueView:
     journal_bad: int
     oldest_ms: int | None
     names: Mapping[str, Mapping[str, int]]
+    partitions: int = 0
+
+
+def together(name: str, parts: Sequence[QueueView]) -> QueueView:
+    """Return the counts of a queue from those of its partitions, or of itself alone."""
+    states: defaultdict[str, Counter[str]] = defaultdict(Counter)
+    for part in parts:
+        for each, counts in part.names.items():
+            states[each].update(counts)
+    return QueueView(
+        name,
+        {priority: sum(part.ready[priority] for part in parts) for priority in Priority},
+        sum(part.running for part in parts),
+        sum(part.scheduled for part in parts),
+        sum(part.journal for part in parts),
+        sum(part.journal_bad for part in parts),
+        max((part.oldest_ms for part in parts if part.oldest_ms is not None), default=None),
+        {each: dict(counts) for each, counts in states.items()},
+        sum(part.name != name for part in parts),
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -13,6 +13,7 @@ import msgspec
 from jobqueue.domain.codec import storable
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.redaction import mask
 
 EPOCH_MS = 946_684_800_000  # 2000-01-01 UTC
@@ -87,7 +88,7 @@ def encode(record: Execution) -> tuple[Any, ...]:
         _labels[record.priority],
         record.final,
         record.job_id,
-        record.queue,
+        queue_of(record.queue),
         record.name,
         record.outcome,
         record.reason or None,

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import NewJob
+from jobqueue.broker.splits import Splits
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable, severity
 from jobqueue.domain.schedules import Schedule
@@ -50,12 +51,16 @@ class Firer:
     Args:
         lane: Used by nobody else.
         calls: Makes the calls.
+        splits: Says where the jobs of a queue go.
         schedules: What to fire.
     """
 
-    def __init__(self, lane: Lane, calls: Calls, schedules: Sequence[Scheduled]) -> None:
+    def __init__(
+        self, lane: Lane, calls: Calls, splits: Splits, schedules: Sequence[Scheduled]
+    ) -> None:
         self._lane = lane
         self._calls = calls
+        self._splits = splits
         self._schedules = schedules
         self._fired: dict[str, datetime] = {}
         self.problem: str | None = None
@@ -97,8 +102,8 @@ class Firer:
 
     async def _watermark(self, each: Scheduled, now: datetime) -> datetime:
         """Return the last occurrence fired; a new schedule begins now, never in the past."""
-        key = self._calls.keys.fired(each.queue)
-        await self._lane.command("SADD", self._calls.keys.queues, each.queue)
+        self._splits.note(each.queue, await self._lane.call(self._splits.ask(each.queue)))
+        key = self._calls.keys.fired(each.place(self._splits.of(each.queue)))
         await self._lane.command("HSETNX", key, each.name, _ms(now))
         stored = int(await self._lane.command("HGET", key, each.name))
         self._fired[each.name] = datetime.fromtimestamp(stored / 1000, UTC)
@@ -107,7 +112,8 @@ class Firer:
     async def _fire(self, each: Scheduled, due: datetime) -> None:
         stamp = due.isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
         job = NewJob(f"{each.name}@{stamp}", int(each.priority), None, None, each.job, each.asks)
-        call = self._calls.fire(each.queue, each.name, _ms(due), job, each.spec)
+        place = each.place(self._splits.of(each.queue))
+        call = self._calls.fire(place, each.name, _ms(due), job, each.spec)
         answer = await self._lane.call(call)
         if answer == "fired":
             log.info("schedule fired", extra={"schedule": each.name, "job_id": job.id})

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.partitions import place_of_key
 from jobqueue.domain.schedules import Schedule
 
 
@@ -18,6 +19,8 @@ class Scheduled:
         job: Their name.
         spec: Their packed spec.
         asks: Whether it holds something for scripts to obey.
+        key: What decides its partition: its lock, else its own name, since all its
+            occurrences and the time of the last one are to be in one place.
     """
 
     name: str
@@ -27,3 +30,8 @@ class Scheduled:
     job: str
     spec: bytes
     asks: bool = False
+    key: str = ""
+
+    def place(self, n: int) -> str:
+        """Return the partition of its jobs where their queue has ``n``, else the queue."""
+        return place_of_key(self.queue, n, self.key) if n else self.queue

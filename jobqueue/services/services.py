@@ -1,18 +1,22 @@
 """The factory of one app: clients, questions, and the services that are not started yet."""
 
+import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.facts import Facts, ask
 from jobqueue.broker.keys import Keys
+from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Watched
 from jobqueue.broker.presence import service_id
 from jobqueue.broker.servers import Server
+from jobqueue.broker.splits import Splits
 from jobqueue.client.client import Client
 from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
@@ -41,6 +45,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("jobqueue")
 
 START_PATIENCE = 10.0  # seconds that Redis may be away when a service starts
+AGAIN = 0.2  # seconds between two tries
+
+T = TypeVar("T")
 
 
 class Services:
@@ -79,12 +86,23 @@ class Services:
         """
         return Server(self._settings.required("redis_url"))
 
+    @cached_property
+    def splits(self) -> Splits:
+        """The partitions of queues, as far as this app knows."""
+        own = {queue: each.partitions for queue, each in self._queue_limits.items()}
+        return Splits(self.calls, {queue: n for queue, n in own.items() if n})
+
     def client(self) -> Client:
         """Return a client."""
         settings = self._settings
         replication = Replication(settings.replicas, settings.replication_timeout)
         return Client(
-            self.server, self.calls, settings.enqueue_timeout, replication, self._archived
+            self.server,
+            self.calls,
+            self.splits,
+            settings.enqueue_timeout,
+            replication,
+            self._archived,
         )
 
     async def _archived(self, queue: str, job_id: str) -> Watched | None:
@@ -120,8 +138,19 @@ class Services:
             BrokerUnavailable: It can't be reached.
             ConfigurationError: It is too old.
         """
+        return await self._patiently(ask)
+
+    async def _patiently(self, work: Callable[[Lane], Awaitable[T]]) -> T:
+        """Ask a server something at the start; try for ten seconds while it is away."""
+        deadline = monotonic() + START_PATIENCE
         async with self.server.lane() as lane:
-            return await ask(lane, START_PATIENCE)
+            while True:
+                try:
+                    return await work(lane)
+                except BrokerUnavailable:
+                    if monotonic() > deadline:
+                        raise
+                    await asyncio.sleep(AGAIN)
 
     async def worker(self, queues: Queues | None = None, concurrency: int | None = None) -> Worker:
         """Return a worker that has not been started.
@@ -138,9 +167,10 @@ class Services:
         """
         plan = WorkerPlan(self._settings, self._registry, self._queue_limits, queues, concurrency)
         facts = await self.facts()
+        places = await self._patiently(lambda lane: self.splits.places(lane, plan.queues))
         self._warn(facts)
         plan.warn_of_grace()
-        options = plan.options(facts)
+        options = plan.options(facts, places)
         children = ChildPool(options.concurrency, options.limits)
         children.check(self._registry.values())
         return Worker(self.server, self.calls, self._registry, self._extensions, children, options)
@@ -168,7 +198,7 @@ class Services:
         self._warn(facts)
         lanes = [self.server.lane() for _ in range(4)]
         _presence, promoting, waiting, firing = lanes
-        firer = Firer(firing, self.calls, self.scheduled())
+        firer = Firer(firing, self.calls, self.splits, self.scheduled())
         components: list[Component] = [Promoter(promoting, waiting, self.calls), firer]
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")
@@ -191,6 +221,7 @@ class Services:
             prepared.job.name,
             prepared.spec,
             prepared.job.asks,
+            call.lock or name,
         )
 
     async def recorder(self) -> Service:

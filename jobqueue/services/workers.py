@@ -5,8 +5,10 @@ from collections.abc import Mapping, Sequence
 
 from jobqueue.broker.facts import Facts
 from jobqueue.broker.messages import Rule
+from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.handlers import Handler, Kind, Registry
 from jobqueue.domain.limits import MOST_AT_ONCE, QueueLimits, labels_of
+from jobqueue.domain.partitions import refused_limits
 from jobqueue.domain.retry import Retry
 from jobqueue.settings import SETTINGS, Settings
 from jobqueue.worker.executor import Limits
@@ -51,12 +53,27 @@ class WorkerPlan:
         self._chosen = queues or settings.queues
         self._concurrency = concurrency or settings.concurrency
 
-    def options(self, facts: Facts) -> WorkerOptions:
-        """Return the options of a worker on a server."""
-        settings, order = self._settings, self._order()
+    @property
+    def queues(self) -> Sequence[str]:
+        """The queues to serve."""
+        return list(self._chosen or self._named())
+
+    def options(self, facts: Facts, places: Mapping[str, Sequence[str]]) -> WorkerOptions:
+        """Return the options of a worker on a server.
+
+        Args:
+            facts: What the server is.
+            places: The partitions of each queue, or itself alone.
+
+        Raises:
+            ConfigurationError: A queue with partitions has limits.
+        """
+        settings = self._settings
+        for queue, names in places.items():
+            self._refuse_limits(queue, names)
         return WorkerOptions(
-            queues=order,
-            most_of=self._most_of(order.names),
+            queues=self._order(places),
+            most_of=self._most_of(),
             concurrency=self._concurrency,
             threads=settings.threads,
             grace=settings.grace,
@@ -66,7 +83,7 @@ class WorkerPlan:
             retry=Retry(settings.retries),
             limits=Limits(settings.default_timeout, settings.max_result, settings.max_traceback),
             code_version=settings.code_version or "",
-            rules={queue: self._rules(queue) for queue in order.names},
+            rules={queue: self._rules(queue) for queue in places if places[queue] == [queue]},
             blocked_limit=settings.blocked_limit,
         )
 
@@ -80,18 +97,31 @@ class WorkerPlan:
                 extra={"jobs": long, "grace": grace},
             )
 
-    def _order(self) -> QueueOrder:
-        if isinstance(self._chosen, Mapping):
-            return Weighted(self._chosen)
-        if self._chosen:
-            return Strict(self._chosen)
-        named = {handler.queue for handler in self._registry.values() if handler.queue}
-        return Weighted(dict.fromkeys(sorted(named | {self._settings.default_queue}), 1))
+    def _order(self, places: Mapping[str, Sequence[str]]) -> QueueOrder:
+        chosen = self._chosen or dict.fromkeys(self._named(), 1)
+        if not isinstance(chosen, Mapping):
+            return Strict(list(places.values()))
+        return Weighted(
+            {name: chosen[queue] / len(names) for queue, names in places.items() for name in names}
+        )
 
-    def _most_of(self, queues: Sequence[str]) -> dict[str, int]:
+    def _named(self) -> list[str]:
+        named = {handler.queue for handler in self._registry.values() if handler.queue}
+        return sorted(named | {self._settings.default_queue})
+
+    def _refuse_limits(self, queue: str, names: Sequence[str]) -> None:
+        own = self._queue_limits.get(queue, QueueLimits())
+        limited = [own.limit, own.rate, own.max_depth]
+        for handler in self._registry.values():
+            if (handler.queue or self._settings.default_queue) == queue:
+                limited += handler.limits
+        if len(names) > 1 and any(limited):
+            raise ConfigurationError(refused_limits(queue, len(names) - 1))
+
+    def _most_of(self) -> dict[str, int]:
         """Return how many jobs of a queue can run here at once, where that is bounded."""
         bounds = dict(self._settings.queue_concurrency or {})
-        for queue in queues:
+        for queue in self.queues:
             kinds = {
                 handler.kind
                 for handler in self._registry.values()
@@ -100,7 +130,7 @@ class WorkerPlan:
             if kinds == {Kind.THREAD}:
                 # More would wait for a thread here while another worker could run them.
                 bounds[queue] = min(bounds.get(queue, MOST_AT_ONCE), self._settings.threads)
-        return {queue: bound for queue, bound in bounds.items() if queue in queues}
+        return {queue: bound for queue, bound in bounds.items() if queue in self.queues}
 
     def _rules(self, queue: str) -> list[Rule]:
         """Return what the app limits in ``queue``.

@@ -57,8 +57,8 @@ class Clock:
         with lane_to(self._app) as lane:
             for each in self._app.services.scheduled():
                 keys, now_ms = self._calls.keys, (self.now - _EPOCH) // timedelta(milliseconds=1)
-                lane.command("SADD", keys.queues, each.queue)
-                lane.command("HSETNX", keys.fired(each.queue), each.name, now_ms)
+                n = lane.call(self._app.services.splits.ask(each.queue))
+                lane.command("HSETNX", keys.fired(each.place(n)), each.name, now_ms)
             installation.age(lane, self._calls.keys, step // timedelta(milliseconds=1))
         self._calls.time_us = (moment - _EPOCH) // timedelta(microseconds=1)
 

@@ -14,6 +14,7 @@ from jobqueue.domain.errors import JobFailed
 from jobqueue.domain.executions import DEAD_OUTCOMES, Execution
 from jobqueue.domain.jobs import Spec, State
 from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.partitions import by_queue, queue_of
 from jobqueue.testing.apps import App, calls_of
 from jobqueue.testing.queued import enqueued
 
@@ -124,7 +125,7 @@ class _Run:
         self._promoter = Promoter(lane, lane, app.services.calls)
         stopped = calls_of(app).time_us is not None
         schedules = app.services.scheduled() if stopped else []
-        self._firer = Firer(lane, app.services.calls, schedules)
+        self._firer = Firer(lane, app.services.calls, app.services.splits, schedules)
         self._recording = app.settings.database_url is not None
 
     async def until_idle(self) -> list[Execution]:
@@ -132,7 +133,8 @@ class _Run:
         marks = {queue: await self._last(queue) for queue in await self._queues()}
         while await self._busy():
             queues = await self._queues()
-            async with _working(await self._services.worker(queues)) as working:
+            worker = await self._services.worker(list(by_queue(queues)))
+            async with _working(worker) as working:
                 await self._watch(working, queues)
         rows = [row for queue in await self._queues() for row in await self._rows(queue, marks)]
         if self._recording:
@@ -217,7 +219,7 @@ async def _working(service: "Worker | Service") -> "AsyncIterator[asyncio.Task[N
 def _by_job(rows: Iterable[Execution]) -> list[RanJob]:
     jobs: dict[tuple[str, str], list[Execution]] = {}
     for row in rows:
-        jobs.setdefault((row.queue, row.job_id), []).append(row)
+        jobs.setdefault((queue_of(row.queue), row.job_id), []).append(row)
     return [_ran(each) for each in jobs.values()]
 
 
@@ -227,7 +229,7 @@ def _ran(rows: Sequence[Execution]) -> RanJob:
     return RanJob(
         id=last.job_id,
         name=last.name,
-        queue=last.queue,
+        queue=queue_of(last.queue),
         arguments=msgspec.json.decode(_spec.decode(last.spec).arguments),
         state=_state(last),
         outcomes=tuple(row.outcome for row in rows),

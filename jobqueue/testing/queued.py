@@ -9,6 +9,7 @@ import msgspec
 
 from jobqueue.domain import codec
 from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.partitions import queue_of
 from jobqueue.testing.apps import App, calls_of, lane_to
 
 if TYPE_CHECKING:
@@ -139,7 +140,7 @@ def _enqueued(job: "JobView") -> EnqueuedJob:
     return EnqueuedJob(
         id=job.id,
         name=job.name,
-        queue=job.queue,
+        queue=queue_of(job.queue),
         priority=job.priority,
         arguments=msgspec.json.decode(job.spec.arguments),
         state=job.state,

@@ -5,8 +5,9 @@ token. The **pool** holds what was taken and its slots. The **executor** turns a
 handler's return or exception into an outcome and does no I/O. The **settler**
 writes outcomes in batches: while one call is under way the next outcomes gather.
 The **heartbeat** renews leases from a thread of its own, so that a handler that
-blocks the event loop does not lose them. The **reclaimer** takes back what dead
-workers held.
+blocks the event loop does not lose them; those of queues where the worker owns
+something, or may, since the answer of a fetch was lost. The **reclaimer** takes back
+what dead workers held.
 
 **A worker keeps its id when it finds a lease gone.** DESIGN proposed a new one; but
 ``reclaim`` takes jobs and removes the lease in one script, the next ``fetch`` starts a

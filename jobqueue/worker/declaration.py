@@ -37,7 +37,7 @@ async def declare(
         try:
             if any(rule.n is not None for rule in declared):
                 # Limits of a queue that never had a job are shown as well.
-                await lane.command("SADD", calls.keys.queues, queue)
+                await lane.call(calls.register(queue))
             await lane.call(calls.declare(queue, declared, known))
             del waiting[0]
         except BrokerUnavailable as error:

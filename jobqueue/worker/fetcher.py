@@ -18,6 +18,7 @@ from jobqueue.broker.messages import Delivery, Fetched
 from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.partitions import by_queue
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.outages import Outages
@@ -58,22 +59,28 @@ class Fetcher:
         pool: Pool,
         start: Start,
     ) -> None:
-        # What a fetch handed out and we never heard of has a lease that nobody renews: ask in time.
-        self._lane: Lane = server.lane(min(TIMEOUT, limits.lease_ms / 1500))
+        # Nobody renews the lease of what a fetch handed out and we never heard of until it is in
+        # doubt: early enough for a heartbeat before the lease ends.
+        self._lane: Lane = server.lane(min(TIMEOUT, limits.lease_ms / 2000))
         self._waiting: Lane = server.lane()  # for the blocking read
         self._calls = calls
         self._worker = worker
         self._order = queues
         self._queues = queues.names
         self._queue_of = {calls.keys.wake(queue).encode(): queue for queue in queues.names}
-        self._most_of = most_of
+        self._bounds = {
+            name: (most_of[queue], names)
+            for queue, names in by_queue(queues.names).items()
+            if queue in most_of
+            for name in names
+        }
         self._limits = limits
         self._pool = pool
         self._start = start
         # Half of the slots in one fetch: one half runs while Redis settles and fetches the other.
         self._most = min(MOST, -(-pool.free // 2))
         self._numbers: defaultdict[str, int] = defaultdict(int)
-        self._doubtful: set[str] = set()  # queues whose deliveries must be compared first
+        self._doubtful = pool.doubtful  # queues whose deliveries must be compared first
         self._outages = Outages(self._queues, self._doubtful.add, apart=server.is_cluster)
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
@@ -269,8 +276,10 @@ class Fetcher:
     def _slots(self, queue: str) -> int:
         """Return how many jobs of a queue could start here now."""
         free = min(self._pool.free, self._most)
-        most = self._most_of.get(queue)
-        return free if most is None else min(free, most - self._pool.busy[queue])
+        if queue not in self._bounds:
+            return free
+        most, names = self._bounds[queue]
+        return min(free, most - sum(self._pool.busy[name] for name in names))
 
     def _note(self, queue: str, status: str) -> None:
         if status == STALE:

@@ -9,7 +9,7 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from typing import Any
 
 from jobqueue.broker import presence
@@ -19,6 +19,7 @@ from jobqueue.broker.lanes import SyncLane
 from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.worker.held import Pool
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -33,7 +34,7 @@ class Heartbeat:
         calls: Makes the calls.
         worker: Id of the worker.
         lease: Life of a lease, in seconds.
-        owned: Deliveries that the worker owns, by queue; read from this thread.
+        pool: What the worker owns, and where it may own more; read from this thread.
         describe: Returns the fields that tell people about the worker.
         doubt: Called on the loop with a queue whose leases or counts don't fit.
     """
@@ -44,7 +45,7 @@ class Heartbeat:
         calls: Calls,
         worker: str,
         lease: float,
-        owned: Mapping[str, int],
+        pool: Pool,
         describe: Callable[[], dict[str, Any]],
         doubt: Callable[[str], None],
     ) -> None:
@@ -54,7 +55,8 @@ class Heartbeat:
         self._calls = calls
         self._worker = worker
         self._lease = lease
-        self._owned = owned
+        self._owned = pool.counts
+        self._doubtful = pool.doubtful
         self._describe = describe
         self._doubt = doubt
         self._mismatched: set[str] = set()
@@ -106,19 +108,38 @@ class Heartbeat:
         return self._owner.is_alive() and not self._loop.is_closed()
 
     def _beat(self) -> None:
-        lease_ms, away = round(self._lease * 1000), None
+        away = None
         for queue, owned in list(self._owned.items()):
             if owned:
-                call = self._calls.renew(queue, self._worker, lease_ms)
                 try:
-                    self._compare(queue, self._lane.call(call))
+                    self._compare(queue, self._renew(queue))
                 except BrokerUnavailable as error:
                     if not self._apart:
                         raise
                     away = error  # the other queues' leases live elsewhere, and must not lapse
+        self._renew_unseen()
         if away is not None:
             raise away
-        self._show(lease_ms * 2)
+        self._show(round(self._lease * 2000))
+
+    def _renew(self, queue: str) -> int:
+        lease_ms = round(self._lease * 1000)
+        return self._lane.call(self._calls.renew(queue, self._worker, lease_ms))
+
+    def _renew_unseen(self) -> None:
+        """Renew where a lost answer may have given us jobs; the fetcher will find out how many.
+
+        The count of such a queue says nothing, nor does an absent lease.
+        """
+        try:
+            for queue in list(self._doubtful):
+                if not self._owned[queue]:
+                    self._renew(queue)
+        except BrokerUnavailable as error:
+            # On a cluster others may be renewed all the same; they come first, and no later for it.
+            if not self._apart:
+                raise
+            log.debug("doubtful leases not renewed", extra={"error": str(error)})
 
     def _show(self, life_ms: int) -> None:
         """Tell people that we live. A refusal, for want of memory, says nothing of what we own."""

@@ -11,6 +11,7 @@ from jobqueue.domain.context import CurrentJob, Progress
 from jobqueue.domain.errors import NoCurrentJob
 from jobqueue.domain.handlers import Handler
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.signals import Signal
 
 EMPTY = Spec(SPEC_VERSION, None, b"{}")
@@ -40,7 +41,7 @@ class Held(msgspec.Struct, eq=False):
     """One delivery on its way through the worker.
 
     Args:
-        queue: Where it came from.
+        queue: Where it came from: a partition, where its queue has some.
         delivery: What Redis said of it.
         handler: What runs it; None when nobody here knows its name.
         clock_us: Added to this process's monotonic time in µs it gives Redis time.
@@ -80,14 +81,14 @@ class Held(msgspec.Struct, eq=False):
         """Return the job as its handler sees it; this is its control."""
         d, spec = self.delivery, self.spec
         return CurrentJob(
-            d.id, d.name, self.queue, d.attempts + 1, d.delivery, d.run, d.enqueued_ms, d.fence,
-            self.deadline_ms, spec.tags, spec.metadata, self,
+            d.id, d.name, queue_of(self.queue), d.attempts + 1, d.delivery, d.run, d.enqueued_ms,
+            d.fence, self.deadline_ms, spec.tags, spec.metadata, self,
         )  # fmt: skip
 
     def fields(self) -> dict[str, Any]:
         """Return the fields that every log line about this delivery carries."""
-        d = self.delivery
-        return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": self.queue}
+        d, queue = self.delivery, queue_of(self.queue)
+        return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": queue}
 
     @property
     def cancelled(self) -> bool:
@@ -129,6 +130,7 @@ class Pool:
         self.working: dict[str, Held] = {}  # by token, in the order of their coming
         self.counts: Counter[str] = Counter()  # owned by queue; the heartbeat thread reads it
         self.busy: Counter[str] = Counter()  # working by queue
+        self.doubtful: set[str] = set()  # queues where more may be owned; the heartbeat reads it
         self.last_lives = 0
         self.changed = asyncio.Event()  # a slot was freed
         self._emptied = asyncio.Event()

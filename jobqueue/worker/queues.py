@@ -5,7 +5,7 @@ from typing import Protocol
 
 
 class QueueOrder(Protocol):
-    """The queues of one worker."""
+    """The queues of one worker; a partition is one too."""
 
     @property
     def names(self) -> Sequence[str]:
@@ -19,17 +19,24 @@ class QueueOrder(Protocol):
 
 
 class Strict:
-    """Each queue comes before the next, as somebody wrote them."""
+    """Each queue comes before the next, as somebody wrote them; partitions of one take turns.
 
-    def __init__(self, names: Sequence[str]) -> None:
-        self.names = tuple(names)
+    Args:
+        queues: The partitions of each queue, or itself alone.
+    """
+
+    def __init__(self, queues: Sequence[Sequence[str]]) -> None:
+        self.names = tuple(name for names in queues for name in names)
+        self._ranks = [Weighted(dict.fromkeys(names, 1)) for names in queues]
+        self._rank_of = {name: rank for rank in self._ranks for name in rank.names}
 
     def round(self) -> Sequence[str]:
         """Return the queues as they were written."""
-        return self.names
+        return tuple(name for rank in self._ranks for name in rank.round())
 
     def took(self, queue: str, jobs: int, *, more: bool) -> None:
-        """Change nothing."""
+        """Count what a partition has had."""
+        self._rank_of[queue].took(queue, jobs, more=more)
 
 
 class Weighted:
@@ -39,10 +46,10 @@ class Weighted:
     that was empty does not save up what it did not use.
 
     Args:
-        weights: By queue; at least 1.
+        weights: By queue; above 0.
     """
 
-    def __init__(self, weights: Mapping[str, int]) -> None:
+    def __init__(self, weights: Mapping[str, float]) -> None:
         self.names = tuple(weights)
         self._weights = weights
         self._had = dict.fromkeys(weights, 0.0)  # jobs for one unit of weight

@@ -12,6 +12,7 @@ from jobqueue.broker.presence import service_id
 from jobqueue.broker.servers import Server
 from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
+from jobqueue.domain.partitions import queue_of
 from jobqueue.probes.health import Health
 from jobqueue.probes.loop import LoopWatch
 from jobqueue.worker import memory
@@ -77,6 +78,7 @@ class Worker:
         tell = self._tell if self._hooks.about_outcomes else None
         self._settler = Settler(settling, calls, self.id, self._pool, self._scribe, tell)
         names = options.queues.names
+        self._served = list(dict.fromkeys(map(queue_of, names)))  # as people know them
         self._reclaimer = Reclaimer(
             self._sweeping, calls, names, options.lease, options.crash_budget
         )
@@ -93,7 +95,7 @@ class Worker:
             calls,
             self.id,
             options.lease,
-            self._pool.counts,
+            self._pool,
             self._presence,
             self._fetcher.doubt,
         )
@@ -156,7 +158,7 @@ class Worker:
         half a worker would keep jobs that it can't run or settle.
         """
         options = self._options
-        log.info("worker started", extra={"worker": self.id, "queues": list(options.queues.names)})
+        log.info("worker started", extra={"worker": self.id, "queues": self._served})
         tame(self._loop)
         self._watch.start()
         try:
@@ -288,7 +290,7 @@ class Worker:
 
     def _presence(self) -> dict[str, Any]:
         return {
-            "queues": list(self._options.queues.names),
+            "queues": self._served,
             "concurrency": self._options.concurrency,
             "running": len(self._pool.working),
             "done": self._runner.done,

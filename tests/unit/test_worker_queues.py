@@ -13,7 +13,7 @@ WEIGHTS = st.dictionaries(st.sampled_from("abcdef"), st.integers(1, 20), min_siz
 
 def test_strict() -> None:
     """The order is as it was written, whatever has been taken."""
-    order = Strict(["b", "a"])
+    order = Strict([["b"], ["a"]])
     order.took("b", 100, more=True)
     assert order.round() == order.names == ("b", "a")
 

@@ -1,6 +1,5 @@
 """A service asks its server once what it is."""
 
-import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
@@ -9,7 +8,7 @@ from jobqueue.broker import facts
 from jobqueue.broker.facts import GIB, Facts
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.servers import Server
-from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
+from jobqueue.domain.errors import ConfigurationError
 from jobqueue.embedded import ValkeyServer
 from tests.support.broker import Broker, connect
 
@@ -25,7 +24,7 @@ async def broker(any_redis_url: str) -> AsyncIterator[Broker]:
 
 async def test_every_server(broker: Broker, request: pytest.FixtureRequest) -> None:
     """Flavour and version are the server's own, not those that it pretends to have."""
-    found = await facts.ask(broker.lane, 0)
+    found = await facts.ask(broker.lane)
     family, version = request.node.callspec.id.split("-")
     assert found.flavour.lower() == family
     assert found.version.startswith(version)
@@ -36,7 +35,7 @@ async def test_settings(broker: Broker) -> None:
     """Settings that lose jobs are named, with the command that mends them."""
     await broker.redis("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
     await broker.redis("CONFIG", "SET", "maxmemory", GIB)
-    found = await facts.ask(broker.lane, 0)
+    found = await facts.ask(broker.lane)
     await broker.redis("CONFIG", "SET", "maxmemory-policy", "noeviction")
     assert found.maxmemory == GIB
     [policy, aof] = found.warnings()
@@ -48,7 +47,7 @@ async def test_settings(broker: Broker) -> None:
 async def test_good_settings(breakable_redis: ValkeyServer) -> None:
     """A durable server that evicts nothing is fine."""
     async with Server(breakable_redis.url).lane() as lane:
-        assert (await facts.ask(lane, 0)).warnings() == []
+        assert (await facts.ask(lane)).warnings() == []
 
 
 def test_unknown_settings() -> None:
@@ -81,21 +80,4 @@ async def test_too_old(broker: Broker, info: str, monkeypatch: pytest.MonkeyPatc
 
     monkeypatch.setattr(Lane, "command", answer)
     with pytest.raises(ConfigurationError, match="or newer is needed"):
-        await facts.ask(broker.lane, 0)
-
-
-async def test_patience() -> None:
-    """A server that is away at the start is waited for, but not for ever."""
-    async with Server("unix:///no/such/socket").lane() as lane:
-        with pytest.raises(BrokerUnavailable):
-            await facts.ask(lane, 0.01)
-
-
-async def test_comes_in_time(breakable_redis: ValkeyServer) -> None:
-    """A server that comes up while it is waited for is used."""
-    url = breakable_redis.url
-    breakable_redis.stop()
-    async with Server(url).lane() as lane:
-        asking = asyncio.create_task(facts.ask(lane, 30))
-        await asyncio.to_thread(breakable_redis.start)
-        assert (await asking).flavour == "Valkey"
+        await facts.ask(broker.lane)

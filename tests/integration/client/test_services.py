@@ -18,6 +18,7 @@ from jobqueue import (
     services,
 )
 from jobqueue.broker.keys import Keys
+from jobqueue.embedded import ValkeyServer
 from jobqueue.settings import Settings
 from tests.integration.client.conftest import Counter
 from tests.support import wait_until
@@ -132,6 +133,15 @@ async def test_redis_away_at_the_start(
             with pytest.raises(BrokerUnavailable, match="can't be reached"):
                 await run()
     gc.collect()
+
+
+async def test_redis_comes_in_time(breakable_redis: ValkeyServer) -> None:
+    """A server that comes up while a service waits for it is used."""
+    app = JobQueue(redis_url=breakable_redis.url)
+    breakable_redis.stop()
+    asking = asyncio.create_task(app.services.facts())
+    await asyncio.to_thread(breakable_redis.start)
+    assert (await asking).flavour == "Valkey"
 
 
 @pytest.mark.parametrize(
