@@ -6,6 +6,7 @@ or the argument, and nothing is stored.
 
 import time
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -26,7 +27,7 @@ from jobqueue.client.options import (
     retry_spec,
     until_ms,
 )
-from jobqueue.domain import keyed
+from jobqueue.domain import codec, keyed
 from jobqueue.domain.arguments import encode
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.handlers import Handler, LockMode
@@ -272,12 +273,21 @@ class _Keys:
             ttl=round(unique.ttl * 1000) if unique and unique.ttl else None,
             conflict=None if conflict is OnConflict.REJECT else conflict.value,
             idem=idem,
-            print=keyed.fingerprint([self._name, msgspec.Raw(raw)]) if idem else None,
+            print=self._print(raw) if idem else None,
             keep=round(defaults.idempotency_ttl * 1000) if idem else None,
             expires=self._expires,
             within=self.within,
             keys={label: key.of(named) for label, key in self._limits} or None,
         )
+
+    def _print(self, raw: bytes) -> str:
+        """Return what stands for name and arguments; one that is its default was not given."""
+        given = msgspec.json.decode(raw)
+        for name, value in self._defaults.items():
+            with suppress(codec.NotJson):
+                if name in given and given[name] == msgspec.json.decode(codec.encode(value)):
+                    del given[name]
+        return keyed.fingerprint([self._name, given])
 
 
 def _unique(value: object, handler: Handler | None) -> Unique:

@@ -1,6 +1,7 @@
 """What an enqueue answers when keys of a job are taken, and what it then leaves alone."""
 
 import asyncio
+import datetime as dt
 from collections import Counter
 from typing import Any
 
@@ -223,6 +224,24 @@ async def test_an_idempotency_key(stage: Stage) -> None:
         ("mismatch", first.id), ("duplicate", first.id),
     ]  # fmt: skip
     assert len(stage.log) == 1
+
+
+async def test_an_idempotency_key_and_defaults(stage: Stage) -> None:
+    """Whether an argument that equals its default was written down makes no difference."""
+
+    @stage.app.job()
+    async def pay(
+        amount: int, currency: str = "EUR", when: dt.date = dt.date(2030, 1, 1)
+    ) -> None: ...
+
+    call = pay.options(idempotency_key="order-1")
+    first = await call.enqueue(1)
+    for job in (call.enqueue(1, "EUR"), call.enqueue(1, when=dt.date(2030, 1, 1))):
+        assert (await job).id == first.id
+    code = stage.app.ref("pay").options(idempotency_key="order-1")
+    assert (await code.enqueue(amount=1)).id == first.id
+    with pytest.raises(IdempotencyConflict):
+        await call.enqueue(1, "USD")
 
 
 async def test_a_batch_says_it_for_each(stage: Stage) -> None:
