@@ -120,13 +120,22 @@ local function consider(id, record, stream, entry, past)
   return start(id, record, past, under)
 end
 
+-- An answer is bounded in bytes as well, give or take what the first portion of it brings.
+local FIRST, MOST_BYTES = 64, 16 * 1024 * 1024
+local seen, bytes = 0, 0
+
+local function portion()
+  if bytes == 0 then return FIRST end
+  -- A thousand at most: more arguments do not fit on the stack of Lua.
+  return math.max(1, math.min(1000, math.floor((MOST_BYTES - bytes) * seen / bytes)))
+end
+
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
 for _, stream in ipairs(STREAMS) do
   local own = string.char(160 + #stream) .. stream
-  -- A thousand at a time: more arguments do not fit on the stack of Lua.
-  while #deliveries < slots and touches > 0 do
-    local limit = math.min(slots - #deliveries, touches, 1000)
+  while #deliveries < slots and touches > 0 and bytes < MOST_BYTES do
+    local limit = math.min(slots - #deliveries, touches, portion())
     local rows = read(stream, limit)
     touches = touches - #rows
     local before = put_back
@@ -139,6 +148,7 @@ for _, stream in ipairs(STREAMS) do
       if not record or string.sub(record, 1, #named) ~= named then
         ack(stream, entry)
       else
+        seen, bytes = seen + 1, bytes + #record
         local flags = string.byte(record, #named + 1)
         local past = flags % 2 == PAST and lives(id) or nil
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
@@ -181,6 +191,6 @@ end
 write_counts()
 remember(worker, number, '')
 wake_scheduler()
-local more = #deliveries == slots and not bounded or touches <= 0
+local more = #deliveries == slots and not bounded or touches <= 0 or bytes >= MOST_BYTES
 if more or others or kept > 0 or put_back > 0 then wake() end
 return reply(more and 'more' or 'ok', deliveries)

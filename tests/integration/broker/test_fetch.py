@@ -3,7 +3,9 @@
 from uuid import UUID
 
 import pytest
+from msgspec.msgpack import encode as packb
 
+from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from tests.support.broker import HOUR_MS, Broker, ids
 
 
@@ -108,6 +110,30 @@ async def test_touches_are_bounded(broker: Broker, slots: int, touches: int) -> 
     for _ in range(299 // touches):
         last = await broker.fetch(slots=slots)
     assert ids(last) == ["a"]
+
+
+async def test_an_answer_is_bounded(broker: Broker) -> None:
+    """Large jobs come in portions, each once and in order; a token says that there are more."""
+    spec = packb(Spec(SPEC_VERSION, None, b"x" * 300_000))
+    names = [f"large-{n}" for n in range(150)]
+    for first in range(0, 150, 30):
+        await broker.enqueue(*names[first : first + 30], spec=spec)
+    await broker.swallow()
+    got = [await broker.run(broker.fetching(slots=1000)) for _ in range(4)]
+    assert [each.status for each in got] == ["more", "more", "ok", "ok"]
+    assert [len(each.deliveries) for each in got] == [64, 64, 22, 0]
+    assert [d.id for each in got for d in each.deliveries] == names
+    assert await broker.token() == 1
+
+
+async def test_a_large_job_behind_small_ones(broker: Broker) -> None:
+    """What the small ones let expect is no promise: the rest comes with the next fetch."""
+    await broker.enqueue(*(f"small-{n}" for n in range(100)))
+    for n in range(60):
+        await broker.enqueue(f"large-{n}", spec=packb(Spec(SPEC_VERSION, None, b"x" * 1_000_000)))
+    got = ids(await broker.fetch(slots=1000))
+    got += ids(await broker.fetch(slots=1000))
+    assert got == [*(f"small-{n}" for n in range(100)), *(f"large-{n}" for n in range(60))]
 
 
 async def test_tokens(broker: Broker) -> None:
