@@ -10,6 +10,7 @@ from pathlib import Path
 from jobqueue import JobQueueError
 from scripts.benchmarks import loops, machine, report, rounds, stage
 from scripts.benchmarks.figures import FULL, QUICK
+from scripts.common.options import positive, program
 
 INTERRUPTED = 130
 
@@ -21,7 +22,7 @@ def arguments() -> argparse.Namespace:
         description="Measure jobqueue beside the bare limit of Redis Streams, on its own servers.",
     )
     add = parser.add_argument
-    add("--rounds", type=_positive, default=3, metavar="N", help="how often; default 3")
+    add("--rounds", type=positive, default=3, metavar="N", help="how often; default 3")
     add("--quick", action="store_true", help="10,000 jobs instead of 100,000, to see that it works")
     add(
         "--only",
@@ -33,25 +34,11 @@ def arguments() -> argparse.Namespace:
     add("--json", metavar="FILE", help="write all values there too; '-' is standard output")
     add(
         "--redis-server",
-        type=_program,
+        type=program,
         metavar="PATH",
         help="a Redis or Valkey server program; default: Valkey of the embedded extra",
     )
     return parser.parse_args()
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
-def _program(text: str) -> Path:
-    path = Path(text).absolute()
-    if not os.access(path, os.X_OK) or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is no program")
-    return path
 
 
 async def main(options: argparse.Namespace) -> int:

@@ -13,11 +13,11 @@ from types import FrameType
 
 from jobqueue.domain.errors import JobQueueError
 from jobqueue.history import migrate
+from scripts.common.screen import Screen
+from scripts.common.stage import ServiceEnded, Stage
 from scripts.demonstration import checks, library, questions, report, stage
 from scripts.demonstration.jobs import DELAY, app, count_file, delayed, flaky
 from scripts.demonstration.questions import History
-from scripts.demonstration.screen import Screen
-from scripts.demonstration.stage import ServiceEnded, Stage
 
 JOBS, WITH_CLOCK = "scripts.demonstration.jobs:app", "scripts.demonstration.clock:app"
 DEADLINE = 110.0  # seconds for the jobs; they take a tenth of that

@@ -3,9 +3,9 @@
 from pathlib import Path
 from typing import Any
 
+from scripts.common.screen import Screen
 from scripts.demonstration import library, questions
 from scripts.demonstration.questions import History
-from scripts.demonstration.screen import Screen
 
 MOST = 12  # rows of a table
 

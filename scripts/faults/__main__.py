@@ -9,10 +9,12 @@ from pathlib import Path
 from random import Random
 from types import FrameType
 
+import msgspec
+
 from jobqueue import JobQueueError
 from jobqueue.cli import output
-from scripts.demonstration.screen import Screen
-from scripts.faults import options, servers
+from scripts.common.screen import Screen
+from scripts.faults import options, report, servers
 from scripts.faults.catalogue import FAULTS
 from scripts.faults.options import Options
 from scripts.faults.plan import LEASE
@@ -46,6 +48,23 @@ def _folder(keep: Path | None) -> Iterator[Path]:
         yield Path(name)
 
 
+def _runs(screen: Screen, chosen: Options) -> int:
+    made: list[report.Report] = []
+    for alone in chosen.apart():
+        if chosen.each:
+            screen.heading(*alone.faults, FAULTS[alone.faults[0]].text)
+        with _folder(alone.keep) as folder, _staged(alone, folder) as stage:
+            made.append(Run(screen, stage, alone).run())
+    whole = report.together(made)
+    if chosen.each:
+        screen.heading("Each fault by itself")
+        screen.table(report.HEADERS, [row.cells() for row in whole.rows])
+    if chosen.json:
+        Path(chosen.json).write_bytes(msgspec.json.format(msgspec.json.encode(whole)))
+    screen.last(whole.last_line(), good=whole.good)
+    return 0 if whole.good else 1
+
+
 def _interrupt(_signal: int, _frame: FrameType | None) -> None:
     raise KeyboardInterrupt
 
@@ -65,8 +84,7 @@ def main() -> int:
         f"AOF {chosen.fsync}",
     )
     try:
-        with _folder(chosen.keep) as folder, _staged(chosen, folder) as stage:
-            return 0 if Run(screen, stage, chosen).run() else 1
+        return _runs(screen, chosen)
     except KeyboardInterrupt:
         screen.last("chaos: stopped; nothing is left running", good=False)
         return INTERRUPTED

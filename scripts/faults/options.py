@@ -1,11 +1,11 @@
 """The command line of the fault suite."""
 
 import argparse
-import os
 import secrets
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
+from scripts.common.options import positive, program
 from scripts.faults.catalogue import FAULTS
 
 ALL = "all"
@@ -25,6 +25,16 @@ class Options:
     old: str | None
     keep: Path | None
     listed: bool
+    each: bool
+
+    def apart(self) -> "list[Options]":
+        """The runs to make, one after the other: one, or one for each fault."""
+        if not self.each:
+            return [self]
+        return [
+            replace(self, faults=[fault], keep=self.keep and self.keep / fault)
+            for fault in self.faults
+        ]
 
     @property
     def repeat(self) -> str:
@@ -45,13 +55,15 @@ def parse() -> Options:
     add = parser.add_argument
     add("--fault", nargs="+", default=[ALL], choices=[ALL, *FAULTS], metavar="NAME",
         help="which faults; default: a mix of all")  # fmt: skip
+    add("--each", action="store_true",
+        help="a run for each fault by itself, one after the other")  # fmt: skip
     add("--list", action="store_true", help="list the faults and end")
-    add("--jobs", type=_positive, default=3000, metavar="N", help="default 3000")
+    add("--jobs", type=positive, default=3000, metavar="N", help="default 3000")
     add("--seconds", type=float, default=60.0, metavar="S",
         help="how long jobs are enqueued and faults injected; default 60")  # fmt: skip
     add("--seed", type=int, metavar="N", help="repeats the jobs and faults of a run")
     add("--json", metavar="FILE", help="write the figures there too")
-    add("--redis-server", type=_program, metavar="PATH",
+    add("--redis-server", type=program, metavar="PATH",
         help="a Redis or Valkey server program; default: Valkey of the embedded extra")  # fmt: skip
     add("--appendfsync", choices=["always", "everysec"], default="always",
         help="with everysec a killed Redis may lose its last moments; default always")  # fmt: skip
@@ -64,19 +76,5 @@ def parse() -> Options:
     seed = secrets.randbelow(1_000_000) if given.seed is None else given.seed
     return Options(
         chosen, given.jobs, given.seconds, seed, given.json, given.redis_server,
-        given.appendfsync, given.old, given.keep, given.list,
+        given.appendfsync, given.old, given.keep, given.list, given.each,
     )  # fmt: skip
-
-
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError("must be 1 or more")
-    return number
-
-
-def _program(text: str) -> Path:
-    path = Path(text).absolute()
-    if not os.access(path, os.X_OK) or path.is_dir():
-        raise argparse.ArgumentTypeError(f"{text} is no program")
-    return path

@@ -39,8 +39,19 @@ class Figures(msgspec.Struct, frozen=True):
 
 
 class Report(msgspec.Struct, frozen=True):
-    """What a run came to."""
+    """What a run came to, or several one after the other.
 
+    Attributes:
+        good: Whether every oracle holds, and all was quiet in time.
+        jobs: Jobs that were accepted.
+        faults: How often one was injected.
+        second: Second deliveries.
+        unexplained: Those of them that no fault explains.
+        lease: Seconds.
+        problems: By oracle.
+    """
+
+    good: bool
     jobs: int
     faults: int
     lost: int
@@ -59,10 +70,38 @@ class Report(msgspec.Struct, frozen=True):
         )
 
 
-def report(truth: Truth, verdicts: Sequence[Verdict], seed: int, lease: float) -> Report:
-    """Count everything."""
+def together(reports: Sequence[Report]) -> Report:
+    """Return what several runs came to."""
+    first = reports[0]
+    return Report(
+        good=all(each.good for each in reports),
+        jobs=sum(each.jobs for each in reports),
+        faults=sum(each.faults for each in reports),
+        lost=sum(each.lost for each in reports),
+        second=sum(each.second for each in reports),
+        unexplained=sum(each.unexplained for each in reports),
+        seed=first.seed,
+        lease=first.lease,
+        rows=[row for each in reports for row in each.rows],
+        problems={name: found for each in reports for name, found in each.problems.items()},
+    )
+
+
+def report(
+    truth: Truth, verdicts: Sequence[Verdict], seed: int, lease: float, *, quiet: bool
+) -> Report:
+    """Count everything.
+
+    Args:
+        truth: What happened.
+        verdicts: What the oracles say of it.
+        seed: Of the run.
+        lease: Seconds.
+        quiet: Whether all jobs ended in time, and the suite itself did not fail.
+    """
     seconds = explained.seconds(truth)
     return Report(
+        good=quiet and not any(verdict.problems for verdict in verdicts),
         jobs=sum(job.accepted for job in truth.jobs.values()),
         faults=len(truth.injections),
         lost=len(truth.lost),

@@ -2,11 +2,8 @@
 
 import time
 from contextlib import closing
-from pathlib import Path
 
-import msgspec
-
-from scripts.demonstration.screen import Screen
+from scripts.common.screen import Screen
 from scripts.faults import collecting, leftovers, oracles, report
 from scripts.faults.catalogue import FAULTS
 from scripts.faults.injector import Injector
@@ -35,8 +32,8 @@ class Run:
         self._chosen = chosen
         self._injector = Injector(stage, [FAULTS[name] for name in chosen.faults])
 
-    def run(self) -> bool:
-        """Play it; return whether every oracle holds."""
+    def run(self) -> report.Report:
+        """Play it, show what it came to, and return that."""
         self._stage.start()
         self._stage.produce()
         self._injector.start()
@@ -45,15 +42,12 @@ class Run:
         quiet = self._wait_for_quiet()
         truth = collecting.collect(self._stage, self._injector.injections)
         verdicts = oracles.ask(truth)
-        made = report.report(truth, verdicts, self._chosen.seed, LEASE)
-        if self._chosen.json:
-            Path(self._chosen.json).write_bytes(msgspec.json.format(msgspec.json.encode(made)))
+        quiet = quiet and not self._injector.errors
+        made = report.report(truth, verdicts, self._chosen.seed, LEASE, quiet=quiet)
         self._show(truth, verdicts, made)
-        good = quiet and not made.problems and not self._injector.errors
-        if not good:
+        if not made.good:
             self._screen.line(f"repeat: {self._chosen.repeat}")
-        self._screen.last(made.last_line(), good=good)
-        return good
+        return made
 
     def _wait_for_faults(self) -> None:
         while self._injector.running:

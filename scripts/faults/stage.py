@@ -3,11 +3,10 @@
 import os
 import threading
 import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from jobqueue.settings import SETTINGS
+from scripts.common.surroundings import without_settings
 from scripts.faults import app, hosts, producer, store
 from scripts.faults.plan import LEASE
 from scripts.faults.servers import Servers
@@ -95,7 +94,7 @@ class Stage:
             app.NOTES: self.notes,
             hosts.OFFSET: hosts.clock_of(self.folder, name),
         }
-        return _clean(os.environ) | {key: str(value) for key, value in own.items()}
+        return without_settings(os.environ) | {key: str(value) for key, value in own.items()}
 
     def sleep(self, seconds: float) -> None:
         """Wait, but not when the run is over before its time."""
@@ -114,13 +113,3 @@ class Stage:
     def scaled(self, share: float, least: float, most: float) -> float:
         """Return a share of the run in seconds, within bounds."""
         return min(most, max(least, self.seconds * share))
-
-
-def _clean(environment: Mapping[str, str]) -> dict[str, str]:
-    """Leave the settings of the user behind."""
-    fallbacks = {row.fallback for row in SETTINGS.values()}
-    return {
-        name: value
-        for name, value in environment.items()
-        if not name.startswith("JOBQUEUE_") and name not in fallbacks
-    }

@@ -38,6 +38,8 @@ class Job:
 class Row:
     """A row of the history; times are seconds since the epoch by the clock of Redis.
 
+    Read from the table as users see it: the package's own record is what is to be judged.
+
     Attributes:
         fetched: When the job was handed to the worker, to the millisecond: from the row's id.
     """

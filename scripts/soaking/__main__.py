@@ -15,11 +15,11 @@ from pathlib import Path
 
 from jobqueue.cli.output import table
 from jobqueue.domain.errors import JobQueueError
+from scripts.common.stage import ServiceEnded, Stage
 from scripts.soaking import stage
 from scripts.soaking.judging import Verdict, judge
 from scripts.soaking.producer import Producer
 from scripts.soaking.sampling import Sampler
-from scripts.soaking.stage import ServiceEnded, Stage
 
 SHORTEST = 2.0  # seconds between two samples
 SAMPLES = 1000  # of a long soak

@@ -1,4 +1,4 @@
-"""What the demo looks like: 80 columns; colour and redrawn lines on a terminal only."""
+"""What scripts look like: 80 columns; colour and redrawn lines on a terminal only."""
 
 import os
 import time
@@ -17,7 +17,7 @@ ERASE_LINE = "\r\x1b[K"
 
 
 class Screen:
-    """Prints the demo.
+    """Prints how a script gets on.
 
     Args:
         stream: Where to.

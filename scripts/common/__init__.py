@@ -1,0 +1,1 @@
+"""What the demo, the soak, the fault suite and the benchmarks share."""
