@@ -29,8 +29,8 @@ from jobqueue.domain.topology import Address
 REDIRECTS = 5
 
 
-class ClusterLane(Lane):
-    """A lane to every master; requests to several go out at once.
+class _OfCluster:
+    """What both forms of a lane have.
 
     Args:
         slots: Knows who has what.
@@ -42,6 +42,20 @@ class ClusterLane(Lane):
     def __init__(self, slots: Slots, timeout: float) -> None:
         self._slots = slots
         self._timeout = timeout
+
+    def _moved(self, answer: Any) -> bool:
+        """Say whether a node has answered that another has the slot, and remember that."""
+        if isinstance(answer, MovedError):
+            self._slots.moved(answer)
+            return True
+        return False
+
+
+class ClusterLane(_OfCluster, Lane):
+    """A lane to every master; requests to several go out at once."""
+
+    def __init__(self, slots: Slots, timeout: float) -> None:
+        super().__init__(slots, timeout)
         self._lanes: dict[Address, Lane] = {}
         self._readers: dict[int, ClusterLane] = {}
         self._reads: dict[int, asyncio.Task[Any]] = {}
@@ -83,12 +97,6 @@ class ClusterLane(Lane):
             if not left:
                 break
         return answers
-
-    def _moved(self, answer: Any) -> bool:
-        if isinstance(answer, MovedError):
-            self._slots.moved(answer)
-            return True
-        return False
 
     async def _at_once(
         self, parts: Sequence[tuple[Address, Sequence[Command]]], wait: float
@@ -196,19 +204,11 @@ def _by_slot(keys: Sequence[str]) -> dict[int, list[str]]:
     return groups
 
 
-class SyncClusterLane(SyncLane):
-    """The blocking form of :class:`ClusterLane`.
-
-    Args:
-        slots: Knows who has what.
-        timeout: Seconds that an answer may take.
-    """
-
-    apart = True
+class SyncClusterLane(_OfCluster, SyncLane):
+    """The blocking form of :class:`ClusterLane`."""
 
     def __init__(self, slots: Slots, timeout: float) -> None:
-        self._slots = slots
-        self._timeout = timeout
+        super().__init__(slots, timeout)
         self._lanes: dict[Address, SyncLane] = {}
 
     def close(self) -> None:
@@ -239,9 +239,8 @@ class SyncClusterLane(SyncLane):
             except BrokerUnavailable:
                 self._slots.failed(address)
                 raise
-            if not isinstance(answer, MovedError):
+            if not self._moved(answer):
                 break
-            self._slots.moved(answer)
         return answer
 
     def _lane(self, address: Address) -> SyncLane:

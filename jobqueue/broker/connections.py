@@ -5,6 +5,7 @@ connection that only waits: no service may sit there while another master works.
 """
 
 import socket
+from functools import cache
 from typing import Any, Protocol
 
 import redis
@@ -12,6 +13,8 @@ import redis.asyncio
 from redis.backoff import NoBackoff
 from redis.maint_notifications import MaintNotificationsConfig
 from redis.retry import Retry as RedisRetry
+
+from jobqueue.domain.topology import Address, Several
 
 CONNECT = 5.0  # seconds
 
@@ -30,6 +33,10 @@ _KEEPALIVE = {
 
 # redis-py annotates its connections only in part, so they are Any from here on.
 Connection = Any
+
+
+# Every connection would read the version of redis-py from disk again, for a millisecond.
+_driver = cache(redis.DriverInfo)
 
 
 class Home(Protocol):
@@ -57,6 +64,7 @@ class Single:
             "protocol": 3,
             "legacy_responses": False,
             "client_name": name,
+            "driver_info": _driver(),
             "socket_connect_timeout": patience,
             # Else each connection asks for what only one vendor's servers know.
             "maint_notifications_config": MaintNotificationsConfig(enabled=False),
@@ -92,3 +100,20 @@ class Single:
             connection.disconnect()
             raise
         return connection
+
+
+class Hosts:
+    """The servers of a URL that names several.
+
+    Args:
+        url: What the URL says.
+        name: Shown by ``CLIENT LIST``.
+    """
+
+    def __init__(self, url: Several, name: str) -> None:
+        self._url = url
+        self._name = name
+
+    def home(self, address: Address, patience: float = CONNECT) -> Single:
+        """Return one of the servers with keys."""
+        return Single(self._url.url(address), self._name, patience)

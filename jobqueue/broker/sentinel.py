@@ -9,7 +9,7 @@ from typing import Any
 
 from redis.exceptions import ConnectionError as RedisConnectionError
 
-from jobqueue.broker.connections import Connection, Single
+from jobqueue.broker.connections import Connection, Hosts, Single
 from jobqueue.broker.failures import FAILURES
 from jobqueue.broker.lanes import Lane, SyncLane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
@@ -21,17 +21,11 @@ CONNECT = 2.0  # seconds for the master that one of them names
 _UNUSABLE = (BrokerUnavailable, BrokerError, *FAILURES)
 
 
-class Sentinels:
-    """The sentinels of one master.
-
-    Args:
-        url: What the URL says.
-        name: Shown by ``CLIENT LIST``.
-    """
+class Sentinels(Hosts):
+    """The sentinels of one master."""
 
     def __init__(self, url: Several, name: str) -> None:
-        self._url = url
-        self._name = name
+        super().__init__(url, name)
         self._order: Sequence[Address] = url.hosts
         self._question = ("SENTINEL", "GET-MASTER-ADDR-BY-NAME", url.master)
 
@@ -94,8 +88,7 @@ class Sentinels:
     def _master(self, answer: Any) -> Single:
         if answer is None:
             raise BrokerUnavailable(f"it knows no master {self._url.master!r}")
-        address = Address(answer[0].decode(), int(answer[1]))
-        return Single(self._url.url(address), self._name, CONNECT)
+        return self.home(Address(answer[0].decode(), int(answer[1])), CONNECT)
 
     def _check(self, role: Any) -> None:
         if role[0] != b"master":

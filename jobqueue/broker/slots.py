@@ -11,7 +11,7 @@ from typing import Any
 from redis.crc import key_slot
 from redis.exceptions import MovedError
 
-from jobqueue.broker.connections import Single
+from jobqueue.broker.connections import Hosts
 from jobqueue.broker.lanes import Command, Lane, SyncLane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.topology import Address, Several
@@ -57,24 +57,14 @@ def slots_of(commands: Sequence[Command]) -> list[int | None]:
     return [last if slot is None else slot for slot in slots]
 
 
-class Slots:
-    """The masters of a cluster.
-
-    Args:
-        url: What the URL says.
-        name: Shown by ``CLIENT LIST``.
-    """
+class Slots(Hosts):
+    """The masters of a cluster."""
 
     def __init__(self, url: Several, name: str) -> None:
-        self._url = url
-        self._name = name
+        super().__init__(url, name)
         self._owners: list[Address | None] = []
         self.stale = True
         self._failed: Address | None = None
-
-    def home(self, address: Address) -> Single:
-        """Return one of the nodes."""
-        return Single(self._url.url(address), self._name)
 
     def owner(self, slot: int | None) -> Address:
         """Return the master of a slot; for None the same one each time.
@@ -111,7 +101,7 @@ class Slots:
         """
         problems = []
         for address in self._candidates():
-            async with Lane(Single(self._url.url(address), self._name, ASK), ASK) as lane:
+            async with Lane(self.home(address, ASK), ASK) as lane:
                 try:
                     return self._learn(address, await lane.command("CLUSTER", "SLOTS"))
                 except (BrokerUnavailable, BrokerError) as error:
@@ -122,7 +112,7 @@ class Slots:
         """Do the same without an event loop."""
         problems = []
         for address in self._candidates():
-            lane = SyncLane(Single(self._url.url(address), self._name, ASK), ASK)
+            lane = SyncLane(self.home(address, ASK), ASK)
             try:
                 return self._learn(address, lane.command("CLUSTER", "SLOTS"))
             except (BrokerUnavailable, BrokerError) as error:

@@ -11,7 +11,7 @@ from jobqueue.domain.limits import MOST_AT_ONCE, QueueLimits, labels_of
 from jobqueue.domain.partitions import refused_limits
 from jobqueue.domain.retry import Retry
 from jobqueue.settings import SETTINGS, Settings
-from jobqueue.worker.executor import Limits
+from jobqueue.worker.attempt import Limits
 from jobqueue.worker.options import WorkerOptions
 from jobqueue.worker.queues import QueueOrder, Strict, Weighted
 

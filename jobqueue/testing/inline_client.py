@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from dataclasses import replace
@@ -16,19 +16,20 @@ from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.outcomes import value
 from jobqueue.client.prepared import Prepared
-from jobqueue.domain.context import CurrentJob, Progress
+from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound, ResultGone
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.ids import uuid7
-from jobqueue.domain.jobs import Spec, State
-from jobqueue.domain.outcomes import Outcome
+from jobqueue.domain.jobs import State
 from jobqueue.domain.retry import Retry
 from jobqueue.testing.apps import App
 from jobqueue.testing.caller import CallerThread
+from jobqueue.worker.attempt import Limits
 from jobqueue.worker.clock import monotonic_us
-from jobqueue.worker.executor import Executor, Limits
+from jobqueue.worker.executor import Executor
 from jobqueue.worker.held import Held, Shared
 from jobqueue.worker.hooks import Hooks
+from jobqueue.worker.places import InThread, OnLoop, Places
 from jobqueue.worker.settlements import Scribe, Written
 from jobqueue.worker.threads import Threads
 
@@ -136,7 +137,8 @@ class InlineClient:
         limits = Limits(settings.default_timeout, settings.max_result, settings.max_traceback)
         hooks = Hooks(self._app.extensions.hooks)
         around = self._app.extensions.around_run
-        executor = Executor(limits, threads, _NoChildren(), around, hooks.started)
+        places: Places = {Kind.ASYNC: OnLoop(), Kind.THREAD: InThread(threads)}
+        executor = Executor(limits, places, around, hooks.started)
         scribe = Scribe("inline", settings.code_version or "", Retry(settings.retries))
         delivery = _first(prepared)
         async with self._resources() as shared:
@@ -184,20 +186,6 @@ class InlineClient:
 class _NoReports:
     def report(self, held: Held, progress: Progress) -> None:
         """Tell nobody."""
-
-
-class _NoChildren:
-    async def run(
-        self, handler: Handler, spec: Spec, job: CurrentJob, started: Callable[[], None]
-    ) -> Outcome:
-        """Never called: process handlers run here like others."""
-        raise NotImplementedError
-
-    def shut_down(self) -> None:
-        """Do nothing."""
-
-    async def close(self) -> None:
-        """Do nothing."""
 
 
 def _handler(app: App, prepared: Prepared) -> Handler:

@@ -27,11 +27,11 @@ from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
 from jobqueue.domain.outcomes import Failed, Failure, Outcome
 from jobqueue.domain.retry import Backoff
+from jobqueue.worker.attempt import Limits
 from jobqueue.worker.bounds import deadline_of
 from jobqueue.worker.child import find
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.endings import last_words
-from jobqueue.worker.executor import Limits
 from jobqueue.worker.frames import Request, outcome_of, pack
 from jobqueue.worker.spawned import READY, Spawned
 

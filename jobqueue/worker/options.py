@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from jobqueue.broker.messages import Rule
 from jobqueue.domain.retry import Retry
-from jobqueue.worker.executor import Limits
+from jobqueue.worker.attempt import Limits
 from jobqueue.worker.queues import QueueOrder
 
 

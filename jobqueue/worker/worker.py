@@ -28,6 +28,7 @@ from jobqueue.worker.held import Pool, Shared
 from jobqueue.worker.hooks import Hooks
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.options import WorkerOptions
+from jobqueue.worker.places import everywhere
 from jobqueue.worker.reclaimer import Reclaimer
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.runner import Runner
@@ -125,7 +126,10 @@ class Worker:
         options = self._options
         begun = self._hooks.started if "start" in self._hooks else None
         executor = Executor(
-            options.limits, self._threads, self._children, extensions.around_run, begun
+            options.limits,
+            everywhere(self._threads, self._children),
+            extensions.around_run,
+            begun,
         )
         return Runner(
             self._registry,

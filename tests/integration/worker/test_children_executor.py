@@ -17,6 +17,7 @@ from jobqueue.domain.outcomes import Failed, Released, Succeeded, TimedOut
 from jobqueue.worker.children import ChildPool
 from jobqueue.worker.executor import Executor
 from jobqueue.worker.held import Held
+from jobqueue.worker.places import everywhere
 from jobqueue.worker.threads import Threads
 from tests.integration.worker.conftest import LIMITS
 from tests.support import process_jobs as jobs
@@ -28,7 +29,8 @@ from tests.support.waiting import wait_until
 async def executor() -> AsyncIterator[Executor]:
     """An executor with one child."""
     children = ChildPool(1, LIMITS)
-    yield Executor(LIMITS, Threads(1, asyncio.get_running_loop()), children)
+    threads = Threads(1, asyncio.get_running_loop())
+    yield Executor(LIMITS, everywhere(threads, children))
     await children.close()
 
 

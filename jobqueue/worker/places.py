@@ -1,0 +1,154 @@
+"""Where handlers run: on the event loop, in a thread, in a child process."""
+
+import asyncio
+import contextvars
+import logging
+from collections.abc import Callable, Mapping
+from functools import partial
+from typing import Any, Protocol
+
+from jobqueue.domain.context import CurrentJob
+from jobqueue.domain.handlers import Handler, Kind
+from jobqueue.domain.jobs import Spec
+from jobqueue.domain.outcomes import Cancelled, Outcome
+from jobqueue.worker.attempt import Attempt
+from jobqueue.worker.held import Held
+from jobqueue.worker.threads import Threads
+
+log = logging.getLogger("jobqueue.worker")
+
+
+class Place(Protocol):
+    """Runs handlers of one kind."""
+
+    async def run(self, attempt: Attempt) -> Outcome:
+        """Run the handler within its bounds and return what it came to."""
+
+
+Places = Mapping[Kind, Place]
+
+
+class OnLoop:
+    """Runs coroutine functions."""
+
+    async def run(self, attempt: Attempt) -> Outcome:
+        """Await the handler; a timeout cancels it."""
+        function, args, kwargs = attempt.handler.function, attempt.args, attempt.kwargs
+        limit = None
+        attempt.starts()
+        try:
+            left = attempt.bounds.left(attempt.held)
+            if left is None:
+                return attempt.succeeded(await function(*args, **kwargs))
+            async with asyncio.timeout(left) as limit:
+                value = await function(*args, **kwargs)
+            # A handler may swallow its cancellation and return: it was too late all the same.
+            return attempt.late() if limit.expired() else attempt.succeeded(value)
+        except BaseException as error:  # noqa: BLE001 - SystemExit ends an attempt, not the worker
+            if limit is not None and limit.expired():
+                return attempt.late(error)
+            return attempt.ended(error)
+
+
+class InThread:
+    """Runs plain functions.
+
+    Args:
+        threads: The threads.
+    """
+
+    def __init__(self, threads: Threads) -> None:
+        self._threads = threads
+
+    async def run(self, attempt: Attempt) -> Outcome:
+        """Call the handler in a thread and wait until it really returns."""
+        held, bounds = attempt.held, attempt.bounds
+        call = partial(attempt.handler.function, *attempt.args, **attempt.kwargs)
+        try:
+            async with asyncio.timeout(bounds.until_deadline(held)):
+                future = await self._threads.start(call, contextvars.copy_context())
+        except TimeoutError:
+            return attempt.overdue()
+        held.in_thread = True
+        attempt.starts()
+        try:
+            late = not await _returned(future, bounds.left(held), held)
+            if late:
+                # A thread can't be stopped: a timeout is settled when it really returns, so
+                # that its slot, lock and lease are held as long as it works.
+                log.warning("thread runs past its timeout", extra=held.fields())
+                await _returned(future, None, held)
+        finally:
+            held.in_thread = False
+        value, error = future.result()
+        if late:
+            return attempt.late(error)
+        if held.heard:  # it looked, and stopped by itself
+            return Cancelled()
+        return attempt.ended(error) if error is not None else attempt.succeeded(value)
+
+
+async def _returned(future: "asyncio.Future[Any]", timeout: float | None, held: Held) -> bool:
+    """Wait for a thread; a worker that stops leaves it behind."""
+    given_up = None
+    while True:
+        try:
+            done, _ = await asyncio.wait({future}, timeout=timeout)
+        except asyncio.CancelledError as error:
+            if held.released and held.dropped:
+                raise
+            # Others own the job, or a middleware lost its patience, and still the thread
+            # has its slot until it returns. What a stopping worker hears in time counts.
+            given_up, timeout = None if held.released else error, None
+        else:
+            if given_up is not None and not held.dropped:
+                raise given_up
+            return bool(done)
+
+
+class Children(Protocol):
+    """Runs a process handler in a child; cancelling it kills the child."""
+
+    async def run(
+        self, handler: Handler, spec: Spec, job: CurrentJob, started: Callable[[], None]
+    ) -> Outcome:
+        """Return what the handler came to; call ``started`` when it starts."""
+
+
+class InChild:
+    """Runs handlers with ``process=True``.
+
+    Args:
+        children: The child processes.
+    """
+
+    def __init__(self, children: Children) -> None:
+        self._children = children
+
+    async def run(self, attempt: Attempt) -> Outcome:
+        """Let a child call the handler; a timeout kills the child."""
+        loop = asyncio.get_running_loop()
+        held, bounds = attempt.held, attempt.bounds
+        held.deadline_ms = bounds.ends_ms(held)
+
+        def started() -> None:
+            # Importing the handler's code in a new child is no part of its time.
+            attempt.starts()
+            left = bounds.left(held)
+            if left is not None:
+                limit.reschedule(loop.time() + left)
+
+        try:
+            async with asyncio.timeout(bounds.until_deadline(held)) as limit:
+                return await self._children.run(attempt.handler, held.spec, held.current(), started)
+        except TimeoutError:
+            return attempt.late() if held.started_us else attempt.overdue()
+
+
+def everywhere(threads: Threads, children: Children) -> Places:
+    """Return a place for every kind."""
+    return {
+        Kind.ASYNC: OnLoop(),
+        Kind.THREAD: InThread(threads),
+        Kind.PROCESS: InChild(children),
+    }
