@@ -182,7 +182,7 @@ for _, each in ipairs(queue_rules) do
   local free, at = room(each[1], each[2])
   if free <= 0 and at then schedule(' ' .. each[1], at) end
 end
-if name_rules and #deliveries < slots and touches > 0 then look_again() end
+if name_rules and #deliveries < slots and touches > 0 and bytes < MOST_BYTES then look_again() end
 write_acks()
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)
