@@ -40,6 +40,7 @@ QUEUE_KEYS = {
     "call:": ("string by caller: last call number and answer", "1 hour"),
     "tell:": ("list by worker: tokens of deliveries to cancel", "1 minute"),
     "inbox:": ("list by client: outcomes it waits for", "1 minute"),
+    "hidden": ("hash by job name: arguments that nobody may see", "an operator"),
     "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
 }
 
@@ -159,3 +160,7 @@ class Keys:
     def fired(self, queue: str) -> str:
         """Return the last occurrence of each schedule (hash)."""
         return f"{self.base(queue)}fired"
+
+    def hidden(self, queue: str) -> str:
+        """Return which arguments handlers hide (hash by job name)."""
+        return f"{self.base(queue)}hidden"

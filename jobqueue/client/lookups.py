@@ -11,7 +11,7 @@ from typing import Any
 
 import msgspec
 
-from jobqueue.broker import lookup, presence
+from jobqueue.broker import hiding, lookup, presence
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import JobView
@@ -91,6 +91,7 @@ class Lookups:
         async with self._server.lane() as lane:
             known = await self._places(lane, queue)
             found = await lookup.find(lane, self._keys, known, job_id) if known else []
+            found = await hiding.applied(lane, self._keys, found)
         return {queue_of(view.queue): view for view in found}
 
     async def _rows(

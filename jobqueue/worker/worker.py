@@ -19,7 +19,7 @@ from jobqueue.worker import memory
 from jobqueue.worker.apart import Reclaimers, Settlers
 from jobqueue.worker.blame import Blame
 from jobqueue.worker.children import ChildPool
-from jobqueue.worker.declaration import declare
+from jobqueue.worker.declaration import declare, declare_hidden
 from jobqueue.worker.drain import CLEANUP, Drain
 from jobqueue.worker.executor import Executor
 from jobqueue.worker.fetcher import Fetcher
@@ -167,13 +167,10 @@ class Worker:
         self._watch.start()
         try:
             async with self._opened():
-                await declare(
-                    self._sweeping,
-                    self._calls,
-                    options.rules,
-                    list(self._registry),
-                    lambda: self._fetcher.stopping,
-                )
+                lane, stopping = self._sweeping, lambda: self._fetcher.stopping
+                queues = options.queues.names
+                await declare_hidden(lane, self._calls, queues, self._registry, stopping)
+                await declare(lane, self._calls, options.rules, list(self._registry), stopping)
                 await self._run_duties()
         finally:
             await self._heartbeat.stop()

@@ -141,6 +141,86 @@ async def test_positional_ones_of_a_producer_without_code(stage: Stage) -> None:
     assert row.redact == ("token",)
 
 
+async def looked_up(stage: Stage, job_id: str) -> Any:
+    """Return the arguments of a job as a lookup shows them."""
+    [view] = await stage.app.find(job_id)
+    return view.arguments
+
+
+async def started_once(stage: Stage, redact: list[str]) -> None:
+    """Let a worker with the handler ``work`` start and stop."""
+    async with JobQueue(settings=stage.app.settings) as app:
+
+        @app.job(name="work", redact=redact)
+        async def work(token: str, visible: int = 1) -> None: ...
+
+        async with app.worker():
+            pass
+
+
+async def test_waiting_jobs_of_a_producer_without_code(stage: Stage) -> None:
+    """Once a worker that knows the handler has started, lookups without any code hide it too."""
+    work = stage.app.ref("work")
+    before = await work.enqueue(token=SECRET, visible=1)
+    assert await looked_up(stage, before.id) == {"token": SECRET, "visible": 1}
+    taken = await stage.broker.take()
+    await started_once(stage, ["token"])
+    after = await work.options(delay=3600).enqueue(token=SECRET, visible=1)
+    for job in (before, after):
+        assert await looked_up(stage, job.id) == {"token": "***", "visible": 1}
+    await stage.broker.fail(taken, 3_600_000)
+    assert await looked_up(stage, before.id) == {"token": "***", "visible": 1}
+
+
+async def test_older_code_shows_nothing(stage: Stage) -> None:
+    """A worker whose handler hides nothing takes nothing back; another list replaces the old."""
+    job = await stage.app.ref("work").options(delay=3600).enqueue(token=SECRET, visible=1)
+    await started_once(stage, ["token"])
+    await started_once(stage, [])
+    assert await looked_up(stage, job.id) == {"token": "***", "visible": 1}
+    await started_once(stage, ["visible", "token"])
+    assert await looked_up(stage, job.id) == {"token": "***", "visible": "***"}
+
+
+async def test_nothing_is_said_where_nothing_is_hidden(stage: Stage) -> None:
+    """Handlers without redaction leave no key."""
+    await started_once(stage, [])
+    assert not await stage.broker.redis("EXISTS", stage.broker.key("hidden"))
+
+
+async def test_ends_without_a_word_of_the_worker(recorded: Stage) -> None:
+    """A lost, an expired and a cancelled job of a producer without code have masked rows."""
+    stage, work = recorded, recorded.app.ref("work")
+    await started_once(stage, ["token"])
+    lost = await work.enqueue(token=SECRET)
+    other = await stage.app.ref("other").options(delay=3600).enqueue(token="seen")  # noqa: S106 - hidden by nobody
+    await stage.broker.take()
+    await stage.broker.crash(budget=1)
+    expired = await work.options(expires=0.01).enqueue(token=SECRET)
+    cancelled = await work.options(delay=3600).enqueue(token=SECRET)
+    for job in (cancelled, other):
+        await job.cancel()
+    found: dict[tuple[str, bool], Any] = {}
+    async with stage.app.scheduler():
+        for job in (lost, expired, cancelled, other):
+
+            async def rows(job_id: str = job.id) -> Any:
+                [view] = await stage.app.find(job_id)
+                return view.executions
+
+            [row] = await wait_until(rows, description="its row is in the history")
+            found[row.outcome, job is other] = row.arguments
+        [letter] = await stage.app.dead_letters()
+    masked = {"token": "***"}
+    assert found == {
+        ("lost", False): masked,
+        ("expired", False): masked,
+        ("cancelled", False): masked,
+        ("cancelled", True): {"token": "seen"},
+    }
+    assert letter.arguments == masked
+
+
 class Card(BaseModel):
     """An argument with a part of another type than the test gives."""
 
