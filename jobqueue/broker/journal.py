@@ -1,17 +1,25 @@
-"""Reads the journals of all queues for a recorder, and gives back what a dead one held."""
+"""Reads the journals of all queues for a recorder, and takes over what a dead one held.
 
-from collections.abc import Iterable, Sequence
+What Redis knows of a consumer is its lease: how long it has been silent. A recorder with
+entries in its hands says every second that it lives, so that it may take its time. One
+that is taken for dead and is not writes the same rows once more, which changes nothing.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Command, Lane
-from jobqueue.domain.errors import BrokerError
+from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 
 GROUP = "recorder"
 BLOCK = 1.0  # seconds
-DEAD_AFTER_MS = 30_000  # a recorder that holds a record this long is taken for dead
+DEAD_AFTER_MS = 5_000  # silence after which a recorder that holds entries is taken for dead
 FORGET_AFTER_MS = 3_600_000  # silence after which an empty consumer is deleted
+_BEHIND_ALL = f"{2**63}-0"  # no entry has a later id
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,20 +93,48 @@ class Journal:
             if fields  # an entry that was deleted meanwhile comes without any
         ]
 
-    async def adopt(self, queue: str, count: int) -> bool:
-        """Take over what dead recorders hold in ``queue``; say whether there was something."""
-        stream = self._keys.journal(queue)
-        claim = ("XAUTOCLAIM", stream, GROUP, self._recorder, DEAD_AFTER_MS, "0")
+    @contextlib.asynccontextmanager
+    async def kept(self, queues: Iterable[str]) -> AsyncIterator[None]:
+        """Say all the time that we live, so that entries of ``queues`` stay ours, for a block."""
+        keeping = asyncio.create_task(self._keep([self._keys.journal(queue) for queue in queues]))
         try:
-            reply = await self._lane.command(*claim, "COUNT", count, "JUSTID")
-        except BrokerError as error:
-            if "NOGROUP" not in str(error):
-                raise
-            return False  # nobody has read this queue's journal yet
+            yield
+        finally:
+            keeping.cancel()
+            await asyncio.wait({keeping})
+
+    async def _keep(self, streams: Sequence[str]) -> None:
+        reading = ("XREADGROUP", "GROUP", GROUP, self._recorder, "COUNT", 1, "STREAMS")
+        while True:
+            await asyncio.sleep(DEAD_AFTER_MS / 5000)
+            # Old servers count a blocking read that brings nothing as silence; this they hear.
+            with contextlib.suppress(BrokerUnavailable, BrokerError):
+                await self._lane.commands([(*reading, each, _BEHIND_ALL) for each in streams])
+
+    async def adopt(self, queue: str, count: int) -> bool:
+        """Take over what dead recorders hold in ``queue``, and what we hold and forgot.
+
+        Returns:
+            Whether there was something; :meth:`mine` reads it.
+        """
+        stream, found = self._keys.journal(queue), False
         for name, pending, idle_ms in await self._consumers(stream):
-            if not pending and idle_ms > FORGET_AFTER_MS:
-                await self._forget(stream, name)
-        return bool(reply[1])
+            silence = 0 if name == self._recorder else DEAD_AFTER_MS
+            if not pending:
+                if idle_ms > FORGET_AFTER_MS:
+                    await self._forget(stream, name)
+            elif idle_ms >= silence:
+                found = await self._claim(stream, name, silence, count) or found
+        return found
+
+    async def _claim(self, stream: str, owner: str, idle_ms: int, count: int) -> bool:
+        """Make entries ours, unless another was faster; those that are deleted are forgotten."""
+        held = await self._lane.command("XPENDING", stream, GROUP, "-", "+", count, owner)
+        if not held:
+            return False
+        ids = [entry for entry, *_ in held]
+        claim = ("XCLAIM", stream, GROUP, self._recorder, idle_ms, *ids, "JUSTID")
+        return bool(await self._lane.command(*claim))
 
     async def leave(self, queues: Sequence[str]) -> None:
         """Delete this recorder's consumers where they hold nothing."""

@@ -1,7 +1,9 @@
 """Runs one service as the business of this process: its loop, its signals, its end.
 
 SIGTERM and SIGINT stop the service, which gets its grace; a second one stops it at once;
-SIGTSTP makes a worker quiet. Beside this module only ``dev`` touches signals.
+SIGTSTP makes a worker quiet. One that has not begun its duty yet is cancelled: an app's
+resources that are never opened may take the grace for their clean-up, and no more. Beside this
+module only ``dev`` touches signals.
 
 At the end nothing may keep the process: neither a handler that ignores its
 cancellation nor a thread that never returns. Their jobs have been handed back by then, so the
@@ -23,6 +25,7 @@ from jobqueue.services import Runs
 
 log = logging.getLogger("jobqueue")
 
+EARLY = "stopped before the start was complete"
 LAST_CALL = 0.5  # seconds that what should have ended gets to end
 
 
@@ -34,6 +37,7 @@ def serve(
     *,
     probes: socket | None = None,
     quiet: Callable[[S], None] | None = None,
+    grace: float = 0.0,
 ) -> None:
     """Run a service until it has stopped.
 
@@ -41,11 +45,12 @@ def serve(
         make: Connects and returns the service; a signal during this ends it.
         probes: Where to say how the service is, if anywhere.
         quiet: What SIGTSTP does to the service, if anything.
+        grace: Seconds to clean up for a service that is stopped before it has begun.
     """
     with served(probes) as answers:
         runner = asyncio.Runner(loop_factory=_fastest_loop())
         try:
-            runner.run(_serve(make, answers, quiet))
+            runner.run(_serve(make, answers, quiet, grace))
         finally:
             _leave(runner, answers.service)
 
@@ -59,16 +64,21 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 
 
 async def _serve(
-    make: Callable[[], Awaitable[S]], answers: Answers, quiet: Callable[[S], None] | None
+    make: Callable[[], Awaitable[S]],
+    answers: Answers,
+    quiet: Callable[[S], None] | None,
+    grace: float,
 ) -> None:
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(make())
+    told, again = asyncio.Event(), asyncio.Event()
 
     def stop(number: signal.Signals) -> None:
         # One handler for the whole life: a signal between two would be lost.
         if starting.cancel() or starting.cancelled() or starting.exception():
             return
         log.info("stopping", extra={"signal": number.name})
+        (again if told.is_set() else told).set()
         starting.result().stop()
 
     for number in (signal.SIGTERM, signal.SIGINT):
@@ -76,12 +86,35 @@ async def _serve(
     try:
         service = await starting
     except asyncio.CancelledError:
-        log.info("stopped before the start was complete")
+        log.info(EARLY)
         return
     answers.service = service
     if quiet is not None:
         loop.add_signal_handler(signal.SIGTSTP, quiet, service)
-    await service.run()
+    running = asyncio.create_task(service.run())
+    if await _begins(service, running, told):
+        await running
+    else:
+        log.info(EARLY)
+        await _give_up(running, again, grace)
+
+
+async def _begins(service: Runs, running: "asyncio.Task[None]", told: asyncio.Event) -> bool:
+    """Wait until a service has begun its duty, or ended; say no when it is told to stop before."""
+    begun, stopped = asyncio.create_task(service.started()), asyncio.create_task(told.wait())
+    await asyncio.wait({begun, running, stopped}, return_when=asyncio.FIRST_COMPLETED)
+    for task in (begun, stopped):
+        task.cancel()
+    return begun.done() or running.done()
+
+
+async def _give_up(running: "asyncio.Task[None]", again: asyncio.Event, grace: float) -> None:
+    """Cancel a service; wait no longer than the grace, and not after another signal."""
+    running.cancel()
+    hurry = asyncio.create_task(again.wait())
+    await asyncio.wait({running, hurry}, timeout=grace, return_when=asyncio.FIRST_COMPLETED)
+    if running.done() and not running.cancelled():
+        running.result()
 
 
 def _leave(runner: asyncio.Runner, service: Runs | None) -> None:

@@ -92,4 +92,4 @@ def _run(app: JobQueue, probes: socket | None) -> None:
 
     follow_supervisor()
     died = predecessor()
-    serve(make, probes=probes, quiet=Worker.quiet)
+    serve(make, probes=probes, quiet=Worker.quiet, grace=app.settings.grace)

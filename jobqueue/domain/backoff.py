@@ -4,12 +4,18 @@ import asyncio
 import random
 
 FIRST, LONGEST = 0.05, 5.0  # seconds
+PROMPT = 2.0  # seconds; the longest wait where health says soon that a server is back
 
 
 class Pause:
-    """A wait that doubles, from 50 ms to 5 s, half of it random."""
+    """A wait that doubles, from 50 ms on, half of it random.
 
-    def __init__(self) -> None:
+    Args:
+        longest: Where it doubles no more, in seconds.
+    """
+
+    def __init__(self, longest: float = LONGEST) -> None:
+        self._longest = longest
         self._next = FIRST
 
     def reset(self) -> None:
@@ -19,7 +25,7 @@ class Pause:
     def take(self) -> float:
         """Return the next wait, in seconds."""
         wait = self._next * random.uniform(0.5, 1.0)
-        self._next = min(LONGEST, self._next * 2)
+        self._next = min(self._longest, self._next * 2)
         return wait
 
     async def wait(self) -> None:

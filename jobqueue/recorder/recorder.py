@@ -7,19 +7,22 @@ import time
 from collections import defaultdict
 
 import msgspec
+from msgspec.structs import replace
 
+from jobqueue.broker import hiding
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.journal import Entry, Journal
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import queues
 from jobqueue.broker.messages import Ended, Recorded
 from jobqueue.domain import executions
-from jobqueue.domain.backoff import Pause
+from jobqueue.domain.backoff import PROMPT, Pause
 from jobqueue.domain.errors import (
     REFUSALS,
     BrokerError,
     BrokerUnavailable,
     HistoryUnavailable,
+    JobQueueError,
     severity,
 )
 from jobqueue.domain.executions import Execution
@@ -30,7 +33,8 @@ log = logging.getLogger("jobqueue.recorder")
 
 BATCH = 2000  # records in one transaction
 FIRST = 8  # journal entries of each queue in the first read; how much is in one is not known yet
-ADOPT_EVERY = 10.0  # seconds
+ADOPT_EVERY = 2.0  # seconds
+BY_SCRIPTS = {"lost", "expired", "cancelled"}  # outcomes that also scripts write
 WRITE_PATIENCE = 60.0  # seconds; a server that is frozen never answers
 _spec = msgspec.msgpack.Decoder(Spec)
 
@@ -46,9 +50,10 @@ class Recorder:
         recorder: Id of this recorder.
         result_ttl: How long Redis keeps a result, in seconds, unless the job says.
         bound: Size of a journal at which workers stop, in bytes.
+        queue: The only queue to record; None for all.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0913, PLR0917 - it stands between Redis and PostgreSQL
         self,
         reading: Lane,
         lane: Lane,
@@ -57,6 +62,7 @@ class Recorder:
         recorder: str,
         result_ttl: float,
         bound: int,
+        queue: str | None = None,
     ) -> None:
         self._journal = Journal(reading, calls.keys, recorder)
         self._lane = lane
@@ -65,6 +71,7 @@ class Recorder:
         self._keep_ms = round(result_ttl * 1000)
         self._bound = bound
         self._adopted = -math.inf  # at once: what a dead one left may have waited for us
+        self._only = None if queue is None else [queue]
         self._queues: list[str] = []
         self._count = FIRST
         self._mine = True  # whether records that were read before may wait
@@ -76,7 +83,7 @@ class Recorder:
         Raises:
             SchemaMismatch: The schema is not the one that this version needs.
         """
-        pause = Pause()
+        pause = Pause(PROMPT)
         try:
             while True:
                 try:
@@ -84,16 +91,22 @@ class Recorder:
                     pause.reset()
                     self.problem = None
                 except (BrokerUnavailable, HistoryUnavailable, *REFUSALS) as error:
-                    self.problem = str(error)
                     self._mine = True
-                    log.log(severity(error), "recording failed", extra={"error": str(error)})
+                    self._report(error)
                     await pause.wait()
         finally:
             await self._writer.close()
             await self._leave()
 
+    def _report(self, error: JobQueueError) -> None:
+        """Say once why nothing is recorded; tries follow each other fast."""
+        if str(error) != self.problem:
+            self.problem = str(error)
+            queue = {"queue": self._only[0]} if self._only else {}
+            log.log(severity(error), "recording failed", extra={"error": str(error), **queue})
+
     async def _round(self) -> None:
-        self._queues = await queues(self._lane, self._calls.keys)
+        self._queues = self._only or await queues(self._lane, self._calls.keys)
         if not self._queues:
             await asyncio.sleep(1)
             return
@@ -118,7 +131,9 @@ class Recorder:
 
     async def _record(self, entries: list[Entry]) -> int:
         opened = [(entry, *_open(entry)) for entry in entries]
-        refused = await self._write([row for _, rows, _ in opened for _, row in rows])
+        masked = await self._hide([row for _, rows, _ in opened for _, row in rows])
+        async with self._journal.kept({entry.queue for entry in entries}):
+            refused = await self._write(masked)
         done: defaultdict[str, list[Recorded]] = defaultdict(list)
         for entry, rows, bad in opened:
             ended = [Ended(row.job_id, row.id, self._keep(row)) for _, row in rows if row.final]
@@ -129,6 +144,17 @@ class Recorder:
             log.error("records kept in journal:bad", extra={"count": count})
         await self._lane.calls([self._calls.recorded(q, r, self._bound) for q, r in done.items()])
         return sum(len(rows) for _, rows, _ in opened)
+
+    async def _hide(self, rows: list[Execution]) -> list[Execution]:
+        """Add what handlers hide to rows that scripts wrote, which don't know it."""
+        by_scripts = [row for row in rows if row.outcome in BY_SCRIPTS and not row.redact]
+        jobs = {(row.queue, row.name) for row in by_scripts}
+        hidden = await hiding.ask(self._lane, self._calls.keys, jobs)
+        if not hidden:
+            return rows
+        return [
+            replace(row, redact=row.redact or hidden.get((row.queue, row.name), ())) for row in rows
+        ]
 
     async def _write(self, rows: list[Execution]) -> set[str]:
         """Write rows; return the ids of those that PostgreSQL could hold only as stubs."""

@@ -3,15 +3,16 @@
 import asyncio
 from typing import Any
 
+from jobqueue.domain.backoff import PROMPT, Pause
 from jobqueue.domain.errors import HistoryError, HistoryUnavailable, SchemaMismatch
 from jobqueue.history import engine, schema
 
-EVERY = 5.0  # seconds
+EVERY = 5.0  # seconds, while it is there
 PATIENCE = 3.0  # seconds for an answer
 
 
 class Lookout:
-    """Asks PostgreSQL for its schema every few seconds, on one connection.
+    """Asks PostgreSQL for its schema every few seconds, on one connection; sooner after a failure.
 
     Args:
         database_url: Where PostgreSQL is.
@@ -28,10 +29,15 @@ class Lookout:
         Raises:
             ConfigurationError: The server is too old.
         """
+        pause = Pause(PROMPT)
         try:
             while True:
                 self.problem = await self._look()
-                await asyncio.sleep(EVERY)
+                if self.problem is None:
+                    pause.reset()
+                    await asyncio.sleep(EVERY)
+                else:
+                    await pause.wait()
         finally:
             await self._close()
 

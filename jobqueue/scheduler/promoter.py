@@ -28,14 +28,15 @@ class Promoter:
         lane: For promote; used by nobody else.
         waiting: For the blocking read.
         calls: Makes the calls.
+        queue: The only queue to look after; None for all.
     """
 
-    def __init__(self, lane: Lane, waiting: Lane, calls: Calls) -> None:
+    def __init__(self, lane: Lane, waiting: Lane, calls: Calls, queue: str | None = None) -> None:
         self._lane = lane
         self._waiting = waiting
         self._calls = calls
         self._token: asyncio.Task[None] | None = None
-        self._names: list[str] = []
+        self._only = None if queue is None else [queue]
         self.problem: str | None = None
 
     async def run(self) -> None:
@@ -44,7 +45,7 @@ class Promoter:
         try:
             while True:
                 try:
-                    names = await self._queues()
+                    names = self._only or await queues(self._lane, self._calls.keys)
                     wait = await self.promote(names)
                     await self._sleep(names, wait)
                     pause.reset()
@@ -56,15 +57,6 @@ class Promoter:
         finally:
             if self._token is not None:
                 self._token.cancel()
-
-    async def _queues(self) -> list[str]:
-        try:
-            self._names = await queues(self._lane, self._calls.keys)
-        except BrokerUnavailable:
-            # On a cluster their set may be on a node that is away, and most of them elsewhere.
-            if not (self._lane.apart and self._names):
-                raise
-        return self._names
 
     async def promote(self, names: Sequence[str]) -> float:
         """Promote what is due; return the seconds until the next job is."""

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 from jobqueue.broker.keys import Keys
@@ -31,7 +31,7 @@ class Service:
         role: ``scheduler`` or ``recorder``.
         keys: Names of the installation's keys.
         lanes: Every lane of the components; the first one carries the presence.
-        components: What to run.
+        components: What to run, by the name of the duty.
         lone: Whether a wrong schema ends the service, since it has nothing else to do.
     """
 
@@ -40,7 +40,7 @@ class Service:
         role: str,
         keys: Keys,
         lanes: Sequence[Lane],
-        components: Sequence[Component],
+        components: Mapping[str, Component],
         *,
         lone: bool = False,
     ) -> None:
@@ -71,7 +71,7 @@ class Service:
         log.info("service started", extra={"role": self._role, "service": self.id})
         presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
         tasks = [asyncio.create_task(presence), asyncio.create_task(self._stopping.wait())]
-        tasks += [asyncio.create_task(self._run(each)) for each in self._components]
+        tasks += [asyncio.create_task(self._run(each)) for each in self._components.values()]
         stopping, working = tasks[1], tasks[2:]
         self._watch.start()
         self._started.set()
@@ -118,7 +118,7 @@ class Service:
     @property
     def problems(self) -> list[str]:
         """What can't be done now, and why."""
-        return [each.problem for each in self._components if each.problem]
+        return [each.problem for each in self._components.values() if each.problem]
 
     def health(self) -> Health:
         """Say what keeps the service from its duty; from any thread."""
@@ -133,4 +133,4 @@ class Service:
         return list(dict.fromkeys(self.problems))
 
     def _describe(self) -> dict[str, Any]:
-        return {"duties": {type(each).__name__.lower(): each.problem for each in self._components}}
+        return {"duties": {duty: each.problem for duty, each in self._components.items()}}

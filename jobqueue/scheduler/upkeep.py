@@ -4,13 +4,13 @@ import asyncio
 import logging
 from datetime import timedelta
 
+from jobqueue.domain.backoff import PROMPT, Pause
 from jobqueue.domain.errors import HistoryError, HistoryUnavailable, severity
 from jobqueue.history import engine, partitions, schema
 
 log = logging.getLogger("jobqueue.scheduler")
 
 EVERY = 3600.0  # seconds
-AGAIN = 30.0  # seconds after a failure
 
 
 class Upkeep:
@@ -33,15 +33,18 @@ class Upkeep:
             SchemaMismatch: The schema is not the one that this version needs.
             ConfigurationError: The server is too old.
         """
+        pause = Pause(PROMPT)
         while True:
             try:
                 await self._once()
+                pause.reset()
                 self.problem = None
                 wait = EVERY
             except (HistoryUnavailable, HistoryError) as error:
-                self.problem = str(error)
-                log.log(severity(error), "partition upkeep failed", extra={"error": str(error)})
-                wait = AGAIN
+                if str(error) != self.problem:
+                    self.problem = str(error)
+                    log.log(severity(error), "partition upkeep failed", extra={"error": str(error)})
+                wait = pause.take()
             await asyncio.sleep(wait)
 
     async def _once(self) -> None:

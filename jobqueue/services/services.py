@@ -32,6 +32,7 @@ from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.promoter import Promoter
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.scheduler.service import Component, Service
+from jobqueue.services.apart import Apart
 from jobqueue.services.workers import Queues, WorkerPlan
 from jobqueue.settings import Settings
 from jobqueue.worker.children import ChildPool
@@ -196,14 +197,17 @@ class Services:
         """
         facts = await self.facts()
         self._warn(facts)
-        lanes = [self.server.lane() for _ in range(4)]
-        _presence, promoting, waiting, firing = lanes
-        firer = Firer(firing, self.calls, self.splits, self.scheduled())
-        components: list[Component] = [Promoter(promoting, waiting, self.calls), firer]
+        lanes = [self.server.lane(), firing := self.server.lane()]
+        components: dict[str, Component] = {
+            "promoter": self._each(
+                "promoter", lanes, lambda lane, wait, queue: Promoter(lane, wait, self.calls, queue)
+            ),
+            "firer": Firer(firing, self.calls, self.splits, self.scheduled()),
+        }
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")
         else:
-            components += self._recording(facts, lanes)
+            components |= self._recording(facts, lanes)
         return Service("scheduler", self.calls.keys, lanes, components)
 
     def scheduled(self) -> list[Scheduled]:
@@ -237,23 +241,33 @@ class Services:
         components = self._recording(facts, lanes)
         return Service("recorder", self.calls.keys, lanes, components, lone=True)
 
-    def _recording(self, facts: Facts, lanes: list[Any]) -> list[Component]:
+    def _recording(self, facts: Facts, lanes: list[Lane]) -> dict[str, Component]:
         from jobqueue.history.writer import HistoryWriter
         from jobqueue.recorder.recorder import Recorder
         from jobqueue.scheduler.lookout import Lookout
         from jobqueue.scheduler.upkeep import Upkeep
 
         settings, url = self._settings, self._settings.required("database_url")
-        reading, working = self.server.lane(), self.server.lane()
-        lanes += [reading, working]
-        recorder = Recorder(
-            reading,
-            working,
-            self.calls,
-            HistoryWriter(url),
-            service_id(),
-            settings.result_ttl,
-            facts.journal_bound(settings.journal_limit),
-        )
+        writer, me = HistoryWriter(url), service_id()
+        bound = facts.journal_bound(settings.journal_limit)
+
+        def make(reading: Lane, working: Lane, queue: str | None) -> Recorder:
+            ttl = settings.result_ttl
+            return Recorder(reading, working, self.calls, writer, me, ttl, bound, queue)
+
+        recorder = self._each("recorder", lanes, make)
         upkeep = Upkeep(url, timedelta(seconds=settings.history_retention))
-        return [recorder, upkeep, Lookout(url)]
+        return {"recorder": recorder, "upkeep": upkeep, "lookout": Lookout(url)}
+
+    def _each(
+        self, duty: str, lanes: list[Lane], make: Callable[[Lane, Lane, str | None], Component]
+    ) -> Component:
+        """Return what does a duty for all queues; on a cluster for each by itself."""
+        if self.server.is_cluster:
+            # A blocking read of a cluster's lane has a connection of its own: one lane will do.
+            return Apart(
+                duty, self.server.lane, self.calls.keys, lambda lane, name: make(lane, lane, name)
+            )
+        pair = (self.server.lane(), self.server.lane())
+        lanes += pair
+        return make(*pair, None)

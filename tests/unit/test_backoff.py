@@ -1,15 +1,18 @@
 """Waits between attempts to reach a server."""
 
-from jobqueue.domain.backoff import FIRST, LONGEST, Pause
+import pytest
+
+from jobqueue.domain.backoff import FIRST, LONGEST, PROMPT, Pause
 
 
-def test_doubles_up_to_a_bound() -> None:
+@pytest.mark.parametrize(("pause", "longest"), [(Pause(), LONGEST), (Pause(PROMPT), PROMPT)])
+def test_doubles_up_to_a_bound(pause: Pause, longest: float) -> None:
     """Each wait is drawn from the upper half of a range that doubles."""
-    pause, top = Pause(), FIRST
+    top = FIRST
     for _ in range(20):
         assert top / 2 <= pause.take() <= top
-        top = min(LONGEST, top * 2)
-    assert top == LONGEST
+        top = min(longest, top * 2)
+    assert top == longest
 
 
 def test_begins_again() -> None:

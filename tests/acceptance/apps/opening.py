@@ -1,6 +1,8 @@
 """Resources that can't always be opened, or closed."""
 
+import asyncio
 import os
+import sys
 from collections.abc import AsyncIterator
 
 from jobqueue import JobQueue, current_job
@@ -10,7 +12,14 @@ app = JobQueue()
 
 @app.lifespan
 async def resources() -> AsyncIterator[str]:
-    """Fail at the start or at the end, as the environment says."""
+    """Fail at the start or at the end, or never be opened, as the environment says."""
+    while hangs := os.environ.get("HANGS"):
+        try:
+            print("opening", file=sys.stderr)  # noqa: T201 - the test waits for it
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            if hangs != "stubbornly":
+                raise
     if os.environ.get("FAILS") == "start":
         raise ConnectionError("no database")
     yield "open"

@@ -109,7 +109,7 @@ async def test_two_recorders_share(broker: Broker, readers: list[Journal]) -> No
 async def test_dead_recorder(
     broker: Broker, readers: list[Journal], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What a recorder held for too long is taken over, and only that."""
+    """What a silent recorder held is taken over, and only that."""
     queues, (dead, alive) = [broker.queue], readers
     await dead.new(queues, 1)
     await end(broker, "a", "b")
@@ -124,6 +124,41 @@ async def test_dead_recorder(
     await record(broker, entries)
     assert not await alive.adopt(broker.queue, 10)
     assert await dead.mine(queues, 10) == []
+
+
+async def test_slow_and_not_dead(
+    broker: Broker, readers: list[Journal], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However long a recorder holds rows: as long as it says that it lives nobody takes them."""
+    queues, (slow, other) = [broker.queue], readers
+    await slow.new(queues, 1)
+    await end(broker, "a")
+    await slow.new(queues, 10)
+    life = 1000
+    monkeypatch.setattr(journal, "DEAD_AFTER_MS", life)
+
+    async def old() -> bool:
+        assert not await other.adopt(broker.queue, 10)
+        stream = broker.keys.journal(broker.queue)
+        [[_entry, _owner, idle, _deliveries]] = await broker.redis(
+            "XPENDING", stream, journal.GROUP, "-", "+", 10
+        )
+        return bool(idle > 3 * life)
+
+    async with slow.kept(queues):
+        await wait_until(old, description="an old row")
+    await wait_until(lambda: other.adopt(broker.queue, 10), description="its owner's silence")
+    assert jobs(await other.mine(queues, 10)) == ["a"]
+
+
+async def test_own_rows_again(broker: Broker, readers: list[Journal]) -> None:
+    """A recorder that has lost sight of what it holds is told so, however young that is."""
+    queues = [broker.queue]
+    await readers[0].new(queues, 1)
+    await end(broker, "a")
+    await readers[0].new(queues, 10)
+    assert await readers[0].adopt(broker.queue, 10)
+    assert jobs(await readers[0].mine(queues, 10)) == ["a"]
 
 
 async def test_adopt_before_anybody_read(broker: Broker, readers: list[Journal]) -> None:

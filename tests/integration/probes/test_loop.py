@@ -29,13 +29,18 @@ asyncio.run(main())
 STOPPED = """
 import asyncio, os, signal, sys, logging
 from jobqueue.probes.loop import LoopWatch
+async def looks(watch, times):
+    for _ in range(times):
+        last = watch._answered
+        while watch._answered == last:
+            await asyncio.sleep(0.01)
 async def main():
     watch = LoopWatch(limit=1.5)
     watch.start()
-    await asyncio.sleep(0.6)
+    await looks(watch, 1)
     print("ready", flush=True)
     await asyncio.get_running_loop().run_in_executor(None, sys.stdin.readline)
-    await asyncio.sleep(1.2)
+    await looks(watch, 3)
     watch.stop()
 logging.basicConfig(format="%(message)s")
 asyncio.run(main())
@@ -129,10 +134,11 @@ async def test_short_blocks_are_nothing(caplog: pytest.LogCaptureFixture) -> Non
     """A loop that is busy all the time, but turns, is well."""
     watch = LoopWatch()
     watch.start()
-    end = asyncio.get_running_loop().time() + 0.6
-    while asyncio.get_running_loop().time() < end:
+    signs = {watch._answered}
+    while len(signs) < 10:
         threading.Event().wait(0.01)
         await asyncio.sleep(0)
+        signs.add(watch._answered)
     watch.stop()
     assert blocked(caplog) == []
     assert watch.problem is None

@@ -8,11 +8,11 @@ import pytest
 
 from jobqueue.embedded import PostgresServer
 from jobqueue.history import migrate
-from jobqueue.scheduler import lookout, upkeep
+from jobqueue.scheduler import lookout
 from jobqueue.services import Runs, running
 from tests.support.proxy import proxy_to
 from tests.support.stage import SHORT, Stage, stage_on
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 FULL = "the journal of queue default is past its bound: is a recorder running?"
 
@@ -21,7 +21,6 @@ FULL = "the journal of queue default is past its bound: is a recorder running?"
 def _often(monkeypatch: pytest.MonkeyPatch) -> None:
     """Look at PostgreSQL ten times a second."""
     monkeypatch.setattr(lookout, "EVERY", 0.1)
-    monkeypatch.setattr(upkeep, "AGAIN", 0.1)
 
 
 async def unready(service: Runs, words: str) -> None:
@@ -34,10 +33,14 @@ async def unready(service: Runs, words: str) -> None:
     assert service.health().reasons("livez") == []
 
 
-async def ready(service: Runs) -> None:
+async def ready(service: Runs, deadline: float = DEADLINE) -> None:
     """Wait until nothing keeps it from its duty."""
+
+    def well() -> bool:
+        return not service.health().reasons("readyz")
+
     try:
-        await wait_until(lambda: not service.health().reasons("readyz"), description="it is ready")
+        await wait_until(well, description="it is ready", deadline=deadline)
     except AssertionError as error:
         raise AssertionError(f"{error}: {service.health()}") from None
 
@@ -144,6 +147,28 @@ async def test_postgresql_is_away(
         await unready(service, "PostgreSQL: ")
         breakable_postgres.start()
         await ready(service)
+
+
+@pytest.mark.parametrize("role", ["scheduler", "recorder"])
+async def test_postgresql_comes_back(
+    redis_url: str, breakable_postgres: PostgresServer, role: str
+) -> None:
+    """Every duty that has failed without PostgreSQL is done within seconds of its return."""
+    migrate.upgrade(breakable_postgres.url)
+    await asyncio.to_thread(breakable_postgres.kill)
+    async with stage_on(redis_url, database_url=breakable_postgres.url) as stage:
+        await stage.broker.enqueue("job")
+        await stage.broker.finish(await stage.broker.take())
+        await stage.broker.redis("SADD", stage.broker.keys.queues, "default")
+        async with running(await getattr(stage.app.services, role)()) as service:
+
+            def unable() -> bool:
+                duties = service._describe()["duties"]
+                return all(duties[each] for each in ("recorder", "upkeep", "lookout"))
+
+            await wait_until(unable, description="all its duties fail")
+            await asyncio.to_thread(breakable_postgres.start)
+            await ready(service, deadline=5)  # 2 s until the last one tries again, and the tries
 
 
 async def test_the_schema_is_wrong(redis_url: str, postgres_url: str) -> None:

@@ -117,7 +117,6 @@ async def test_after_many_jobs_nothing_is_left(redis_url: str, history_url: str,
                 "succeeded:threaded": 100,
                 "dead:mixed": 500,
             }
-        keyspace.check(redis_url)
         sizes = "SELECT outcome, count(*) FROM jobqueue.job_executions GROUP BY 1 ORDER BY 1"
         again, exhausted, permanent, misfit = 200, 2 * 200, 200, 100
         assert dict(ask(sizes)) == {

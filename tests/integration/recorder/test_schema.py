@@ -7,7 +7,6 @@ import psycopg
 import pytest
 
 from jobqueue import SchemaMismatch
-from jobqueue.scheduler import upkeep
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 
@@ -27,11 +26,9 @@ async def test_one_line_says_what_to_run(
     history_url: str,
     postgres_url: str,
     caplog: pytest.LogCaptureFixture,
-    monkeypatch: pytest.MonkeyPatch,
     schema: str,
 ) -> None:
     """Jobs run, are promoted and fired; their records wait; one log line and health say why."""
-    monkeypatch.setattr(upkeep, "AGAIN", 0.01)
     url = postgres_url if schema == "missing" else history_url
     if schema != "missing":
         with psycopg.connect(url) as connection:
