@@ -7,15 +7,18 @@
 - ``postgres_url``: an empty database. ``history_url``: a migrated one.
 - ``breakable_redis``, ``breakable_postgres``: durable servers of this test alone,
   to kill, stop and restart.
+
+After every test ``judge`` looks at the keys that it has left in Redis.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
 from jobqueue import testing
 from jobqueue.embedded import PostgresServer, ValkeyServer
+from tests.support import keyspace
 from tests.support.cluster import Cluster
 from tests.support.servers import (
     durable_postgres,
@@ -37,6 +40,26 @@ def pytest_report_header() -> str:
     return f"redis servers: {', '.join(redis_programs()) or 'none'}"
 
 
+@pytest.fixture
+def prefix() -> str:
+    """What every key begins with; a test with another one gives it as a parameter."""
+    return "jobqueue"
+
+
+@pytest.fixture
+def judge(request: pytest.FixtureRequest, prefix: str) -> Callable[[str], None]:
+    """Assert that a test has left no key on a server without a lifetime or an owner.
+
+    Every fixture that gives a test a Redis calls it when the test is over, and while the
+    server still runs. Where there is nothing to judge, a test says why with the marker
+    ``keys_not_judged``; a server that does not answer any more is an error.
+    """
+    if mark := request.node.get_closest_marker("keys_not_judged"):
+        assert mark.args, "keys_not_judged wants the reason"
+        return lambda _url: None
+    return lambda url: keyspace.check(url, [prefix])
+
+
 @pytest.fixture(scope="session")
 def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
     with fast_redis(tmp_path_factory.mktemp("redis")) as server:
@@ -44,10 +67,11 @@ def _redis_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeySe
 
 
 @pytest.fixture
-def redis_url(_redis_server: ValkeyServer) -> str:
+def redis_url(_redis_server: ValkeyServer, judge: Callable[[str], None]) -> Iterator[str]:
     """An empty Valkey of this xdist worker."""
     flush(_redis_server.url)
-    return _redis_server.url
+    yield _redis_server.url
+    judge(_redis_server.url)
 
 
 @pytest.fixture(scope="session")
@@ -57,10 +81,11 @@ def _cluster(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Cluster]:
 
 
 @pytest.fixture
-def cluster(_cluster: Cluster) -> Cluster:
+def cluster(_cluster: Cluster, judge: Callable[[str], None]) -> Iterator[Cluster]:
     """An empty cluster of this xdist worker."""
     _cluster.flush()
-    return _cluster
+    yield _cluster
+    judge(_cluster.url)
 
 
 @pytest.fixture(scope="session", params=redis_programs())
@@ -73,10 +98,11 @@ def _any_redis_server(
 
 
 @pytest.fixture
-def any_redis_url(_any_redis_server: ValkeyServer) -> str:
+def any_redis_url(_any_redis_server: ValkeyServer, judge: Callable[[str], None]) -> Iterator[str]:
     """An empty server; the test runs once on each kind."""
     flush(_any_redis_server.url)
-    return _any_redis_server.url
+    yield _any_redis_server.url
+    judge(_any_redis_server.url)
 
 
 @pytest.fixture(scope="session")
@@ -109,10 +135,13 @@ def history_url(_postgres_server: PostgresServer, _history_template: str) -> Ite
 
 
 @pytest.fixture
-def breakable_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ValkeyServer]:
-    """A Valkey with AOF of this test alone, which it may kill and restart."""
+def breakable_redis(
+    tmp_path_factory: pytest.TempPathFactory, judge: Callable[[str], None]
+) -> Iterator[ValkeyServer]:
+    """A Valkey with AOF of this test alone, which it may kill, and starts again then."""
     with ValkeyServer(tmp_path_factory.mktemp("own")) as server:
         yield server
+        judge(server.url)
 
 
 @pytest.fixture

@@ -3,13 +3,15 @@
 import os
 import shlex
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from jobqueue import JobNotFound, JobQueue
+from jobqueue.cli.dev import FOLDER
 from jobqueue.cli.reload import is_source
+from jobqueue.embedded import ValkeyServer
 from jobqueue.settings import load
 from tests.acceptance.projects import Project
 from tests.support import wait_until_sync
@@ -34,12 +36,15 @@ def stubborn() -> None:
 
 
 @pytest.fixture
-def project(tmp_path: Path) -> Iterator[Project]:
-    """A project with one module, ``shop.py``."""
+def project(tmp_path: Path, judge: Callable[[str], None]) -> Iterator[Project]:
+    """A project with one module, ``shop.py``; its data is judged when it has ended."""
     made = Project(tmp_path)
     write(made, "one")
     yield made
     made.end()
+    if (tmp_path / FOLDER).exists():
+        with ValkeyServer(tmp_path / FOLDER) as server:
+            judge(server.url)
 
 
 def write(project: Project, version: str) -> None:

@@ -1,10 +1,12 @@
 """Errors that say what is to follow, and those that try to take the worker along."""
 
+import signal
 from typing import Any
 
 import pytest
 
-from tests.acceptance.system import Program, System, app_path
+from tests.acceptance.system import PATIENCE, Program, System, app_path
+from tests.support import wait_until_sync
 
 PLACES = ["on_loop", "in_thread", "in_process"]
 ENDS = {
@@ -112,6 +114,40 @@ def test_resources_that_can_not_be_opened(system: System) -> None:
     assert "no database" in failed.err
     system.worker("opening")
     assert job.result_sync(timeout=10) == "open"
+
+
+def opening(system: System, how: str, *flags: str) -> Program:
+    """Start a worker whose resources are never opened, and wait until it tries to."""
+    worker = system.start("worker", app_path("opening"), *flags, HANGS=how)
+    wait_until_sync(lambda: "opening" in worker.log, description="it opens", deadline=PATIENCE)
+    return worker
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("processes", ["1", "2"])
+def test_stopped_while_it_opens_them(
+    system: System, number: signal.Signals, processes: str
+) -> None:
+    """A worker that has taken no job yet has no reason to go on opening."""
+    worker = opening(system, "long", "--grace", "300", "--processes", processes)
+    worker.send(number)
+    assert worker.wait() == 0
+
+
+def test_stopped_while_it_opens_them_stubbornly(system: System) -> None:
+    """What ignores that is left behind after the grace."""
+    worker = opening(system, "stubbornly", "--grace", "0.5")
+    worker.send(signal.SIGTERM)
+    assert worker.wait() == 0
+
+
+def test_stopped_twice_while_it_opens_them(system: System) -> None:
+    """The second signal does not wait for the grace."""
+    worker = opening(system, "stubbornly", "--grace", "300")
+    worker.send(signal.SIGTERM)
+    worker.event("stopping")
+    worker.send(signal.SIGINT)
+    assert worker.wait() == 0
 
 
 def test_resources_that_can_not_be_closed(system: System) -> None:

@@ -1,24 +1,10 @@
 """What several packages' integration tests share."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import pytest
 
-from tests.support import keyspace
 from tests.support.stage import Stage, stage_on
-
-
-@pytest.fixture
-def prefix() -> str:
-    """What every key begins with; a test with another one gives it as a parameter."""
-    return "jobqueue"
-
-
-@pytest.fixture
-def redis_url(redis_url: str, prefix: str) -> Iterator[str]:
-    """An empty server; after the test no key is left that nobody owns."""
-    yield redis_url
-    keyspace.check(redis_url, prefix)
 
 
 @pytest.fixture

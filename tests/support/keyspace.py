@@ -1,13 +1,13 @@
 """Finds keys that nobody will ever remove and entries that nobody will ever read.
 
-``check(url)`` after a test holds every key against the table in ``broker/keys.py``: its
-name, its type, its lifetime or the thing that owns it. ``miscounted(url)`` holds the
-counters against the jobs that are there.
+``check(url)`` holds every key against the table in ``broker/keys.py``: its name, its type,
+its lifetime or the thing that owns it. The fixtures of ``tests/conftest.py`` call it after
+every test. ``miscounted(url)`` holds the counters against the jobs that are there.
 """
 
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from contextlib import closing
 
 from jobqueue.broker.keys import QUEUE_KEYS
@@ -21,10 +21,17 @@ DELAYED = {"scheduled", "retrying"}
 COUNTED = {"ready", "running", "scheduled", "retrying", "blocked"}
 
 
-def check(url: str, prefix: str = "jobqueue") -> None:
-    """Assert that every key has a lifetime or an owner, and that no stream grows."""
+def check(url: str, prefixes: Collection[str] = ("jobqueue",)) -> None:
+    """Assert that every key has a lifetime or an owner, and that no stream grows.
+
+    Args:
+        url: The server.
+        prefixes: Of the installations that may be there; without one the server must be empty.
+    """
     with closing(Server(url).sync_lane()) as lane:
-        problems = list(_problems(lane, prefix))
+        problems = [*_strangers(lane, prefixes)]
+        for prefix in prefixes:
+            problems += _problems(lane, prefix)
     assert not problems, "left behind:\n" + "\n".join(problems)
 
 
@@ -34,11 +41,17 @@ def miscounted(url: str, prefix: str = "jobqueue") -> list[str]:
         return [text for space in queues(lane, prefix) for text in _miscounted(space)]
 
 
+def _strangers(lane: SyncLane, prefixes: Collection[str]) -> Iterator[str]:
+    parts = r":(\{[^}]+\}:.+|service:.+|queues|services)"
+    known = [re.compile(re.escape(prefix) + parts, re.DOTALL) for prefix in prefixes]
+    for key in _keys(lane):
+        if not any(pattern.fullmatch(key) for pattern in known):
+            yield f"{key}: no such key in keys.py"
+
+
 def _problems(lane: SyncLane, prefix: str) -> Iterator[str]:
     for key in _keys(lane):
-        if not re.fullmatch(rf"{prefix}:(\{{[^}}]+\}}:.+|service:.+|queues|services)", key):
-            yield f"{key}: no such key in keys.py"
-        elif key.startswith(f"{prefix}:service:") and lane.command("PTTL", key) == FOR_EVER:
+        if key.startswith(f"{prefix}:service:") and lane.command("PTTL", key) == FOR_EVER:
             yield f"{key}: lives for ever"
     for space in queues(lane, prefix):
         yield from _left(space)

@@ -41,6 +41,7 @@ class Proxy:
         self._shas = {script(name).sha.encode(): name for name in NAMES}
         self._lose: Counter[str] = Counter()
         self._open = True
+        self._blocked: set[str] = set()
         self._held: set[str] = set()
         self._freed = asyncio.Event()
         self._ends: set[asyncio.StreamWriter] = set()
@@ -54,6 +55,10 @@ class Proxy:
         """Say whether everything that was to be lost is lost."""
         return not +self._lose
 
+    def block(self, name: str) -> None:
+        """Cut the line of each call of a script before Redis has the call."""
+        self._blocked.add(name)
+
     def hold(self, name: str) -> None:
         """Let answers of a script wait until they are freed."""
         self._held.add(name)
@@ -64,7 +69,8 @@ class Proxy:
         self._held.discard(name)
 
     def free(self) -> None:
-        """Let answers that were held go on their way."""
+        """Let calls through again, and answers that were held go on their way."""
+        self._blocked.clear()
         self._held.clear()
         self._freed.set()
 
@@ -128,6 +134,8 @@ class Proxy:
                 for _ in range(chunk.count(sha)):
                     self.seen[name] += 1
                     pending.append(name)
+            if self._blocked.intersection(pending):
+                return
             forth.write(chunk)
             await forth.drain()
 

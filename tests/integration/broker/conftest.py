@@ -1,11 +1,10 @@
 """A broker on every kind of server and on a cluster; it leaves nothing that nobody owns."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterator
 
 import pytest
 
 from jobqueue.embedded import ValkeyServer
-from tests.support import keyspace
 from tests.support.broker import Broker, connect
 from tests.support.cluster import Cluster
 from tests.support.servers import fast_redis, flush, redis_programs
@@ -24,7 +23,9 @@ def _everywhere(
 
 
 @pytest.fixture
-async def broker(_everywhere: ValkeyServer | Cluster) -> AsyncIterator[Broker]:
+async def broker(
+    _everywhere: ValkeyServer | Cluster, judge: Callable[[str], None]
+) -> AsyncIterator[Broker]:
     """One queue, driven by hand; its keys are checked when the test is over."""
     if isinstance(_everywhere, Cluster):
         _everywhere.flush()
@@ -32,4 +33,4 @@ async def broker(_everywhere: ValkeyServer | Cluster) -> AsyncIterator[Broker]:
         flush(_everywhere.url)
     async with connect(_everywhere.url) as broker:
         yield broker
-    keyspace.check(_everywhere.url)
+    judge(_everywhere.url)

@@ -1,6 +1,6 @@
 """A server that dies and comes back with its AOF has everything that it answered for."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
@@ -14,7 +14,7 @@ from tests.support.servers import redis_programs
 
 @pytest.fixture(params=redis_programs())
 async def mortal(
-    request: pytest.FixtureRequest, tmp_path: Path
+    request: pytest.FixtureRequest, tmp_path: Path, judge: Callable[[str], None]
 ) -> AsyncIterator[tuple[Broker, ValkeyServer]]:
     """A broker on a server of this test alone that answers when the disk has it."""
     program = redis_programs()[request.param]
@@ -22,7 +22,7 @@ async def mortal(
     with ValkeyServer(tmp_path, program=program, settings=settings) as server:
         async with connect(server.url) as broker:
             yield broker, server
-        keyspace.check(server.url)
+        judge(server.url)
 
 
 async def test_whole_life(mortal: tuple[Broker, ValkeyServer]) -> None:

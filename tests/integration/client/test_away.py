@@ -17,7 +17,6 @@ from jobqueue.embedded import ValkeyServer
 from jobqueue.settings import Settings
 from tests.support import wait_until
 from tests.support.broker import connect
-from tests.support.keyspace import check
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.stage import stage_on
 
@@ -227,7 +226,6 @@ async def test_waiting_while_redis_restarts(breakable_redis: ValkeyServer) -> No
         async with connect(breakable_redis.url) as broker:
             await broker.finish(await broker.take(), fields=["result", "1"], payload="1")
         assert await asyncio.gather(*waiters, late) == [1, 1, 1]
-    check(breakable_redis.url)
 
 
 async def test_answer_lost_on_the_way(redis_url: str, tmp_path: Path) -> None:
@@ -273,4 +271,3 @@ async def test_waiting_without_permission(breakable_redis: ValkeyServer) -> None
         for sync in (False, True):
             with pytest.raises(BrokerError, match=r"(?i)blpop"):
                 await result(job, None, sync=sync)
-    check(breakable_redis.url)

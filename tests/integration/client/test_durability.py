@@ -1,14 +1,13 @@
 """Who asks for replicas is told the truth; who does not, waits for nobody."""
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from jobqueue import InvalidJob, NotReplicated
 from jobqueue.embedded import ValkeyServer
-from tests.support.keyspace import check
 from tests.support.ports import free_ports
 from tests.support.sentinel import run
 from tests.support.servers import redis_programs
@@ -17,11 +16,14 @@ from tests.support.waiting import wait_until, wait_until_sync
 
 
 @pytest.fixture(params=redis_programs())
-def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[ValkeyServer]]:
+def pair(
+    request: pytest.FixtureRequest, tmp_path: Path, judge: Callable[[str], None]
+) -> Iterator[list[ValkeyServer]]:
     """A master and its replica, both with their files."""
     program = redis_programs()[request.param]
     ports = free_ports(2)
-    settings = [{}, {"replicaof": f"127.0.0.1 {ports[0]}", "repl-diskless-sync-delay": "0"}]
+    at_once = {"repl-diskless-sync-delay": "0"}  # it is the master that would wait
+    settings = [at_once, {"replicaof": f"127.0.0.1 {ports[0]}"}]
     servers = [
         ValkeyServer(tmp_path / str(port), program=program, settings={"port": str(port)} | more)
         for port, more in zip(ports, settings, strict=True)
@@ -31,9 +33,12 @@ def pair(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[list[Valkey
     wait_until_sync(
         lambda: run(servers[1], "ROLE")[3] == b"connected", description="the replica follows"
     )
-    yield servers
-    for server in servers:
-        server.stop()
+    try:
+        yield servers
+        judge(servers[0].url)
+    finally:
+        for server in servers:
+            server.stop()
 
 
 async def test_a_replica_has_it(pair: list[ValkeyServer]) -> None:
@@ -115,7 +120,7 @@ async def test_on_disk(pair: list[ValkeyServer], request: pytest.FixtureRequest)
             await work.enqueue()
 
 
-async def test_other_words(stage: Stage, redis_url: str) -> None:
+async def test_other_words(stage: Stage) -> None:
     """Another word is refused, on a job and on a handler."""
 
     @stage.app.job()
@@ -123,4 +128,3 @@ async def test_other_words(stage: Stage, redis_url: str) -> None:
 
     with pytest.raises(InvalidJob, match="write 'replicated' or 'synced'"):
         work.options(durability="safe")  # type: ignore[arg-type]
-    check(redis_url)

@@ -10,7 +10,7 @@ import pytest
 from jobqueue import ConfigurationError, JobCancelled, JobFailed, Progress, Retry, current_job
 from jobqueue.settings import Settings
 from tests.support.cluster import Cluster
-from tests.support.keyspace import check, miscounted
+from tests.support.keyspace import miscounted
 from tests.support.stage import Stage, each_once, stage_on
 from tests.support.waiting import wait_until
 
@@ -140,7 +140,6 @@ async def test_schedules_and_history(
             assert (view.queue, view.state) == (names[2], "dead")
             assert {count.name for count in await app.queue_counts()} == set(names)
             assert len(await app.living()) == 2
-    check(cluster.url)
 
 
 async def test_one_database_only() -> None:

@@ -14,6 +14,8 @@ from jobqueue.embedded import ValkeyServer
 from tests.support import wait_until_sync
 from tests.support.servers import redis_programs
 
+pytestmark = pytest.mark.keys_not_judged("the keys are the test's own: nothing here is a job")
+
 ORPHAN = """
 import sys
 from pathlib import Path

@@ -3,7 +3,7 @@
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -11,8 +11,31 @@ import pytest
 from jobqueue import JobQueue
 from jobqueue.settings import Settings
 from jobqueue.testing import Connect
+from jobqueue.testing.apps import App
+from jobqueue.testing.connecting import A
+from tests.support import keyspace
 
 Pytest = Callable[..., str]
+
+
+@pytest.fixture
+def jobqueue_redis_url(jobqueue_redis_url: str) -> Iterator[str]:
+    """The plugin's server; whoever was connected to it has removed every key."""
+    yield jobqueue_redis_url
+    keyspace.check(jobqueue_redis_url, [])
+
+
+@pytest.fixture
+def jobqueue_connect(jobqueue_connect: Connect, jobqueue_redis_url: str) -> Iterator[Connect]:
+    """The plugin's fixture; before it removes the keys, each has a lifetime or an owner."""
+    apps: list[App] = []
+
+    def connect(app: A, *, history: bool = False) -> A:
+        apps.append(jobqueue_connect(app, history=history))
+        return app
+
+    yield connect
+    keyspace.check(jobqueue_redis_url, [app.services.calls.keys.prefix for app in apps])
 
 
 @pytest.fixture

@@ -78,6 +78,7 @@ def test_with_one(run_pytest: Pytest, tmp_path: Path, others: str) -> None:
     assert "2 passed" in run_pytest("-p", others)
 
 
+@pytest.mark.keys_not_judged("the server ends with the process that has started it")
 def test_embedded_servers(run_pytest: Pytest, tmp_path: Path) -> None:
     """Without variables the servers come from the ``embedded`` extra; the history is empty."""
     history = """

@@ -11,8 +11,8 @@ from jobqueue.domain.handlers import Handler
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from jobqueue.domain.outcomes import Outcome
 from jobqueue.domain.retry import RetrySpec
+from jobqueue.worker.attempt import Limits
 from jobqueue.worker.children import ChildPool
-from jobqueue.worker.executor import Limits
 
 LIMITS = Limits(timeout=None, result=64 * 1024, traceback=16 * 1024)
 

@@ -12,6 +12,7 @@ from jobqueue.broker.calls import Calls
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.servers import Server
 from jobqueue.worker.heartbeat import Heartbeat
+from jobqueue.worker.held import Pool
 from jobqueue.worker.worker import Worker
 from tests.support.keyspace import miscounted
 from tests.support.neighbour import neighbour
@@ -160,7 +161,7 @@ def test_a_heart_stops_with_its_loop(redis_url: str) -> None:
 
     async def start() -> Heartbeat:
         server, calls = Server(redis_url), Calls(Keys("jobqueue"))
-        heart = Heartbeat(server, calls, "w1", SHORT, {}, dict, lambda _queue: None)
+        heart = Heartbeat(server, calls, "w1", SHORT, Pool(1), dict, lambda _queue: None)
         heart.start()
         return heart
 

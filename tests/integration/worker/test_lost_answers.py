@@ -183,6 +183,29 @@ async def test_a_line_that_says_nothing(redis_url: str, tmp_path: Path) -> None:
     assert miscounted(redis_url) == []
 
 
+async def test_nothing_is_known_for_longer_than_a_lease(redis_url: str, tmp_path: Path) -> None:
+    """What a lost fetch delivered stays ours until we hear of it, though we own nothing else."""
+    async with (
+        proxy_to(redis_url, tmp_path) as proxy,
+        stage_on(redis_url, way=proxy.url, lease=SHORT) as stage,
+    ):
+        note = noting(stage)
+        for name in ("fetch", "recover", "renew"):  # the server knows them from here on
+            await getattr(stage.broker, name)("other")
+        async with stage.app.worker() as worker:
+            await waits(worker)
+            proxy.hold("fetch")
+            proxy.block("recover")
+            job = await note.enqueue(1)
+            # Three in the life of a lease; and the worker's reclaimer looks all the time.
+            await wait_until(lambda: proxy.seen["renew"] >= 6, description="renewals")
+            proxy.free()
+            await stage.ended(job.id)
+        assert await stage.outcomes(job.id) == ["succeeded"]
+    assert stage.log == [(1, 1)]
+    assert miscounted(redis_url) == []
+
+
 async def test_redis_can_not_be_reached_for_a_while(broken: tuple[Stage, Proxy]) -> None:
     """Running jobs go on, their outcomes wait, and health says why nothing is fetched."""
     stage, proxy = broken

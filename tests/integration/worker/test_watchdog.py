@@ -11,6 +11,7 @@ import pytest
 from jobqueue import JobQueueError
 from jobqueue.services import running
 from jobqueue.worker import fetcher
+from jobqueue.worker.watchdog import LOOKS
 from jobqueue.worker.worker import Worker
 from tests.support.proxy import Proxy, proxy_to
 from tests.support.stage import Stage, each_once, stage_on
@@ -130,17 +131,26 @@ async def test_a_refusal_that_stays(stage: Stage, caplog: pytest.LogCaptureFixtu
     assert caplog.messages.count(ANEW) == 1
 
 
-async def quiet_for(patiences: float = 4.0) -> None:
-    """Let time pass in which nothing may happen."""
-    await asyncio.sleep(patiences * PATIENCE)
+async def watched(worker: Worker, patiences: int = 4) -> None:
+    """Let the watchdog look on as long as it needs to worry, several times over."""
+    dog, looks = worker._watchdog, 0
+
+    async def counted() -> float:
+        nonlocal looks
+        looks += 1
+        return await type(dog)._step(dog)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(dog, "_step", counted)
+        await wait_until(lambda: looks > patiences * LOOKS, description="it has looked")
 
 
 async def test_redis_is_away(stage: Stage, proxy: Proxy, caplog: pytest.LogCaptureFixture) -> None:
     """Whatever time Redis is away, the worker waits; afterwards it works as before."""
-    async with running(await impatient(stage)):
+    async with running(await impatient(stage)) as worker:
         proxy.close()
         await wait_until(lambda: "fetch failed" in caplog.messages, description="it was noticed")
-        await quiet_for()
+        await watched(worker)
         assert ANEW not in caplog.messages
         proxy.open()
         await stage.ended(await enqueue(stage, 1))
@@ -155,10 +165,10 @@ async def test_no_slot_is_free(stage: Stage, caplog: pytest.LogCaptureFixture) -
         stage.log.append("long")
         await go.wait()
 
-    async with running(await impatient(stage, concurrency=1)):
+    async with running(await impatient(stage, concurrency=1)) as worker:
         job = await long.enqueue()
         await stage.logged(2)
-        await quiet_for()
+        await watched(worker)
         go.set()
         await job.result(15)
     assert ANEW not in caplog.messages
@@ -168,7 +178,7 @@ async def test_quiet(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """A worker that was told to take nothing takes nothing."""
     async with running(await impatient(stage)) as worker:
         worker.quiet()
-        await quiet_for()
+        await watched(worker)
         assert worker.health().unready == ["the worker was told to take no more jobs"]
     assert ANEW not in caplog.messages
 
@@ -176,7 +186,7 @@ async def test_quiet(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
 async def test_idle(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:
     """An idle worker fetches now and then: that is enough."""
     async with running(await impatient(stage)) as worker:
-        await quiet_for()
+        await watched(worker)
         assert worker.health().reasons("readyz") == []
     assert ANEW not in caplog.messages
 
