@@ -11,6 +11,7 @@
 After every test ``judge`` looks at the keys that it has left in Redis.
 """
 
+import signal
 from collections.abc import Callable, Iterator
 
 import pytest
@@ -31,6 +32,10 @@ from tests.support.servers import (
 # How long an example takes says more about the other tests of the machine than about it.
 settings.register_profile("jobqueue", deadline=None, suppress_health_check=[HealthCheck.too_slow])
 settings.load_profile("jobqueue")
+
+# Whoever is started in the background of a shell ignores Ctrl-C, and so would every program here.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 pytest_plugins = ["jobqueue.testing.plugin"]  # the one that users get by its entry point
 

@@ -20,7 +20,12 @@ _REDIS_OPTIONS = {
     "rediss": TLS_OPTIONS,
     "unix": ("db", "username", "password"),
 }
-_USERINFO = re.compile(r"^([a-z0-9+.-]*://)?+([^:]*):(.*)@", re.IGNORECASE | re.DOTALL)
+# No "?+" for the scheme: Python 3.11.2 forgets the groups behind one that did not match.
+_USERINFO = re.compile(
+    r"^(?:([a-z0-9+.-]*://)|(?![a-z0-9+.-]*://))([^:]*):(.*)@", re.IGNORECASE | re.DOTALL
+)
+# All is well but the digits behind the host.
+_ONLY_PORT = re.compile(r"[^/?#\s\[]*(\[[^\]]*\])?:[0-9]+([/?][^@#\s]*)?")
 _ESCAPES = "(in a password write %40 for @, %2F for /, %3A for :, %23 for #)"
 _QUERY_SECRET = re.compile(r"((?:[?&]|^)(?:ssl_?|sentinel_)?password=)[^&#]*", re.IGNORECASE)
 
@@ -86,7 +91,10 @@ def _split(value: object, schemes: tuple[str, ...], example: str) -> tuple[str, 
         sound = False
     # urlsplit drops line breaks and reads on after an unescaped "/" or "#".
     if not sound or parts.fragment or "@" in parts.path or re.search(r"\s", url):
-        raise ValueError(f"{hide_secrets(url)!r} is malformed; write {example} {_ESCAPES}")
+        # It is not shown: without an "@" nothing tells a password from a port.
+        if _ONLY_PORT.fullmatch(rest):
+            raise ValueError(f"the port is no number from 1 to 65535; write {example}")
+        raise ValueError(f"this is malformed; write {example} {_ESCAPES}")
     return url, parts
 
 
