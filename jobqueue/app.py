@@ -150,8 +150,9 @@ class JobQueue(Declaring, Controlling):
 
         An iterator prepares the next batch while the last one is under way; where it refuses
         a job, the batches before are stored. Give a list to have all checked first. When
-        Redis goes away in the middle, some batches are stored and others are not; sending
-        the same prepared jobs again makes no job twice, since each has its id already.
+        Redis goes away in the middle, some batches are stored and others are not, and of one
+        some partitions; sending the same prepared jobs again makes no job twice, since each has
+        its id already.
 
         Returns:
             A handle for each, in their order; ``status`` says what became of it.

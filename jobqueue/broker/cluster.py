@@ -20,6 +20,7 @@ from typing import Any
 
 from redis.exceptions import MovedError
 
+from jobqueue.broker.connections import CONNECT
 from jobqueue.broker.failures import AnswerLost
 from jobqueue.broker.lanes import Command, Lane, SyncLane
 from jobqueue.broker.slots import Slots, slot_of, slots_of
@@ -42,6 +43,15 @@ class _OfCluster:
     def __init__(self, slots: Slots, timeout: float) -> None:
         self._slots = slots
         self._timeout = timeout
+
+    def place(self, key: str) -> str:
+        """Return the master that has a key, as far as is known; else nothing."""
+        return self._slots.place(slot_of(key))
+
+    def _failed(self, address: Address, error: BrokerUnavailable) -> None:
+        """Note that a node can't be reached. What it refuses is an answer, and no error yet."""
+        self._slots.failed(address)
+        error.server = str(address)
 
     def _moved(self, answer: Any) -> bool:
         """Say whether a node has answered that another has the slot, and remember that."""
@@ -114,8 +124,8 @@ class ClusterLane(_OfCluster, Lane):
     async def _at(self, address: Address, commands: Sequence[Command], wait: float) -> list[Any]:
         try:
             return await self._lane(address)._exchange(commands, wait)  # noqa: SLF001 - one of us
-        except BrokerUnavailable:
-            self._slots.failed(address)
+        except BrokerUnavailable as error:
+            self._failed(address, error)
             raise
 
     def _lane(self, address: Address) -> Lane:
@@ -236,8 +246,8 @@ class SyncClusterLane(_OfCluster, SyncLane):
             address = self._slots.owner(slot)
             try:
                 answer = self._lane(address)._exchange(command)  # noqa: SLF001 - one of us
-            except BrokerUnavailable:
-                self._slots.failed(address)
+            except BrokerUnavailable as error:
+                self._failed(address, error)
                 raise
             if not self._moved(answer):
                 break
@@ -245,5 +255,7 @@ class SyncClusterLane(_OfCluster, SyncLane):
 
     def _lane(self, address: Address) -> SyncLane:
         if address not in self._lanes:
-            self._lanes[address] = SyncLane(self._slots.home(address), self._timeout)
+            # A host that vanished does not even refuse: it may cost no more than a silent one.
+            home = self._slots.home(address, min(CONNECT, self._timeout))
+            self._lanes[address] = SyncLane(home, self._timeout)
         return self._lanes[address]

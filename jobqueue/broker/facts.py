@@ -52,13 +52,17 @@ async def ask(lane: Lane) -> Facts:
 
     Raises:
         BrokerUnavailable: It can't be reached.
-        ConfigurationError: It is too old.
+        ConfigurationError: It is too old, or a Sentinel.
     """
     infos = [_fields(await each.command("INFO")) for each in await lane.masters()]
     return _weakest([_facts(info) for info in infos])
 
 
 def _facts(info: dict[str, str]) -> Facts:
+    if "sentinel" in (info.get("server_mode"), info.get("redis_mode")):  # Valkey, Redis
+        raise ConfigurationError(
+            "redis_url leads to a Sentinel; write redis+sentinel://host:26379/name-of-the-master"
+        )
     flavour = "Valkey" if "valkey_version" in info else "Redis"
     version = info.get("valkey_version") or info.get("redis_version", "0")
     if _parts(version) < OLDEST[flavour]:

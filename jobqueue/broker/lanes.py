@@ -161,6 +161,10 @@ class Lane:
         """Return ``keys`` in groups that one command may name."""
         return [list(keys)]
 
+    def place(self, key: str) -> str:  # noqa: ARG002 - a lane to a cluster looks at it
+        """Return which server of several has a key, as far as is known; else nothing."""
+        return ""
+
     async def masters(self) -> "Sequence[Lane]":
         """Return a lane to each server that has keys."""
         return [self]
@@ -168,7 +172,7 @@ class Lane:
     async def _refused(self, error: RedisError) -> None:
         if demoted(error):
             await self.close()
-        raise translate(error, sent=True) from error
+        raise translate(error, sent=True, apart=self.apart) from error
 
     async def _exchange(self, commands: Sequence[Command], wait: float = 0) -> list[Any]:
         connection, sent = self._connection, False
@@ -242,6 +246,10 @@ class SyncLane:
             self._refused(answer)
         return answer
 
+    def place(self, key: str) -> str:  # noqa: ARG002 - a lane to a cluster looks at it
+        """Return which server of several has a key; see :meth:`Lane.place`."""
+        return ""
+
     def masters(self) -> "Sequence[SyncLane]":
         """Return a lane to each server that has keys."""
         return [self]
@@ -249,7 +257,7 @@ class SyncLane:
     def _refused(self, error: RedisError) -> None:
         if demoted(error):
             self.close()
-        raise translate(error, sent=True) from error
+        raise translate(error, sent=True, apart=self.apart) from error
 
     def _each(self, commands: Sequence[Command]) -> list[Any]:
         return [self._exchange(command) for command in commands]

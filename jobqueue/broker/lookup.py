@@ -52,6 +52,11 @@ class JobView:
     entry: str | None
 
 
+def newness(view: JobView) -> tuple[int, bool]:
+    """Return what is larger for a later life of the same job: its run, and whether it lasts."""
+    return view.run, not view.state.terminal
+
+
 async def find(lane: Lane, keys: Keys, queues: Sequence[str], job_id: str) -> list[JobView]:
     """Return the jobs with this id; ids belong to a queue, so there may be several.
 

@@ -18,6 +18,9 @@ from jobqueue.domain.replication import Reached, Replication
 
 T = TypeVar("T")
 
+_LATE = "its master had not written it to the append-only file in time"
+_NO_FILE = "its master keeps no append-only file; run CONFIG SET appendonly yes there"
+_TOO_OLD = "its master does not know WAITAOF; use Redis 7.2 or newer, or Valkey"
 CALL_MS = 3_600_000  # the life of a call's number, as the scripts set it
 
 
@@ -61,5 +64,13 @@ def _reached(answers: Sequence[Any], asked: Replication) -> Reached:
     if isinstance(answer, RedisError):
         if demoted(answer):
             raise translate(answer, sent=True) from answer
-        return Reached(0, asked.replicas, master=False)  # no such command, or no file
-    return Reached(answer[1], asked.replicas, master=answer[0] > 0)
+        return Reached(0, asked.replicas, _problem(str(answer)))
+    on_disk = answer[0] > 0
+    return Reached(answer[1], asked.replicas, "" if on_disk else _LATE)
+
+
+def _problem(answer: str) -> str:
+    """Return why a master refuses to wait for disks, and what would make it."""
+    if "appendonly" in answer:
+        return _NO_FILE
+    return _TOO_OLD if "unknown command" in answer else f"Redis refused WAITAOF: {answer}"

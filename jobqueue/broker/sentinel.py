@@ -7,10 +7,8 @@ sentinels may be a moment late. The sentinel that knew it last is asked first.
 from collections.abc import Sequence
 from typing import Any
 
-from redis.exceptions import ConnectionError as RedisConnectionError
-
 from jobqueue.broker.connections import Connection, Hosts, Single
-from jobqueue.broker.failures import FAILURES
+from jobqueue.broker.failures import FAILURES, of_several
 from jobqueue.broker.lanes import Lane, SyncLane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.topology import Address, Several
@@ -18,6 +16,7 @@ from jobqueue.domain.topology import Address, Several
 ASK = 1.0  # seconds for one sentinel; there are others
 CONNECT = 2.0  # seconds for the master that one of them names
 
+_NOBODY = "no sentinel leads to a master"
 _UNUSABLE = (BrokerUnavailable, BrokerError, *FAILURES)
 
 
@@ -31,29 +30,29 @@ class Sentinels(Hosts):
 
     async def connect(self) -> Connection:
         """Open an asynchronous connection to the master."""
-        problems = []
+        problems: list[tuple[Address, Exception]] = []
         for sentinel in self._order:
             try:
                 connection = await self._by_way_of(sentinel)
             except _UNUSABLE as error:
-                problems.append(f"{sentinel}: {error}")
+                problems.append((sentinel, error))
             else:
                 self._prefer(sentinel)
                 return connection
-        raise self._nobody(problems)
+        raise of_several(_NOBODY, problems)
 
     def connect_sync(self, timeout: float) -> Connection:
         """Open a blocking connection to the master."""
-        problems = []
+        problems: list[tuple[Address, Exception]] = []
         for sentinel in self._order:
             try:
                 connection = self._by_way_of_sync(sentinel, timeout)
             except _UNUSABLE as error:
-                problems.append(f"{sentinel}: {error}")
+                problems.append((sentinel, error))
             else:
                 self._prefer(sentinel)
                 return connection
-        raise self._nobody(problems)
+        raise of_several(_NOBODY, problems)
 
     async def _by_way_of(self, sentinel: Address) -> Connection:
         async with Lane(self._sentinel(sentinel), ASK) as lane:
@@ -96,6 +95,3 @@ class Sentinels(Hosts):
 
     def _prefer(self, sentinel: Address) -> None:
         self._order = sorted(self._order, key=lambda each: each != sentinel)
-
-    def _nobody(self, problems: Sequence[str]) -> RedisConnectionError:
-        return RedisConnectionError(f"no sentinel leads to a master: {'; '.join(problems)}")

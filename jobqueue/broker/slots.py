@@ -12,12 +12,15 @@ from redis.crc import key_slot
 from redis.exceptions import MovedError
 
 from jobqueue.broker.connections import Hosts
+from jobqueue.broker.failures import of_several
 from jobqueue.broker.lanes import Command, Lane, SyncLane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.topology import Address, Several
 
 ASK = 1.0  # seconds for one node; there are others
 SLOTS = 16384
+
+_NOBODY = "no node knows the cluster"
 
 _EVAL = ("EVAL", "EVALSHA")
 _SUBCOMMANDS = ("XGROUP", "XINFO", "OBJECT")  # their key comes second
@@ -64,7 +67,7 @@ class Slots(Hosts):
         super().__init__(url, name)
         self._owners: list[Address | None] = []
         self.stale = True
-        self._failed: Address | None = None
+        self._failed: set[Address] = set()  # those that did not answer when last asked
 
     def owner(self, slot: int | None) -> Address:
         """Return the master of a slot; for None the same one each time.
@@ -78,6 +81,11 @@ class Slots(Hosts):
             raise BrokerUnavailable(f"no node of the cluster has slot {slot}")
         return owner
 
+    def place(self, slot: int) -> str:
+        """Return the master of a slot, as far as is known; else nothing."""
+        owner = self._owners[slot] if self._owners else None
+        return "" if owner is None else str(owner)
+
     def masters(self) -> list[Address]:
         """Return every master that has slots."""
         return sorted({owner for owner in self._owners if owner is not None})
@@ -90,41 +98,43 @@ class Slots(Hosts):
             self.stale = True
 
     def failed(self, address: Address) -> None:
-        """Ask anew who has what: this node did not answer."""
-        self._failed, self.stale = address, True
+        """Ask anew who has what, this node last: it did not answer."""
+        self._failed.add(address)
+        self.stale = True
 
     async def refresh(self) -> None:
         """Ask the nodes, one after the other, who has what.
 
         Raises:
             BrokerUnavailable: None of them knows.
+            BrokerError: Each of them refuses to say: they are no cluster, for one.
         """
-        problems = []
+        problems: list[tuple[Address, Exception]] = []
         for address in self._candidates():
             async with Lane(self.home(address, ASK), ASK) as lane:
                 try:
                     return self._learn(address, await lane.command("CLUSTER", "SLOTS"))
                 except (BrokerUnavailable, BrokerError) as error:
-                    problems.append(f"{address}: {error}")
-        raise self._nobody(problems)
+                    problems.append((address, error))
+        raise of_several(_NOBODY, problems)
 
     def refresh_sync(self) -> None:
         """Do the same without an event loop."""
-        problems = []
+        problems: list[tuple[Address, Exception]] = []
         for address in self._candidates():
             lane = SyncLane(self.home(address, ASK), ASK)
             try:
                 return self._learn(address, lane.command("CLUSTER", "SLOTS"))
             except (BrokerUnavailable, BrokerError) as error:
-                problems.append(f"{address}: {error}")
+                problems.append((address, error))
             finally:
                 lane.close()
-        raise self._nobody(problems)
+        raise of_several(_NOBODY, problems)
 
     def _candidates(self) -> list[Address]:
         """Return the nodes to ask: those that have slots, then those of the URL."""
         known = dict.fromkeys([*self.masters(), *self._url.hosts])
-        return sorted(known, key=lambda address: address == self._failed)
+        return sorted(known, key=self._failed.__contains__)
 
     def _learn(self, asked: Address, answer: Any) -> None:
         owners: list[Address | None] = [None] * SLOTS
@@ -134,6 +144,4 @@ class Slots(Hosts):
         if not any(owners):
             raise BrokerUnavailable("it knows of no slots")
         self._owners, self.stale = owners, False
-
-    def _nobody(self, problems: Sequence[str]) -> BrokerUnavailable:
-        return BrokerUnavailable(f"no node knows the cluster: {'; '.join(problems)}")
+        self._failed.discard(asked)

@@ -47,6 +47,14 @@ class Splits:
         self._found[queue] = n
         return n
 
+    def declared(self, queue: str) -> int:
+        """Return the number that code declares; 0 where it declares none."""
+        return self._declared.get(queue, 0)
+
+    def knows(self, queue: str) -> bool:
+        """Whether the number of a queue was answered."""
+        return queue in self._found
+
     def of(self, queue: str) -> int:
         """Return the number that was answered last; 0 for a queue that is whole or unknown."""
         return self._found.get(queue, 0)

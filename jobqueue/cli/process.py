@@ -36,6 +36,7 @@ def serve(
     make: Callable[[], Awaitable[S]],
     *,
     probes: socket | None = None,
+    begun: Callable[[], None] = lambda: None,
     quiet: Callable[[S], None] | None = None,
     grace: float = 0.0,
 ) -> None:
@@ -44,15 +45,17 @@ def serve(
     Args:
         make: Connects and returns the service; a signal during this ends it.
         probes: Where to say how the service is, if anywhere.
+        begun: Called when the service has begun its duty.
         quiet: What SIGTSTP does to the service, if anything.
         grace: Seconds to clean up for a service that is stopped before it has begun.
     """
-    with served(probes) as answers:
-        runner = asyncio.Runner(loop_factory=_fastest_loop())
-        try:
-            runner.run(_serve(make, answers, quiet, grace))
-        finally:
-            _leave(runner, answers.service)
+    answers = Answers()
+    runner = asyncio.Runner(loop_factory=_fastest_loop())
+    try:
+        with served(probes, answers):  # it ends before we look which threads do not
+            runner.run(_serve(make, answers, begun, quiet, grace))
+    finally:
+        _leave(runner, answers.service)
 
 
 def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
@@ -66,6 +69,7 @@ def _fastest_loop() -> Callable[[], asyncio.AbstractEventLoop] | None:
 async def _serve(
     make: Callable[[], Awaitable[S]],
     answers: Answers,
+    begun: Callable[[], None],
     quiet: Callable[[S], None] | None,
     grace: float,
 ) -> None:
@@ -93,6 +97,8 @@ async def _serve(
         loop.add_signal_handler(signal.SIGTSTP, quiet, service)
     running = asyncio.create_task(service.run())
     if await _begins(service, running, told):
+        if not running.done():
+            begun()
         await running
     else:
         log.info(EARLY)

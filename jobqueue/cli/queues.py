@@ -32,7 +32,7 @@ def queues(
     a job, 5 if Redis can't be reached.
     """
     from jobqueue.app import JobQueue
-    from jobqueue.client.lookups import unknown_names
+    from jobqueue.client.lookups import unknown_names, unserved
 
     app = JobQueue(settings=cli.settings)
     counts = app.queue_counts_sync()
@@ -45,6 +45,7 @@ def queues(
     if any(each.names for each in counts):
         parts.append(_names(counts))
     notes = [_nobody(*each, nearest(each[1], declared)) for each in unknown]
+    notes += [_unserved(each) for each in unserved(counts, workers)]
     notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
     if notes:
         parts.append("\n".join(notes))
@@ -93,6 +94,10 @@ def _only(queue: str, counts: Sequence[QueueView]) -> list[QueueView]:
 def _nobody(queue: str, name: str, waiting: int, near: str | None) -> str:
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
     return f"no live worker knows: {name} ({jobs} in queue {queue}){_hint(near)}"
+
+
+def _unserved(queue: str) -> str:
+    return f"no live worker serves the partitions of queue {queue}: restart those that serve it"
 
 
 def _hint(near: str | None) -> str:

@@ -90,6 +90,6 @@ def _run(app: JobQueue, probes: socket | None) -> None:
         logs.identify(worker=made.id)
         return made
 
-    follow_supervisor()
+    begun = follow_supervisor()
     died = predecessor()
-    serve(make, probes=probes, quiet=Worker.quiet, grace=app.settings.grace)
+    serve(make, probes=probes, begun=begun, quiet=Worker.quiet, grace=app.settings.grace)

@@ -5,13 +5,10 @@ import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
 
 from jobqueue.broker.calls import STALE, Call, Calls
 from jobqueue.broker.failures import AnswerLost
-from jobqueue.broker.splits import Splits
 from jobqueue.client.handle import Answer, Status
-from jobqueue.client.placing import place_of
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import (
     BrokerError,
@@ -34,11 +31,11 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.05, 1.0  # seconds
 IDLE = 1.0
 
 
-def batches(jobs: Iterable[Prepared]) -> Iterator[tuple[str, list[int]]]:
+def batches(jobs: Iterable[Prepared]) -> Iterator[list[int]]:
     """Cut jobs into batches of one queue each that Redis takes without a stall.
 
     Returns:
-        The queue and the places in ``jobs`` of each batch; each queue's jobs stay in order.
+        The places in ``jobs`` of each batch; each queue's jobs stay in order.
     """
     open_: defaultdict[str, list[int]] = defaultdict(list)
     sizes: defaultdict[str, int] = defaultdict(int)
@@ -48,9 +45,9 @@ def batches(jobs: Iterable[Prepared]) -> Iterator[tuple[str, list[int]]]:
         batch.append(place)
         sizes[queue] += len(job.spec)
         if len(batch) >= MOST_JOBS or sizes[queue] >= MOST_BYTES:
-            yield queue, batch
+            yield batch
             del open_[queue], sizes[queue]
-    yield from open_.items()
+    yield from open_.values()
 
 
 class Numbers:
@@ -66,55 +63,32 @@ class Numbers:
         return self._last[queue]
 
 
-# What Redis said to one call, and what replicas have said of it, where they were asked.
-Reply = tuple[str, Reached | None]
-
-
-class Part(NamedTuple):
-    """The jobs of a batch that go to one queue of the broker, by their places in the batch."""
-
-    queue: str
-    places: Sequence[int]
-    jobs: Sequence[Prepared]
-    call: Call[str]
-
-
-def parts_of(
-    calls: Calls, splits: Splits, queue: str, numbers: Numbers, batch: Sequence[Prepared]
-) -> list[Part]:
-    """Return the numbered calls that send a batch of one queue: one for each partition."""
-    if not splits.of(queue):
-        return [_part(calls, queue, numbers, range(len(batch)), batch)]
-    there: defaultdict[str, list[int]] = defaultdict(list)
-    for i, prepared in enumerate(batch):
-        there[place_of(prepared, splits)].append(i)
-    return [
-        _part(calls, place, numbers, places, [batch[i] for i in places])
-        for place, places in there.items()
-    ]
-
-
-def _part(
-    calls: Calls, queue: str, numbers: Numbers, places: Sequence[int], jobs: Sequence[Prepared]
-) -> Part:
-    number, specs = numbers.next(queue), [each.spec for each in jobs]
-    call = calls.enqueue(queue, numbers.caller, number, [each.job for each in jobs], specs)
-    return Part(queue, places, jobs, call)
-
-
 @dataclass(slots=True)
 class Attempt:
-    """One batch on its way: its calls, and what is known after each failure.
+    """One batch on its way: its call, and what is known after each failure.
 
     Args:
+        call: The numbered call, which may be repeated; None where there is nothing to send.
         deadline: Monotonic time after which it is given up.
-        parts: Its numbered calls, once it is known where the jobs go; repeating them is safe.
+        reached: What replicas have said, where they were asked.
     """
 
+    call: Call[str] | None
     deadline: float
-    parts: Sequence[Part] = ()
     uncertain: bool = False
+    reached: Reached | None = None
     _pause: float = field(default=FIRST_PAUSE)
+
+    @classmethod
+    def of(
+        cls, calls: Calls, queue: str, numbers: Numbers, batch: Sequence[Prepared], deadline: float
+    ) -> "Attempt":
+        """Return the attempt to send ``batch`` until ``deadline``."""
+        if not batch:
+            return cls(None, deadline)
+        jobs, specs = [p.job for p in batch], [p.spec for p in batch]
+        call = calls.enqueue(queue, numbers.caller, numbers.next(queue), jobs, specs)
+        return cls(call, deadline)
 
     @property
     def late(self) -> bool:
@@ -151,37 +125,34 @@ _LETTERS = {
 _WITH_OTHER = frozenset("brdum")
 
 
-def read_answers(parts: Sequence[Part], replies: Sequence[Reply]) -> list[Answer]:
-    """Return what became of each job of an answered batch, in its order.
+def read_answers(
+    reply: str, batch: Sequence[Prepared], reached: Reached | None = None
+) -> list[Answer]:
+    """Return what became of each job of an answered batch.
+
+    Args:
+        reply: The script's.
+        batch: The jobs.
+        reached: What replicas say of all of them, where they were asked.
 
     Raises:
-        EnqueueUncertain: Redis forgot the number of a call.
+        EnqueueUncertain: Redis forgot the number of this call.
     """
-    read = [_read(part, *reply) for part, reply in zip(parts, replies, strict=True)]
-    if len(read) == 1:
-        return read[0]
-    found = {
-        place: answer
-        for part, answers in zip(parts, read, strict=True)
-        for place, answer in zip(part.places, answers, strict=True)
-    }
-    return [found[place] for place in range(len(found))]
-
-
-def _read(part: Part, reply: str, reached: Reached | None) -> list[Answer]:
+    if not batch:
+        return []
     letters, *others = reply.split("\n")
-    if reply == STALE or len(letters) != len(part.jobs):
-        raise EnqueueUncertain(part.jobs[0].job.id)
+    if reply == STALE or len(letters) != len(batch):
+        raise EnqueueUncertain(batch[0].job.id)
     other = iter(others)
-    answers = [
+    if reached is not None:
+        found = read_answers(reply, batch)
+        return [each._replace(reached=reached if each.status.stored else None) for each in found]
+    return [
         CREATED
         if letter == "c"
         else Answer(_LETTERS[letter], next(other) if letter in _WITH_OTHER else None)
         for letter in letters
     ]
-    if reached is None:
-        return answers
-    return [each._replace(reached=reached if each.status.stored else None) for each in answers]
 
 
 def error_of_answer(prepared: Prepared, answer: Answer) -> JobQueueError | None:
@@ -197,7 +168,8 @@ def error_of_answer(prepared: Prepared, answer: Answer) -> JobQueueError | None:
         case Status.FULL:
             return QueueFull(prepared.queue)
     if answer.reached is not None and not answer.reached.enough:
-        return NotReplicated(job_id, answer.reached.replicas, answer.reached.asked)
+        reached = answer.reached
+        return NotReplicated(job_id, reached.replicas, reached.asked, reached.problem)
     return None
 
 
@@ -206,11 +178,11 @@ def error_of_batch(
 ) -> JobQueueError:
     """Return what the producer of these jobs is told after their batch was given up."""
     told: JobQueueError
-    if attempt.uncertain or isinstance(error, EnqueueUncertain):
+    if jobs and (attempt.uncertain or isinstance(error, EnqueueUncertain)):
         told = EnqueueUncertain(jobs[0].job.id)
     elif isinstance(error, BrokerUnavailable):
-        # Earlier batches of the same enqueue_many are stored by now.
-        what = "nothing" if len(jobs) == 1 else "nothing of this batch"
+        # Earlier batches of the same enqueue_many are stored by now, and perhaps other parts.
+        what = "nothing" if len(jobs) <= 1 else f"nothing of this batch of {len(jobs)} jobs"
         told = BrokerUnavailable(f"{error}; {what} was stored")
     else:
         told = type(error)(*error.args)  # each producer raises one of its own

@@ -2,28 +2,27 @@
 
 import asyncio
 import contextlib
+import time
 from collections import deque
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable, Iterator, Sequence
 from contextlib import closing
-from dataclasses import replace
 from typing import Any
 
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import TIMEOUT
 from jobqueue.broker.messages import Watched
 from jobqueue.broker.servers import Server
 from jobqueue.broker.splits import Splits
 from jobqueue.client.batches import batches, error_of_answer
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.control import cancelled
+from jobqueue.client.dispatch import Dispatch
 from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
 from jobqueue.client.inbox import Inbox
 from jobqueue.client.outcomes import GONE, value
-from jobqueue.client.placing import place_of
-from jobqueue.client.prepared import Prepared, Replicated, Synced
-from jobqueue.client.submitter import Submitter
+from jobqueue.client.parts import check, parts_of, place_of
+from jobqueue.client.prepared import Prepared
 from jobqueue.client.sync import SyncClient
-from jobqueue.domain.errors import InvalidJob, ResultGone
+from jobqueue.domain.errors import InvalidJob, JobQueueError, ResultGone
 from jobqueue.domain.jobs import State
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.replication import Replication
@@ -44,24 +43,11 @@ class _OnLoop:
         patience: float,
         replication: Replication,
     ) -> None:
-        timeout = min(TIMEOUT, patience / 2)  # a dead line leaves time for another
-        self.submitter = Submitter(server.lane(timeout), calls, splits, patience)
-        # Of their own: who waits for replicas keeps nobody else waiting.
-        self._durable = {
-            kind: Submitter(
-                server.lane(timeout), calls, splits, patience, replace(replication, disk=disk)
-            )
-            for kind, disk in ((Replicated, False), (Synced, True))
-        }
+        self.dispatch = Dispatch(server, calls, splits, patience, replication)
         self.inboxes: dict[str, Inbox] = {}
         self._end = self._until_the_end()
         with contextlib.suppress(StopIteration):  # it has no await in front of its yield
             anext(self._end).send(None)
-
-    def submitter_of(self, jobs: Sequence[Prepared]) -> Submitter:
-        """Return what sends jobs of which some wait for replicas: as the most careful one asks."""
-        kinds = {type(job) for job in jobs}
-        return self._durable[Synced if Synced in kinds else Replicated]
 
     async def close(self) -> None:
         """Close every connection of this loop."""
@@ -72,9 +58,7 @@ class _OnLoop:
         try:
             yield
         finally:
-            await self.submitter.close()
-            for submitter in self._durable.values():
-                await submitter.close()
+            await self.dispatch.close()
             for inbox in self.inboxes.values():
                 await inbox.close()
 
@@ -137,10 +121,7 @@ class Client:
             EnqueueUncertain: Redis took the call and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
-        here = self._here()
-        plain = type(prepared) is Prepared
-        submitter = here.submitter if plain else here.submitter_of((prepared,))
-        [answer] = await submitter.submit(prepared.queue, (prepared,))
+        answer = await self._here().dispatch.one(prepared)
         return self._handle(prepared, answer, strict=True)
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
@@ -148,16 +129,17 @@ class Client:
 
         A batch is under way while the iterable makes the next one.
         """
-        here, replicated = self._here(), set[int]()
-        prepared: list[Prepared] = []
+        dispatch, prepared = self._here().dispatch, list[Prepared]()
         found: dict[int, Answer] = {}
-        sending: deque[tuple[list[int], asyncio.Future[list[Answer]]]] = deque()
+        sending: deque[tuple[list[int], asyncio.Task[list[Answer]]]] = deque()
+        if isinstance(jobs, Sequence):
+            for queue in _queues(jobs):
+                await dispatch.learn(queue)
+            check(jobs, self._splits)
         try:
-            for queue, places in batches(_noted(_listed(jobs), prepared, replicated)):
+            for places in batches(_noted(jobs, prepared)):
                 batch = [prepared[i] for i in places]
-                plain = not replicated or replicated.isdisjoint(places)
-                submitter = here.submitter if plain else here.submitter_of(batch)
-                sending.append((places, submitter.submit(queue, batch)))
+                sending.append((places, asyncio.create_task(dispatch.many(batch))))
                 await asyncio.sleep(0)  # it is sent now, and others may run
                 if len(sending) > 1:
                     found.update(await _answered(sending))
@@ -165,13 +147,13 @@ class Client:
                 found.update(await _answered(sending))
         finally:
             # Whatever went wrong, nothing of ours is on its way when the caller hears of it.
-            await asyncio.gather(*(future for _, future in sending), return_exceptions=True)
+            await asyncio.gather(*(task for _, task in sending), return_exceptions=True)
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
 
     def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
         """Send one job from a program without an event loop."""
         refuse_loop("enqueue_sync", "await enqueue(...)")
-        [answer] = self._sync.enqueue(prepared.queue, [prepared])
+        [answer] = self._send_sync([prepared])
         return self._handle(prepared, answer, strict=True)
 
     def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
@@ -179,10 +161,34 @@ class Client:
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
         prepared: list[Prepared] = []
         found: dict[int, Answer] = {}
-        for queue, places in batches(_noted(_listed(jobs), prepared, set())):
-            answers = self._sync.enqueue(queue, [prepared[i] for i in places])
+        if isinstance(jobs, Sequence):
+            for queue in _queues(jobs):
+                self._learn_sync(queue)
+            check(jobs, self._splits)
+        for places in batches(_noted(jobs, prepared)):
+            answers = self._send_sync([prepared[i] for i in places])
             found.update(zip(places, answers, strict=True))
         return [self._handle(job, found[i]) for i, job in enumerate(prepared)]
+
+    def _learn_sync(self, queue: str) -> None:
+        if not self._splits.knows(queue):
+            self._sync.enqueue(queue, ())
+
+    def _send_sync(self, batch: Sequence[Prepared]) -> list[Answer]:
+        """Send jobs of one queue; raise what went wrong first, if anything."""
+        self._learn_sync(batch[0].queue)
+        check(batch, self._splits)
+        deadline, problems = time.monotonic() + self._patience, list[JobQueueError]()
+        found: dict[int, Answer] = {}
+        for place, places in parts_of(batch, self._splits).items():
+            try:
+                answers = self._sync.enqueue(place, [batch[i] for i in places], deadline)
+                found.update(zip(places, answers, strict=True))
+            except JobQueueError as error:
+                problems.append(error)
+        if problems:
+            raise problems[0]
+        return [found[i] for i in range(len(batch))]
 
     def _handle(
         self, prepared: Prepared, answer: Answer, *, strict: bool = False
@@ -272,26 +278,22 @@ class Client:
         self._sync.close()
 
 
-def _listed(jobs: Iterable[Prepared]) -> Iterable[Prepared]:
-    """Return jobs that can be walked through; what can be looked at before is."""
-    if isinstance(jobs, Sequence):
-        for place, job in enumerate(jobs):
-            _refuse_other(job, place)
-    elif hasattr(jobs, "__aiter__"):
+def _queues(jobs: Sequence[Prepared]) -> set[str]:
+    """Return the queues of jobs that can be looked at before any is sent."""
+    for place, job in enumerate(jobs):
+        _refuse_other(job, place)
+    return {job.queue for job in jobs}
+
+
+def _noted(jobs: Iterable[Prepared], into: list[Prepared]) -> Iterator[Prepared]:
+    if hasattr(jobs, "__aiter__"):
         problem = "an async generator can't be sent; collect it: [job async for job in ...]"
         raise InvalidJob("jobs", problem)
-    elif not isinstance(jobs, Iterable):
+    if not isinstance(jobs, Iterable):
         raise InvalidJob("jobs", f"{shown(jobs)} is no list of prepared jobs")
-    return jobs
-
-
-def _noted(
-    jobs: Iterable[Prepared], into: list[Prepared], replicated: set[int]
-) -> Iterator[Prepared]:
     for job in jobs:
         if type(job) is not Prepared:
             _refuse_other(job, len(into))
-            replicated.add(len(into))
         into.append(job)
         yield job
 
@@ -303,10 +305,10 @@ def _refuse_other(job: object, place: int) -> None:
 
 
 async def _answered(
-    sending: deque[tuple[list[int], asyncio.Future[list[Answer]]]],
+    sending: deque[tuple[list[int], asyncio.Task[list[Answer]]]],
 ) -> Iterable[tuple[int, Answer]]:
     """Wait for the first batch under way; return the place and answer of each of its jobs."""
-    places, future = sending[0]
-    answers = await future
+    places, task = sending[0]
+    answers = await task
     sending.popleft()
     return zip(places, answers, strict=True)

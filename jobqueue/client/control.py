@@ -42,7 +42,8 @@ class Control:
                 raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
             before = ""
             if found:
-                before = await lane.call(self.calls.cancel(found[0].queue, job_id, reason))
+                newest = max(found, key=lookup.newness)
+                before = await lane.call(self.calls.cancel(newest.queue, job_id, reason))
         return cancelled(job_id, before)
 
     async def _places(self, lane: Lane, queue: str | None) -> list[str]:

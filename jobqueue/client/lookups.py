@@ -92,7 +92,8 @@ class Lookups:
             known = await self._places(lane, queue)
             found = await lookup.find(lane, self._keys, known, job_id) if known else []
             found = await hiding.applied(lane, self._keys, found)
-        return {queue_of(view.queue): view for view in found}
+        # A queue that was split since may have an earlier run of the job where it was whole.
+        return {queue_of(view.queue): view for view in sorted(found, key=lookup.newness)}
 
     async def _rows(
         self, job_id: str, queue: str | None
@@ -112,6 +113,12 @@ class Lookups:
         return by_queue, None
 
 
+def _current(view: JobView | None, rows: Sequence[ExecutionView]) -> JobView | None:
+    """Return what Redis knows of a job, unless the history knows of a later run."""
+    outlived = view is not None and any(row.run > view.run for row in rows)
+    return None if outlived else view
+
+
 def _found(
     job_id: str,
     queue: str,
@@ -119,6 +126,7 @@ def _found(
     rows: Sequence[ExecutionView],
     problem: Exception | None,
 ) -> FoundJob:
+    view = _current(view, rows)
     last = rows[-1] if rows else None
     known = _of_view(view, rows) if view else _of_row(rows[-1])
     # Redis keeps no more than the result of a job that has ended; the rest is in its rows.
@@ -220,6 +228,18 @@ def unknown_names(
         for name, states in sorted(queue.names.items())
         if name not in declared[queue.name] and (waiting := _waiting(states))
     ]
+
+
+def unserved(queues: Sequence[QueueView], workers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the queues of which living workers serve the whole, and none the partitions.
+
+    Args:
+        queues: The queues with their counts.
+        workers: What living workers say of themselves.
+    """
+    whole = {queue for worker in workers for queue in worker["queues"]}
+    split = {queue for worker in workers for queue in worker.get("partitions", ())}
+    return [each.name for each in queues if each.partitions and each.name in whole - split]
 
 
 def _waiting(states: Mapping[str, int]) -> int:

@@ -193,7 +193,7 @@ class Template:
         if self._lock_missing:
             raise InvalidJob("lock", "missing; the handler is declared with lock_mode='required'")
         if self._limited:
-            _refuse_partitions(queue or defaults.queue, defaults)
+            self._refuse_partitions(queue or defaults.queue, defaults)
         raw = encode(arguments, defaults.max_arguments)
         asks = self._keys.ask(arguments, raw, defaults) if self._keys else None
         head, tail = packed
@@ -204,11 +204,10 @@ class Template:
         job = NewJob(job_id, int(priority), self._delay_ms, self._at_ms, self._name, asked)
         return self._kind(queue or defaults.queue, job, spec, self._returns)
 
-
-def _refuse_partitions(queue: str, defaults: Defaults) -> None:
-    declared = defaults.queues.get(queue)
-    if declared is not None and declared.partitions:
-        raise InvalidJob("queue", refused_limits(queue, declared.partitions))
+    def _refuse_partitions(self, queue: str, defaults: Defaults) -> None:
+        declared = defaults.queues.get(queue)
+        if declared is not None and declared.partitions:
+            raise InvalidJob("queue", refused_limits(queue, declared.partitions, self._name))
 
 
 def _parts(spec: Spec) -> tuple[bytes, bytes]:

@@ -16,16 +16,13 @@ from jobqueue.client.batches import (
     MOST_JOBS,
     Attempt,
     Numbers,
-    Part,
-    Reply,
     error_of_batch,
-    parts_of,
     read_answers,
 )
 from jobqueue.client.handle import Answer
-from jobqueue.client.placing import check
 from jobqueue.client.prepared import Prepared
-from jobqueue.domain.errors import BrokerUnavailable, InvalidJob, JobQueueError
+from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.replication import Replication
 
 # Jobs, where their answers go, and the monotonic time after which they are given up.
@@ -40,7 +37,7 @@ class Submitter:
     Args:
         lane: Used by nobody else.
         calls: Makes the calls.
-        splits: Says where the jobs of a queue go.
+        splits: Asks for the partitions of queues, and remembers them.
         patience: Seconds to go on trying when Redis does not answer.
         replication: What to wait for; None for jobs that ask for none.
     """
@@ -61,13 +58,17 @@ class Submitter:
         self._numbers = Numbers()
         self._waiting: defaultdict[str, list[Waiting]] = defaultdict(list)
         self._known: set[str] = set()  # queues that are in the set of queues for certain
-        self._registered: set[str] = set()  # queues that were put there once
         self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._task: asyncio.Task[None] | None = None
         self.used = 0.0  # monotonic time of the last answer
 
     def submit(self, queue: str, jobs: Sequence[Prepared]) -> "asyncio.Future[list[Answer]]":
-        """Send jobs of one queue soon, at most a batch; the future gets an answer for each."""
+        """Send jobs soon, at most a batch; the future gets an answer for each.
+
+        Args:
+            queue: Their queue, or their partition.
+            jobs: The jobs; without any the queue is only made known.
+        """
         future: asyncio.Future[list[Answer]] = asyncio.get_running_loop().create_future()
         self._waiting[queue].append((jobs, future, time.monotonic() + self._patience))
         if self._task is None:
@@ -107,23 +108,23 @@ class Submitter:
             count += 1
         return waiting[:count]
 
-    async def _send(self, queue: str, waiting: Sequence[Waiting]) -> None:
-        attempt, fitting = Attempt(waiting[0][2]), list(waiting)
+    async def _send(self, queue: str, waiting: list[Waiting]) -> None:
+        batch = [prepared for group, _, _ in waiting for prepared in group]
+        attempt = Attempt.of(self._calls, queue, self._numbers, batch, waiting[0][2])
         try:
-            replies = await self._repeat(queue, attempt, fitting)
-            answers = iter(read_answers(attempt.parts, replies))
+            reply = await self._repeat(queue, attempt)
+            answers = iter(read_answers(reply, batch, attempt.reached))
         except JobQueueError as error:
-            for group, future, _ in fitting:
+            for group, future, _ in waiting:
                 if not future.done():
                     future.set_exception(error_of_batch(attempt, error, group))
             return
-        for group, future, _ in fitting:
+        for group, future, _ in waiting:
             mine = list(islice(answers, len(group)))
             if not future.done():
                 future.set_result(mine)
 
-    async def _repeat(self, queue: str, attempt: Attempt, waiting: list[Waiting]) -> list[Reply]:
-        """Send what waits until it is answered; take out who asks for what can't be."""
+    async def _repeat(self, queue: str, attempt: Attempt) -> str:
         if self._problem is not None and attempt.late:
             raise self._problem  # what gathered while others tried has waited long enough
         if time.monotonic() - self.used > IDLE:
@@ -133,13 +134,16 @@ class Submitter:
             try:
                 if queue not in self._known:
                     await self._register(queue)
-                if not attempt.parts:
-                    waiting[:] = [each for each in waiting if self._fits(each)]
-                    batch = [prepared for group, _, _ in waiting for prepared in group]
-                    args = (self._calls, self._splits, queue, self._numbers)
-                    attempt.parts = parts_of(*args, batch)
+                if attempt.call is None:
+                    return ""
                 sent = True
-                replies = await self._ask(attempt.parts)
+                if self._replication is None:
+                    answer = await self._lane.call(attempt.call)
+                else:
+                    key = self._calls.keys.call(queue, self._numbers.caller)
+                    answer, attempt.reached = await replicated(
+                        self._lane, attempt.call, key, self._replication
+                    )
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 self._known.clear()
@@ -147,38 +151,20 @@ class Submitter:
                 await asyncio.sleep(attempt.failed(error, sent=sent))
             else:
                 self._problem, self.used = None, time.monotonic()
-                return replies
-
-    def _fits(self, waiting: Waiting) -> bool:
-        jobs, future, _ = waiting
-        try:
-            check(jobs, self._splits)
-        except InvalidJob as error:
-            if not future.done():
-                future.set_exception(error)
-            return False
-        return True
-
-    async def _ask(self, parts: Sequence[Part]) -> list[Reply]:
-        if self._replication is None:
-            return [(each, None) for each in await self._lane.calls([p.call for p in parts])]
-        replies: list[Reply] = []
-        for part in parts:
-            key = self._calls.keys.call(part.queue, self._numbers.caller)
-            replies.append(await replicated(self._lane, part.call, key, self._replication))
-        return replies
+                return answer
 
     async def _register(self, queue: str) -> None:
+        whole = queue_of(queue)
         try:
-            n = await self._lane.call(self._splits.ask(queue))
+            n = await self._lane.call(self._splits.ask(whole))
         except BrokerUnavailable:
             # The set may live on another server, which is away, and has heard of the queue.
-            if not (self._lane.apart and queue in self._registered):
+            if not (self._lane.apart and self._splits.knows(whole)):
                 raise
         else:
-            self._splits.note(queue, n)
+            self._splits.note(whole, n)
             self._known.add(queue)
-            self._registered.add(queue)
+            self.used = time.monotonic()
 
     def _abandon(self, error: BaseException) -> None:
         """Let nobody wait for ever when the loop ends, or after a mistake of ours."""

@@ -15,22 +15,13 @@ from jobqueue.broker.messages import Watched, watched
 from jobqueue.broker.replication import replicated_sync
 from jobqueue.broker.servers import Server
 from jobqueue.broker.splits import Splits
-from jobqueue.client.batches import (
-    IDLE,
-    Attempt,
-    Numbers,
-    Part,
-    Reply,
-    error_of_batch,
-    parts_of,
-    read_answers,
-)
+from jobqueue.client.batches import IDLE, Attempt, Numbers, error_of_batch, read_answers
 from jobqueue.client.handle import Answer, Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
-from jobqueue.client.placing import check
 from jobqueue.client.prepared import Prepared, Synced
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.replication import Replication
 
 BLOCK = 2.0  # seconds of one blocking read; longer waits ask again
@@ -46,7 +37,6 @@ class _Sender:
         self.numbers = Numbers()
         self.inbox = secrets.token_hex(8)
         self.known: set[str] = set()
-        self.registered: set[str] = set()
         self.used = 0.0  # monotonic time of the last answer
 
 
@@ -56,7 +46,7 @@ class SyncClient:
     Args:
         server: Where Redis is.
         calls: Makes the calls.
-        splits: Says where the jobs of a queue go.
+        splits: Asks for the partitions of queues, and remembers them.
         patience: Seconds to go on trying when Redis does not answer.
         replication: What jobs wait for that ask for replicas.
     """
@@ -101,18 +91,26 @@ class SyncClient:
         except IndexError:
             return None
 
-    def enqueue(self, queue: str, batch: Sequence[Prepared]) -> list[Answer]:
-        """Send jobs of one queue and return the answer to each, perhaps with that of replicas.
+    def enqueue(
+        self, queue: str, batch: Sequence[Prepared], deadline: float | None = None
+    ) -> list[Answer]:
+        """Send jobs and return the answer to each, perhaps with that of replicas.
+
+        Args:
+            queue: Their queue, or their partition.
+            batch: The jobs; without any the queue is only made known.
+            deadline: Monotonic time after which it is given up; None: as long as we have patience.
 
         Raises:
             EnqueueUncertain: Redis took the call and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
         with self._sender() as sender:
-            attempt = Attempt(time.monotonic() + self._patience)
+            end = time.monotonic() + self._patience if deadline is None else deadline
+            attempt = Attempt.of(self._calls, queue, sender.numbers, batch, end)
             try:
-                replies = self._repeat(sender, queue, attempt, batch)
-                return read_answers(attempt.parts, replies)
+                reply = self._repeat(sender, queue, attempt, self._replication_of(batch))
+                return read_answers(reply, batch, attempt.reached)
             except JobQueueError as error:
                 raise error_of_batch(attempt, error, batch) from error
 
@@ -124,8 +122,8 @@ class SyncClient:
         return replace(self._replication, disk=Synced in kinds)
 
     def _repeat(
-        self, sender: _Sender, queue: str, attempt: Attempt, batch: Sequence[Prepared]
-    ) -> list[Reply]:
+        self, sender: _Sender, queue: str, attempt: Attempt, replication: Replication | None
+    ) -> str:
         if time.monotonic() - sender.used > IDLE:
             sender.known.clear()
         while True:
@@ -133,42 +131,36 @@ class SyncClient:
             try:
                 if queue not in sender.known:
                     self._register(sender, queue)
-                if not attempt.parts:
-                    check(batch, self._splits)
-                    args = (self._calls, self._splits, queue, sender.numbers)
-                    attempt.parts = parts_of(*args, batch)
+                if attempt.call is None:
+                    return ""
                 sent = True
-                replies = self._ask(sender, attempt.parts, self._replication_of(batch))
+                if replication is None:
+                    answer = sender.lane.call(attempt.call)
+                else:
+                    key = self._calls.keys.call(queue, sender.numbers.caller)
+                    answer, attempt.reached = replicated_sync(
+                        sender.lane, attempt.call, key, replication
+                    )
             except JobQueueError as error:
                 # A server that comes back may have lost its last second, or all.
                 sender.known.clear()
                 time.sleep(attempt.failed(error, sent=sent))
             else:
                 sender.used = time.monotonic()
-                return replies
-
-    def _ask(
-        self, sender: _Sender, parts: Sequence[Part], replication: Replication | None
-    ) -> list[Reply]:
-        if replication is None:
-            return [(sender.lane.call(part.call), None) for part in parts]
-        keys = [self._calls.keys.call(part.queue, sender.numbers.caller) for part in parts]
-        return [
-            replicated_sync(sender.lane, part.call, key, replication)
-            for part, key in zip(parts, keys, strict=True)
-        ]
+                return answer
 
     def _register(self, sender: _Sender, queue: str) -> None:
         """Put a queue into the set of queues; see the submitter's."""
+        whole = queue_of(queue)
         try:
-            n = sender.lane.call(self._splits.ask(queue))
+            n = sender.lane.call(self._splits.ask(whole))
         except BrokerUnavailable:
-            if not (sender.lane.apart and queue in sender.registered):
+            if not (sender.lane.apart and self._splits.knows(whole)):
                 raise
         else:
-            self._splits.note(queue, n)
+            self._splits.note(whole, n)
             sender.known.add(queue)
-            sender.registered.add(queue)
+            sender.used = time.monotonic()
 
     def wait(
         self, queue: str, job_id: str, timeout: float | None, watcher: Watcher | None = None

@@ -149,7 +149,9 @@ class EnqueueUncertain(_JobError):
 
 
 class NotReplicated(JobQueueError):
-    """The job is stored and will run, but too few replicas have confirmed it in time.
+    """The job is stored and will run, but not as safely as asked.
+
+    Too few replicas have confirmed it in time, or its master can't say that it is on its disk.
 
     Should its server be lost now, the job may be lost with it. Don't enqueue it again without
     its id: the first one is there.
@@ -158,19 +160,20 @@ class NotReplicated(JobQueueError):
         job_id: The job.
         reached: Replicas that have it.
         asked: Replicas that were asked for.
+        problem: Why the master does not have it on its disk, and what to do; empty where
+            only replicas were asked.
     """
 
-    def __init__(self, job_id: str, reached: int, asked: int) -> None:
-        super().__init__(job_id, reached, asked)
+    def __init__(self, job_id: str, reached: int, asked: int, problem: str = "") -> None:
+        super().__init__(job_id, reached, asked, problem)
         self.job_id = job_id
         self.reached = reached
         self.asked = asked
+        self.problem = problem
 
     def __str__(self) -> str:
-        return (
-            f"job {self.job_id} is stored, but not as safely as asked: "
-            f"{self.reached} of {self.asked} replicas confirmed it in time"
-        )
+        why = self.problem or f"{self.reached} of {self.asked} replicas confirmed it in time"
+        return f"job {self.job_id} is stored, but not as safely as asked: {why}"
 
 
 class LeaseLost(_JobError):
@@ -238,7 +241,14 @@ class JobFailed(JobQueueError):
 
 
 class BrokerUnavailable(JobQueueError):
-    """Redis can't be reached or refuses to work; nothing was stored."""
+    """Redis can't be reached or refuses to work; nothing was stored.
+
+    Attributes:
+        server: Which server of several could not be reached; empty where that is not known,
+            or where it answered.
+    """
+
+    server = ""
 
 
 class BrokerError(JobQueueError):

@@ -18,6 +18,8 @@ from jobqueue.domain.suggest import did_you_mean, shown
 T = TypeVar("T")
 
 MOST_WEIGHT = 1000
+_NUMBERED = re.compile("[:=]")  # what stands between a queue and its number
+_COUNTS = "write such as email=5,reports=1"
 _PREFIX = re.compile(r"[A-Za-z0-9_.:/-]{1,64}")
 
 
@@ -89,7 +91,7 @@ def queue(value: Any) -> str:
 def queues(value: Any) -> tuple[str, ...] | dict[str, int]:
     """Return queues in their order from ``"a,b"`` or a list; or their weights.
 
-    Weights come from ``"a:6,b:3"`` or a mapping.
+    Weights come from ``"a:6,b:3"``, also with ``=``, or from a mapping.
     """
     if isinstance(value, Mapping):
         return {queue(name): weight(number) for name, number in _some(value).items()}
@@ -97,13 +99,12 @@ def queues(value: Any) -> tuple[str, ...] | dict[str, int]:
     if not isinstance(parts, list | tuple):
         raise ValueError(f"{shown(value)} is no list; write a,b or, with weights, a:6,b:3")  # noqa: TRY004 - see above: ValueError is the rule
     names = [part.strip() if isinstance(part, str) else part for part in _some(parts)]
-    weighted = [isinstance(name, str) and ":" in name for name in names]
+    weighted = [isinstance(name, str) and bool(_NUMBERED.search(name)) for name in names]
     if not any(weighted):
         return tuple(dict.fromkeys(queue(name) for name in names))
     if not all(weighted):
         raise ValueError(f"{shown(value)} gives weights to some only; write a,b or a:6,b:3")
-    pairs = (name.partition(":") for name in names)
-    return {queue(name): weight(number) for name, _, number in pairs}
+    return {queue(name): weight(number) for name, number in map(_pair, names)}
 
 
 def show_queues(value: tuple[str, ...] | dict[str, int]) -> str:
@@ -124,16 +125,27 @@ def weight(value: Any) -> int:
 
 
 def counts(value: Any) -> dict[str, int]:
-    """Return a number of at least 1 for each queue, from ``"a=5,b=1"`` or a mapping."""
+    """Return a number of at least 1 for each queue, from ``"a=5,b=1"`` or a mapping.
+
+    Text may have ``:`` in place of ``=``, as weights have.
+    """
     if isinstance(value, str):
-        pairs = [part.strip().partition("=") for part in value.split(",")]
-        value = {name: number for name, _, number in pairs}
+        value = dict(_pair(part) for part in value.split(","))
     if not isinstance(value, Mapping):
-        raise ValueError(f"{shown(value)} is not understood; write such as email=5,reports=1")  # noqa: TRY004 - see above: ValueError is the rule
-    found = {queue(name): whole(number) for name, number in _some(value).items()}
+        raise ValueError(f"{shown(value)} is not understood; {_COUNTS}")  # noqa: TRY004 - see above: ValueError is the rule
+    try:
+        found = {queue(name): whole(number) for name, number in _some(value).items()}
+    except ValueError as error:
+        raise ValueError(f"{error}; {_COUNTS}") from None
     if min(found.values()) < 1:
         raise ValueError(f"{shown(value)}: every queue needs at least 1")
     return found
+
+
+def _pair(text: str) -> tuple[str, str]:
+    """Return a queue's name, and its number where it has one."""
+    name, *number = _NUMBERED.split(text.strip(), maxsplit=1)
+    return name, "".join(number)
 
 
 def _some(value: T) -> T:

@@ -103,17 +103,19 @@ def check_job(queue: str, n: int, job_id: str, spec: bytes | None) -> None:
         keys["job_id"] = job_id
     places = {option: _number(key, n) for option, key in keys.items()}
     if len(set(places.values())) > 1:
-        found = ", ".join(f"{o} {keys[o]!r} in {place}" for o, place in places.items())
+        # Without the keys themselves: one may be made of an argument that nobody may see.
+        found = ", ".join(f"{option} in {place}" for option, place in places.items())
         raise InvalidJob(
             next(reversed(places)),
-            f"queue {queue!r} has {n} partitions, and the job's keys lie in different ones: "
-            f"{found}; give all the same part in braces, such as {{user:42}}",
+            f"queue {queue!r} has {n} partitions, and keys of job {job_id} lie in different ones: "
+            f"{found}; those that share a part in braces, such as {{user:42}}, lie together",
         )
 
 
-def refused_limits(queue: str, n: int) -> str:
-    """Return why a queue with ``n`` partitions takes no limits."""
-    return f"queue {queue!r} has {n} partitions, and no limit can count over all of them"
+def refused_limits(queue: str, n: int, name: str | None = None) -> str:
+    """Return why a queue with ``n`` partitions takes no limits, or none of jobs of a name."""
+    whose = "" if name is None else f"; job {name!r} has some"
+    return f"queue {queue!r} has {n} partitions, and no limit can count over all of them{whose}"
 
 
 def _keys(asks: Asks) -> dict[str, str]:
@@ -130,3 +132,9 @@ def _asks(spec: bytes | None) -> Asks:
 
 
 _NOTHING = Asks()
+
+
+def named(name: str) -> dict[str, str | int]:
+    """Return the fields that name one of the broker's queues in a line of the log."""
+    queue, mark, number = name.partition(MARK)
+    return {"queue": queue, "partition": int(number)} if mark else {"queue": queue}

@@ -16,14 +16,14 @@ class Replication:
 class Reached:
     """How many replicas have a job of those that were asked for.
 
-    ``master`` says whether the master has it where it was to be, which may be on its disk.
+    ``problem`` says why its master can't answer for its own disk, where it was asked to.
     """
 
     replicas: int
     asked: int
-    master: bool = True
+    problem: str = ""
 
     @property
     def enough(self) -> bool:
         """Whether it is what was asked for."""
-        return self.replicas >= self.asked and self.master
+        return self.replicas >= self.asked and not self.problem

@@ -89,13 +89,14 @@ def several(url: str) -> Several | None:
     user, _, hosts = authority.rpartition("@")
     if "@" in user + path + query or re.search(r"[\s#]", rest):
         raise ValueError(f"this is malformed; write {_EXAMPLES[kind]} {_ESCAPES}")
+    addresses = tuple(_address(kind, n, host) for n, host in enumerate(hosts.split(","), 1))
     master, database = _path(kind, path)
     options = _options(scheme, query)
     return Several(
         kind=kind,
         scheme="rediss" if scheme.startswith("rediss") else "redis",
         user=user,
-        hosts=tuple(_address(kind, host) for host in hosts.split(",")),
+        hosts=addresses,
         master=master,
         database=database,
         tls={name: value for name, value in options.items() if name in TLS_OPTIONS},
@@ -103,12 +104,13 @@ def several(url: str) -> Several | None:
     )
 
 
-def _address(kind: str, text: str) -> Address:
+def _address(kind: str, number: int, text: str) -> Address:
     found = _HOST.fullmatch(text)
     port = int(found[2] or _PORTS[kind]) if found else 0
     if not found or not 0 < port < 65536:  # noqa: PLR2004 - ports end there
-        # What stands behind the colon may be a password whose "@host" was forgotten.
-        what = f"the port of {text.partition(':')[0]!r} is none" if text else "a host is missing"
+        # No part of it is shown: it may be one of a password whose "@host" was forgotten.
+        port_is_wrong = f"the port of host {number} is no number from 1 to 65535"
+        what = port_is_wrong if text.partition(":")[0] else "a host is missing"
         raise ValueError(f"{what}; write {_EXAMPLES[kind]}")
     return Address(found[1].strip("[]"), port)
 
@@ -117,13 +119,13 @@ def _path(kind: str, path: str) -> tuple[str, str]:
     """Return the master's name, for Sentinel, and the database."""
     if kind == "cluster":
         if path not in {"", "0"}:
-            raise ValueError(f"a cluster has no database {path!r}; leave it out")
+            raise ValueError("a cluster has only database 0; write nothing behind the hosts")
         return "", "0"
     master, _, database = path.partition("/")
     if not master:
         raise ValueError(f"the master's name is missing; write {_EXAMPLES[kind]}")
     if database and not re.fullmatch(r"[0-9]{1,9}", database):
-        raise ValueError(f"database {database!r} is none; write a number from 0")
+        raise ValueError("the database is no number; write one from 0")
     return master, database or "0"
 
 

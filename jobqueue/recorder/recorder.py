@@ -27,6 +27,7 @@ from jobqueue.domain.errors import (
 )
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import Spec
+from jobqueue.domain.partitions import named
 from jobqueue.history.writer import HistoryWriter
 
 log = logging.getLogger("jobqueue.recorder")
@@ -102,7 +103,7 @@ class Recorder:
         """Say once why nothing is recorded; tries follow each other fast."""
         if str(error) != self.problem:
             self.problem = str(error)
-            queue = {"queue": self._only[0]} if self._only else {}
+            queue = named(self._only[0]) if self._only else {}
             log.log(severity(error), "recording failed", extra={"error": str(error), **queue})
 
     async def _round(self) -> None:

@@ -3,6 +3,10 @@
 The watermark in Redis (the last occurrence fired) only moves forward, in the
 script that enqueues; a second scheduler is told "already". Of several occurrences
 that were missed while no scheduler ran, the last one fires.
+
+A queue may be split at any time, by newer code: then a schedule fires into one of the
+partitions, and its watermark is carried there by whoever is first. So a scheduler asks before
+it fires whether the place is still the same.
 """
 
 import asyncio
@@ -63,6 +67,7 @@ class Firer:
         self._splits = splits
         self._schedules = schedules
         self._fired: dict[str, datetime] = {}
+        self._places: dict[str, str] = {}  # where that is noted
         self.problem: str | None = None
 
     async def run(self) -> None:
@@ -89,7 +94,7 @@ class Firer:
         for each in self._schedules:
             after = self._fired.get(each.name) or await self._watermark(each, now)
             due = latest(each.rule, after, now)
-            if due is not None:
+            if due is not None and await self._watermark(each, after) < due:
                 await self._fire(each, due)
             following = each.rule.next_after(max(now, self._fired[each.name]))
             if following is not None:
@@ -100,20 +105,32 @@ class Firer:
         now_us = self._calls.now_us(await self._lane.command("TIME"))
         return _EPOCH + timedelta(microseconds=now_us)
 
-    async def _watermark(self, each: Scheduled, now: datetime) -> datetime:
-        """Return the last occurrence fired; a new schedule begins now, never in the past."""
+    async def _watermark(self, each: Scheduled, begin: datetime) -> datetime:
+        """Return the last occurrence fired, by whoever, in the place where jobs go now.
+
+        A schedule that is new to the place goes on where it was while the queue was whole,
+        else from ``begin``: of a new one, the present and never the past.
+        """
         self._splits.note(each.queue, await self._lane.call(self._splits.ask(each.queue)))
-        key = self._calls.keys.fired(each.place(self._splits.of(each.queue)))
-        await self._lane.command("HSETNX", key, each.name, _ms(now))
-        stored = int(await self._lane.command("HGET", key, each.name))
+        place = each.place(self._splits.of(each.queue))
+        if place == self._places.get(each.name) and each.name in self._fired:
+            return self._fired[each.name]
+        before = await self._noted(each, each.queue) if place != each.queue else None
+        key = self._calls.keys.fired(place)
+        await self._lane.command("HSETNX", key, each.name, before or _ms(begin))
+        stored = await self._noted(each, place) or _ms(begin)
+        self._places[each.name] = place
         self._fired[each.name] = datetime.fromtimestamp(stored / 1000, UTC)
         return self._fired[each.name]
+
+    async def _noted(self, each: Scheduled, place: str) -> int:
+        """Return what a place's watermark is, ms since the epoch; 0 for none."""
+        return int(await self._lane.command("HGET", self._calls.keys.fired(place), each.name) or 0)
 
     async def _fire(self, each: Scheduled, due: datetime) -> None:
         stamp = due.isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
         job = NewJob(f"{each.name}@{stamp}", int(each.priority), None, None, each.job, each.asks)
-        place = each.place(self._splits.of(each.queue))
-        call = self._calls.fire(place, each.name, _ms(due), job, each.spec)
+        call = self._calls.fire(self._places[each.name], each.name, _ms(due), job, each.spec)
         answer = await self._lane.call(call)
         if answer == "fired":
             log.info("schedule fired", extra={"schedule": each.name, "job_id": job.id})

@@ -71,7 +71,7 @@ class Service:
         log.info("service started", extra={"role": self._role, "service": self.id})
         presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
         tasks = [asyncio.create_task(presence), asyncio.create_task(self._stopping.wait())]
-        tasks += [asyncio.create_task(self._run(each)) for each in self._components.values()]
+        tasks += [asyncio.create_task(self._run(*each)) for each in self._components.items()]
         stopping, working = tasks[1], tasks[2:]
         self._watch.start()
         self._started.set()
@@ -91,7 +91,7 @@ class Service:
             self._stopped.set()
             log.info("service stopped", extra={"role": self._role, "service": self.id})
 
-    async def _run(self, component: Component) -> None:
+    async def _run(self, duty: str, component: Component) -> None:
         try:
             await component.run()
         except (SchemaMismatch, ConfigurationError) as error:
@@ -100,7 +100,7 @@ class Service:
                 raise
             if str(error) not in self._said:
                 self._said.add(str(error))
-                log.error("recorder stopped", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
+                log.error("%s stopped", duty, extra={"error": str(error)})  # noqa: TRY400 - its text says it all
             component.problem = str(error)
 
     def stop(self) -> None:

@@ -193,16 +193,19 @@ class Services:
 
         Raises:
             BrokerUnavailable: Redis did not answer for ten seconds.
-            ConfigurationError: The server is too old, or a schedule's job is wrong.
+            ConfigurationError: The server is too old, a schedule's job is wrong, or its queue
+                has other partitions than the app declares.
         """
-        facts = await self.facts()
+        facts, schedules = await self.facts(), self.scheduled()
+        queues = list(dict.fromkeys(each.queue for each in schedules))
+        await self._patiently(lambda lane: self.splits.places(lane, queues))
         self._warn(facts)
         lanes = [self.server.lane(), firing := self.server.lane()]
         components: dict[str, Component] = {
             "promoter": self._each(
                 "promoter", lanes, lambda lane, wait, queue: Promoter(lane, wait, self.calls, queue)
             ),
-            "firer": Firer(firing, self.calls, self.splits, self.scheduled()),
+            "firer": Firer(firing, self.calls, self.splits, schedules),
         }
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")

@@ -110,13 +110,14 @@ class WorkerPlan:
         return sorted(named | {self._settings.default_queue})
 
     def _refuse_limits(self, queue: str, names: Sequence[str]) -> None:
+        if (n := len(names) - 1) == 0:
+            return
         own = self._queue_limits.get(queue, QueueLimits())
-        limited = [own.limit, own.rate, own.max_depth]
+        if any((own.limit, own.rate, own.max_depth)):
+            raise ConfigurationError(refused_limits(queue, n))
         for handler in self._registry.values():
-            if (handler.queue or self._settings.default_queue) == queue:
-                limited += handler.limits
-        if len(names) > 1 and any(limited):
-            raise ConfigurationError(refused_limits(queue, len(names) - 1))
+            if handler.limits and (handler.queue or self._settings.default_queue) == queue:
+                raise ConfigurationError(refused_limits(queue, n, handler.name))
 
     def _most_of(self) -> dict[str, int]:
         """Return how many jobs of a queue can run here at once, where that is bounded."""

@@ -21,6 +21,7 @@ from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound,
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.ids import uuid7
 from jobqueue.domain.jobs import State
+from jobqueue.domain.partitions import check_job
 from jobqueue.domain.retry import Retry
 from jobqueue.testing.apps import App
 from jobqueue.testing.caller import CallerThread
@@ -133,6 +134,7 @@ class InlineClient:
 
     async def _run(self, prepared: Prepared, threads: Threads) -> None:
         handler = _handler(self._app, prepared)
+        _check(self._app, prepared)
         settings = self._app.settings
         limits = Limits(settings.default_timeout, settings.max_result, settings.max_traceback)
         hooks = Hooks(self._app.extensions.hooks)
@@ -186,6 +188,13 @@ class InlineClient:
 class _NoReports:
     def report(self, held: Held, progress: Progress) -> None:
         """Tell nobody."""
+
+
+def _check(app: App, prepared: Prepared) -> None:
+    """Refuse what a queue with partitions would."""
+    job = prepared.job
+    if n := app.services.splits.declared(prepared.queue):
+        check_job(prepared.queue, n, job.id, prepared.spec if job.asks else None)
 
 
 def _handler(app: App, prepared: Prepared) -> Handler:

@@ -6,7 +6,6 @@ stops, too: what it owns unseen is handed back.
 """
 
 import asyncio
-import contextlib
 import logging
 from collections import defaultdict
 from collections.abc import Callable, Coroutine, Mapping, Sequence
@@ -18,7 +17,7 @@ from jobqueue.broker.messages import Delivery, Fetched
 from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
-from jobqueue.domain.partitions import by_queue
+from jobqueue.domain.partitions import by_queue, queue_of
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.outages import Outages
@@ -61,8 +60,10 @@ class Fetcher:
     ) -> None:
         # Nobody renews the lease of what a fetch handed out and we never heard of until it is in
         # doubt: early enough for a heartbeat before the lease ends.
-        self._lane: Lane = server.lane(min(TIMEOUT, limits.lease_ms / 2000))
-        self._waiting: Lane = server.lane()  # for the blocking read
+        patience = min(TIMEOUT, limits.lease_ms / 2000)
+        self._lane: Lane = server.lane(patience)
+        # For the blocking read; a silent node of a cluster costs no more here than there.
+        self._waiting: Lane = server.lane(patience if server.is_cluster else TIMEOUT)
         self._calls = calls
         self._worker = worker
         self._order = queues
@@ -81,7 +82,13 @@ class Fetcher:
         self._most = min(MOST, -(-pool.free // 2))
         self._numbers: defaultdict[str, int] = defaultdict(int)
         self._doubtful = pool.doubtful  # queues whose deliveries must be compared first
-        self._outages = Outages(self._queues, self._doubtful.add, apart=server.is_cluster)
+        self._outages = Outages(
+            self._lane,
+            lambda: server.lane(patience),
+            {queue: calls.keys.base(queue) for queue in queues.names},
+            self._doubtful.add,
+            pool.changed.set,
+        )
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
         self.fetches = 0  # that Redis has answered, whatever it said
@@ -147,15 +154,17 @@ class Fetcher:
                     self._error = str(error)
                     log.warning("fetch failed", extra={"error": str(error)})
                     self._doubtful.update(self._queues)
-                    await self._until(stopping, asyncio.sleep(pause.take()))
+                    await self._until(stopping, self._outages.pause(pause.take()))
             await self._look_back()
         finally:
             stopping.cancel()
             await self._forgo()
+            await self._outages.close()
             await self._lane.close()
             await self._waiting.close()
 
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
+        self._outages.check()
         await self._recover_all()
         if self._quiet or self._pool.free <= 0:
             await self._forgo()
@@ -176,9 +185,7 @@ class Fetcher:
             map(self._outages.tried, self._doubtful)
         ):
             self._pool.changed.clear()
-            with contextlib.suppress(TimeoutError):
-                async with asyncio.timeout(self._outages.left):
-                    await self._pool.changed.wait()
+            await self._pool.changed.wait()
 
     @staticmethod
     async def _until(stopping: "asyncio.Task[Any]", work: Coroutine[Any, Any, None]) -> None:
@@ -194,9 +201,9 @@ class Fetcher:
             raise error
 
     async def _wait(self) -> None:
-        """Sleep until a token comes, or a queue that was full here has room again."""
+        """Sleep until a token comes, or a queue has room again, or can be reached again."""
         self._pool.changed.clear()  # first: what changes from here on is heard below
-        usable = {queue for queue in self._queues if self._slots(queue) > 0}
+        usable = {q for q in self._queues if self._slots(q) > 0 and self._outages.tried(q)}
         if not usable <= self._asked:
             await self._forgo()
         if self._token is None and usable:
@@ -241,14 +248,17 @@ class Fetcher:
             await self._give_back([key.decode() for key in self._queue_of])
 
     async def _give_back(self, keys: Sequence[str]) -> None:
+        asked = [key for key in keys if self._outages.tried(self._queue_of[key.encode()])]
         try:
             # Whoever else pushes meanwhile: after the trim one token lies there at most.
             await self._waiting.commands(
-                [command for key in keys for command in (("LPUSH", key, 1), ("LTRIM", key, 0, 0))]
+                [command for key in asked for command in (("LPUSH", key, 1), ("LTRIM", key, 0, 0))]
             )
         except (BrokerUnavailable, BrokerError) as error:
             # Others find the jobs with their next blocking read, at most 2 s later.
             log.debug("token not given back", extra={"error": str(error)})
+            if isinstance(error, BrokerUnavailable):
+                self._outages.met(error)  # no fetch has to wait for that server, too
 
     async def _fetch(self) -> bool:
         """Fill free slots from the queues in their order; say whether to go on at once."""
@@ -332,4 +342,4 @@ class Fetcher:
 
 
 def _past_bound(queue: str) -> str:
-    return f"the journal of queue {queue} is past its bound: is a recorder running?"
+    return f"the journal of queue {queue_of(queue)} is past its bound: is a recorder running?"

@@ -9,7 +9,8 @@ import asyncio
 import contextlib
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any
 
 from jobqueue.broker import presence
@@ -17,8 +18,10 @@ from jobqueue.broker.calls import Calls
 from jobqueue.broker.failures import AnswerLost
 from jobqueue.broker.lanes import SyncLane
 from jobqueue.broker.servers import Server
+from jobqueue.broker.slots import key_of
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.worker.beats import Turns
 from jobqueue.worker.held import Pool
 
 log = logging.getLogger("jobqueue.worker")
@@ -51,7 +54,7 @@ class Heartbeat:
     ) -> None:
         # An answer later than a sixth of a lease is worth less than a new connection.
         self._lane: SyncLane = server.sync_lane(timeout=lease / 6)
-        self._apart = server.is_cluster
+        self._turns = Turns(self._lane, calls.keys.base)
         self._calls = calls
         self._worker = worker
         self._lease = lease
@@ -60,6 +63,7 @@ class Heartbeat:
         self._describe = describe
         self._doubt = doubt
         self._mismatched: set[str] = set()
+        self._missed: list[str] = []  # queues of ours that the last beat did not reach
         self.problem: str | None = None  # why the last beat failed
         self._stopped = threading.Event()
         self._ended = asyncio.Event()
@@ -96,7 +100,7 @@ class Heartbeat:
                 self.problem = str(error)
                 known = isinstance(error, BrokerUnavailable | BrokerError)
                 log.warning("heartbeat failed", extra={"error": str(error)}, exc_info=not known)
-                for queue in list(self._owned):
+                for queue in self._missed or list(self._owned):
                     self.doubt(queue)
                 # Twice in the sixth of a life that a reclaimer waits between two looks.
                 wait = min(pause.take(), self._lease / 12)
@@ -108,45 +112,51 @@ class Heartbeat:
         return self._owner.is_alive() and not self._loop.is_closed()
 
     def _beat(self) -> None:
-        away = None
-        for queue, owned in list(self._owned.items()):
-            if owned:
-                try:
-                    self._compare(queue, self._renew(queue))
-                except BrokerUnavailable as error:
-                    if not self._apart:
-                        raise
-                    away = error  # the other queues' leases live elsewhere, and must not lapse
-        self._renew_unseen()
-        if away is not None:
-            raise away
+        self._missed = []
+        owned = [queue for queue, n in list(self._owned.items()) if n]
+        # Where a lost answer may have given us jobs; the fetcher will find out how many.
+        unseen = [queue for queue in list(self._doubtful) if queue not in owned]
+        missed = self._renew_each([*owned, *unseen])
+        self._missed = [queue for queue in owned if queue in missed]
+        if not self._missed:
+            for queue, error in missed.items():
+                log.debug("lease not renewed", extra={"queue": queue, "error": str(error)})
         self._show(round(self._lease * 2000))
+        if self._missed:
+            raise missed[self._missed[0]]
 
-    def _renew(self, queue: str) -> int:
-        lease_ms = round(self._lease * 1000)
-        return self._lane.call(self._calls.renew(queue, self._worker, lease_ms))
+    def _renew_each(self, queues: Sequence[str]) -> dict[str, BrokerUnavailable]:
+        """Renew the leases; return what could not be reached, on a cluster.
 
-    def _renew_unseen(self) -> None:
-        """Renew where a lost answer may have given us jobs; the fetcher will find out how many.
-
-        The count of such a queue says nothing, nor does an absent lease.
+        Leases of the others live elsewhere, and must not lapse.
         """
-        try:
-            for queue in list(self._doubtful):
-                if not self._owned[queue]:
-                    self._renew(queue)
-        except BrokerUnavailable as error:
-            # On a cluster others may be renewed all the same; they come first, and no later for it.
-            if not self._apart:
-                raise
-            log.debug("doubtful leases not renewed", extra={"error": str(error)})
+        order = self._turns.of(queues)
+        self._turns.begin()
+        missed = {}
+        for queue in order:
+            error = self._turns.take(self._calls.keys.base(queue), partial(self._renew, queue))
+            if error is not None:
+                missed[queue] = error
+        return missed
+
+    def _renew(self, queue: str) -> None:
+        lease_ms = round(self._lease * 1000)
+        seen = self._owned[queue] > 0
+        found = self._lane.call(self._calls.renew(queue, self._worker, lease_ms))
+        if seen:  # else the count says nothing, nor does an absent lease
+            self._compare(queue, found)
 
     def _show(self, life_ms: int) -> None:
         """Tell people that we live. A refusal, for want of memory, says nothing of what we own."""
         keys, fields = self._calls.keys, self._describe()
         try:
             for command in presence.show(keys, ROLE, self._worker, fields, life_ms):
-                self._lane.command(*command)
+                error = self._turns.take(
+                    key_of(command) or "", partial(self._lane.command, *command)
+                )
+                if error is not None:
+                    level = logging.DEBUG if self._missed else logging.WARNING  # once is enough
+                    log.log(level, "presence not written", extra={"error": str(error)})
         except AnswerLost:
             raise
         except (BrokerUnavailable, BrokerError) as error:

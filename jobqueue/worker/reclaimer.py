@@ -18,6 +18,7 @@ from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.partitions import named, queue_of
 from jobqueue.worker import memory
 
 log = logging.getLogger("jobqueue.worker")
@@ -34,6 +35,26 @@ class _Suspect:
     looks: int = 0  # at it, since it became suspect
 
 
+class Complaints:
+    """Says once why a queue can't be swept, however often, and in however many partitions."""
+
+    def __init__(self) -> None:
+        self._now: dict[tuple[str, ...], tuple[list[str], str]] = {}
+
+    def failed(self, names: Sequence[str], error: Exception) -> None:
+        """Say why these queues of the broker can't be swept, unless that is known."""
+        complaint = (list(dict.fromkeys(map(queue_of, names))), str(error))
+        if complaint not in self._now.values():
+            queues, problem = complaint
+            whose = {"queues": queues} if len(queues) > 1 else {"queue": queues[0]}
+            log.warning("sweep failed", extra={**whose, "error": problem})
+        self._now[tuple(names)] = complaint
+
+    def over(self, names: Sequence[str]) -> None:
+        """Note that they can be swept again."""
+        self._now.pop(tuple(names), None)
+
+
 class Reclaimer:
     """Sweeps the leases of some queues.
 
@@ -43,16 +64,24 @@ class Reclaimer:
         queues: Queues to sweep.
         lease: Life of a lease, in seconds.
         budget: Crashes that end a job.
+        complaints: Shared with the reclaimers of other queues; None for one of its own.
     """
 
     def __init__(
-        self, lane: Lane, calls: Calls, queues: Sequence[str], lease: float, budget: int
+        self,
+        lane: Lane,
+        calls: Calls,
+        queues: Sequence[str],
+        lease: float,
+        budget: int,
+        complaints: Complaints | None = None,
     ) -> None:
         self._lane = lane
         self._calls = calls
         self._queues = queues
         self._lease = lease
         self._budget = budget
+        self._complaints = complaints or Complaints()
         self._suspects: dict[tuple[str, str], _Suspect] = {}
 
     async def run(self) -> None:
@@ -60,8 +89,9 @@ class Reclaimer:
         while True:
             try:
                 wait = await self.sweep()
+                self._complaints.over(self._queues)
             except (BrokerUnavailable, BrokerError) as error:
-                log.warning("sweep failed", extra={"error": str(error)})
+                self._complaints.failed(self._queues, error)
                 self._suspects.clear()
                 wait = self._lease / 3
             await asyncio.sleep(wait)
@@ -125,7 +155,7 @@ class Reclaimer:
                     "worker lost",
                     extra={
                         "lost_worker": worker,
-                        "queue": queue,
+                        **named(queue),
                         "returned": taken.returned,
                         "dead": taken.ended,
                     },

@@ -7,13 +7,14 @@ here only and is handed on once: SIGTERM and SIGINT as SIGTERM, each time anew, 
 the second one stops the workers at once; SIGTSTP as it is.
 
 **Death.** A process that ends is started again after a jittered pause, which doubles
-while its processes don't live long. Where none has ever lived long, the third that
+while its processes don't live long. Where none has ever begun to take jobs, the third that
 exits with an error ends all: its code says what is wrong with the start, and nobody
-would see it in a loop. A signal is no such exit: a job may have killed the worker. The
-process that takes the place of another is told how that one ended, and tells Redis.
+would see it in a loop. Once one has begun, whatever ends a process is waited out, or a job
+that ends its worker would end all of them and stay with nobody. The process that takes the
+place of another is told how that one ended, and tells Redis.
 
-**The supervisor's death** closes a pipe of which every worker holds the other end: each
-stops as if by SIGTERM and hands its jobs back.
+**The supervisor's death** closes its end of every worker's lifeline: each stops as if by
+SIGTERM and hands its jobs back.
 """
 
 import asyncio
@@ -30,11 +31,12 @@ from jobqueue.domain.backoff import Pause
 from jobqueue.probes import processes as probes
 from jobqueue.probes.processes import Member, Processes
 from jobqueue.probes.server import ProbeServer
-from jobqueue.worker.lifeline import LIFELINE, PREDECESSOR
+from jobqueue.worker.endings import ending
+from jobqueue.worker.lifeline import LIFELINE, PREDECESSOR, Lifeline
 
 log = logging.getLogger("jobqueue.worker")
 
-LONG = 30.0  # seconds; above the ten in which a starting worker waits for Redis
+LONG = 30.0  # seconds; after so long a life the next pause is short again
 ATTEMPTS = 3
 
 
@@ -43,7 +45,7 @@ def supervise(command: Sequence[str], processes: int, listener: socket | None = 
 
     Args:
         command: Program and arguments of one worker, which calls
-            :func:`~jobqueue.worker.lifeline.follow_supervisor`.
+            :func:`~jobqueue.worker.lifeline.follow_supervisor`, and says when it has begun.
         processes: How many.
         listener: Where to answer the probes for all of them, if anywhere.
 
@@ -54,27 +56,16 @@ def supervise(command: Sequence[str], processes: int, listener: socket | None = 
     return asyncio.run(_Supervisor(command, listener).run(processes))
 
 
-@contextlib.contextmanager
-def _lifeline() -> Iterator[int]:
-    """Give the end of a pipe that the processes hold; it closes with this process."""
-    theirs, ours = os.pipe()
-    try:
-        yield theirs
-    finally:
-        os.close(ours)
-        os.close(theirs)
-
-
 class _Supervisor:
     """The processes, and why they are to end."""
 
     def __init__(self, command: Sequence[str], listener: socket | None) -> None:
         self._command = command
         self._listener = listener
-        self._began: dict[Process, float] = {}
+        self._running: dict[Process, Lifeline] = {}
         self._stopping = asyncio.Event()
         self._quiet = False
-        self._proven = False  # one has lived long
+        self._proven = False  # one has begun
         self._failed_starts = 0
         self._codes: list[int] = []
 
@@ -85,8 +76,8 @@ class _Supervisor:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGTSTP, self._be_quiet)
         every = Processes(processes)
-        with self._served(every), _lifeline() as lifeline:
-            await asyncio.gather(*(self._keep(lifeline, member) for member in every.members))
+        with self._served(every):
+            await asyncio.gather(*(self._keep(member) for member in every.members))
         return next((code for code in self._codes if code), 0)
 
     @contextlib.contextmanager
@@ -100,11 +91,11 @@ class _Supervisor:
         finally:
             server.close()
 
-    async def _keep(self, lifeline: int, member: Member) -> None:
+    async def _keep(self, member: Member) -> None:
         pause, died = Pause(), ""
         while not self._stopping.is_set() and not self._quiet:
             began = time.monotonic()
-            pid, code = await self._run_one(lifeline, member, died)
+            pid, code = await self._run_one(member, died)
             died = f"{pid} {code}" if pid else ""
             if time.monotonic() - began >= LONG:
                 pause.reset()
@@ -115,27 +106,25 @@ class _Supervisor:
             elif code != -signal.SIGTERM:  # a worker so young that it had no handler for it yet
                 self._codes.append(code if code >= 0 else 128 - code)
 
-    async def _run_one(self, lifeline: int, member: Member, died: str) -> tuple[int, int]:
+    async def _run_one(self, member: Member, died: str) -> tuple[int, int]:
         """Run one process to its end; return its pid, 0 if it was not to be had, and its code."""
-        try:
-            process = await self._start(lifeline, member, died)
-        except OSError as error:
-            log.error("worker process not started", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
-            return 0, 1
-        self._began[process] = time.monotonic()
-        if self._stopping.is_set():  # the signal came while it was being made
-            process.terminate()
-        code = await process.wait()
-        self._proven = self._proven or time.monotonic() - min(self._began.values()) >= LONG
-        del self._began[process]
+        with contextlib.ExitStack() as held:
+            try:
+                lifeline = held.enter_context(Lifeline())
+                process = await self._start(lifeline, member, died)
+            except OSError as error:
+                log.error("worker process not started", extra={"error": str(error)})  # noqa: TRY400 - its text says it all
+                return 0, 1
+            code = await self._watch(process, lifeline)
         member.ended()
         level = logging.INFO if self._stopping.is_set() else logging.WARNING
-        log.log(level, "worker process ended", extra={"pid": process.pid, "code": code})
+        fields = {"pid": process.pid, "code": code, "how": ending(code)}
+        log.log(level, "worker process ended", extra=fields)
         return process.pid, code
 
-    async def _start(self, lifeline: int, member: Member, died: str) -> Process:
-        environment = os.environ | {LIFELINE: str(lifeline), PREDECESSOR: died}
-        handed = [lifeline]
+    async def _start(self, lifeline: Lifeline, member: Member, died: str) -> Process:
+        environment = os.environ | {LIFELINE: str(lifeline.fileno()), PREDECESSOR: died}
+        handed = [lifeline.fileno()]
         with contextlib.ExitStack() as ours:
             if self._listener is not None:
                 place = ours.enter_context(member.open())
@@ -149,9 +138,20 @@ class _Supervisor:
                 start_new_session=True,
             )
 
+    async def _watch(self, process: Process, lifeline: Lifeline) -> int:
+        """Wait for the end of a process; return its code."""
+        self._running[process] = lifeline
+        if self._stopping.is_set():  # the signal came while it was being made
+            process.terminate()
+        code = await process.wait()
+        self._proven = self._proven or lifeline.begun
+        del self._running[process]
+        return code
+
     def _judge(self, code: int) -> None:
-        """Give up where no worker has ever lived long and they keep exiting with errors."""
-        if self._proven or code <= 0:
+        """Give up where no worker has ever begun and they keep exiting with errors."""
+        # A signal is no such exit: the system may have killed it.
+        if code <= 0 or self._proven or any(each.begun for each in self._running.values()):
             return
         self._failed_starts += 1
         if self._failed_starts >= ATTEMPTS:
@@ -168,6 +168,6 @@ class _Supervisor:
         self._send(signal.SIGTSTP)
 
     def _send(self, number: signal.Signals) -> None:
-        for process in self._began:
+        for process in self._running:
             with contextlib.suppress(ProcessLookupError):
                 process.send_signal(number)

@@ -29,7 +29,7 @@ from jobqueue.worker.hooks import Hooks
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.options import WorkerOptions
 from jobqueue.worker.places import everywhere
-from jobqueue.worker.reclaimer import Reclaimer
+from jobqueue.worker.reclaimer import Complaints, Reclaimer
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.runner import Runner
 from jobqueue.worker.settlements import Scribe, Written
@@ -80,6 +80,7 @@ class Worker:
         self._settler = Settler(settling, calls, self.id, self._pool, self._scribe, tell)
         names = options.queues.names
         self._served = list(dict.fromkeys(map(queue_of, names)))  # as people know them
+        self._split = sorted({queue_of(name) for name in names if queue_of(name) != name})
         self._reclaimer = Reclaimer(
             self._sweeping, calls, names, options.lease, options.crash_budget
         )
@@ -115,9 +116,10 @@ class Worker:
                 for name, (lane, _) in own.items()
             }
         )
+        complaints = Complaints()
         self._reclaimer = Reclaimers(
             [
-                Reclaimer(lane, calls, [name], options.lease, options.crash_budget)
+                Reclaimer(lane, calls, [name], options.lease, options.crash_budget, complaints)
                 for name, (_, lane) in own.items()
             ]
         )
@@ -292,6 +294,7 @@ class Worker:
     def _presence(self) -> dict[str, Any]:
         return {
             "queues": self._served,
+            "partitions": self._split,
             "concurrency": self._options.concurrency,
             "running": len(self._pool.working),
             "done": self._runner.done,

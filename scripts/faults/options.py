@@ -54,7 +54,7 @@ def parse() -> Options:
     )
     add = parser.add_argument
     add("--fault", nargs="+", default=[ALL], choices=[ALL, *FAULTS], metavar="NAME",
-        help="which faults; default: a mix of all")  # fmt: skip
+        help=f"which faults: names that --list shows; default: {ALL}, a mix of them")  # fmt: skip
     add("--each", action="store_true",
         help="a run for each fault by itself, one after the other")  # fmt: skip
     add("--list", action="store_true", help="list the faults and end")

@@ -52,7 +52,7 @@ class Run:
     def _wait_for_faults(self) -> None:
         while self._injector.running:
             time.sleep(LOOK)
-        self._screen.done(f"{len(self._injector.injections)} faults were injected")
+        self._screen.done(f"faults injected: {len(self._injector.injections)}")
 
     def _wait_for_quiet(self) -> bool:
         """Let the producer finish and all jobs end; return whether they did in time."""

@@ -37,6 +37,19 @@ def test_with_a_supervisor(system: System, name: str, words: str) -> None:
     assert re.fullmatch(rf"{words} \({MEMORY}\): worker \S+", text)
 
 
+def test_the_supervisor_lives(system: System) -> None:
+    """However soon jobs kill their workers, there are new ones, and their end is logged."""
+    system.scheduler()
+    supervisor = system.worker("poison", "--processes", "2", "--lease", "2")
+    for count in (1, 2):
+        job_id = system.enqueue("leave")
+        system.finals(count, deadline=90)
+        assert system.rows("job_id = %s", job_id)[-1]["reason"] == "worker_lost"
+    ends = [line for line in supervisor.events if line["event"] == "worker process ended"]
+    assert {line["how"] for line in ends} == {"ended with exit code 3"}
+    assert supervisor.stop() == 0
+
+
 def test_without_a_supervisor(system: System) -> None:
     """Whoever takes the job back knows what the worker has said last."""
     system.scheduler()

@@ -10,6 +10,8 @@ from tests.acceptance.system import Program, System, app_path
 from tests.support.ports import free_port
 from tests.support.probing import ask, says
 
+LEFT = "leaving handlers behind that do not end"
+
 
 def test_a_worker_from_start_to_end(system: System) -> None:
     """Ready, blocked by a handler that it names, well again, and stopping: each is told."""
@@ -28,6 +30,7 @@ def test_a_worker_from_start_to_end(system: System) -> None:
     says(port, "/readyz", 503, "the worker is stopping")
     assert ask(port, "/livez").code == 200
     assert worker.wait() == 0
+    assert not of(worker, LEFT)
 
 
 @pytest.mark.parametrize("role", ["scheduler", "recorder"])
@@ -38,6 +41,7 @@ def test_other_services(system: System, role: str) -> None:
     says(port, "/livez", 200)
     says(port, "/readyz", 200)
     assert service.stop() == 0
+    assert not of(service, LEFT)
 
 
 def test_the_address_is_taken(system: System) -> None:

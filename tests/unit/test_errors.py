@@ -12,7 +12,7 @@ import jobqueue
 from jobqueue.domain import errors
 
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
-    "NotReplicated": ("id-1", 0, 2),
+    "NotReplicated": ("id-1", 0, 2, "its master keeps no append-only file"),
     "DuplicateJob": ("id-1", "id-2"),
     "IdempotencyConflict": ("id-1", "id-2"),
     "InvalidJob": ("delay", "-1 is out of range"),
@@ -59,6 +59,11 @@ def test_text() -> None:
     assert str(made(errors.InvalidJob)) == "delay: -1 is out of range"
     assert str(made(errors.JobFailed)) == "job id-1 failed: ValueError: wrong"
     assert "id-1" in str(made(errors.EnqueueUncertain))
+    assert str(made(errors.NotReplicated)).endswith(
+        "as asked: its master keeps no append-only file"
+    )
+    late = errors.NotReplicated("id-1", 0, 2)
+    assert str(late).endswith("as asked: 0 of 2 replicas confirmed it in time")
 
 
 def test_timeout_is_one() -> None:

@@ -1,7 +1,7 @@
 """Names that nobody can run, as the counts and the living workers tell."""
 
 from jobqueue import QueueView
-from jobqueue.client.lookups import unknown_names
+from jobqueue.client.lookups import unknown_names, unserved
 
 
 def queue(name: str, **names: dict[str, int]) -> QueueView:
@@ -33,3 +33,12 @@ def test_a_worker_of_another_queue_is_no_help() -> None:
     """The worker must serve the queue and have the code."""
     counts = [queue("a", send={"ready": 1})]
     assert unknown_names(counts, [worker(["b"], ["send"]), worker(["a"], [])]) == [("a", "send", 1)]
+
+
+def test_workers_older_than_the_partitions() -> None:
+    """Who serves a queue as a whole does not serve its partitions; another one may."""
+    split = [QueueView("a", {}, 0, 0, 0, 0, None, {}, partitions=4), queue("b")]
+    old, new = worker(["a", "b"], []), {**worker(["a"], []), "partitions": ["a"]}
+    assert unserved(split, [old]) == ["a"]
+    assert unserved(split, [old, new]) == []
+    assert unserved(split, []) == []

@@ -15,6 +15,7 @@ from jobqueue.domain.partitions import (
     by_queue,
     check_job,
     check_partitions,
+    named,
     names_of,
     place_of_job,
     place_of_key,
@@ -82,9 +83,8 @@ def test_keys_apart() -> None:
     with pytest.raises(InvalidJob, match="unique") as caught:
         check_job("mail", 8, ID, packed(lock="user:42", unique="send:a"))
     assert str(caught.value) == (
-        "unique: queue 'mail' has 8 partitions, and the job's keys lie in different ones: "
-        "lock 'user:42' in 6, unique 'send:a' in 2; "
-        "give all the same part in braces, such as {user:42}"
+        f"unique: queue 'mail' has 8 partitions, and keys of job {ID} lie in different ones: "
+        "lock in 6, unique in 2; those that share a part in braces, such as {user:42}, lie together"
     )
     check_job("mail", 8, ID, packed(lock="{user:42}", unique="send:{user:42}", idem="{user:42}1"))
 
@@ -114,3 +114,9 @@ def test_numbers(n: Any) -> None:
     with pytest.raises(ConfigurationError, match="from 2 to 256"):
         check_partitions(n)
     assert check_partitions(2) == 2
+
+
+def test_in_the_log() -> None:
+    """A line names the queue that people know, and a partition only where there is one."""
+    assert named("mail") == {"queue": "mail"}
+    assert named("mail#12") == {"queue": "mail", "partition": 12}

@@ -167,10 +167,23 @@ def test_no_queues(written: Any) -> None:
         kinds.queues(written)
 
 
-@pytest.mark.parametrize("written", ["a:6,b:3", " a:6 , b:3", {"a": 6, "b": 3}])
+@pytest.mark.parametrize("written", ["a:6,b:3", " a:6 , b:3", "a=6,b=3", {"a": 6, "b": 3}])
 def test_weights(written: Any) -> None:
     """Weights are given for every queue, in the form of a list or a mapping."""
     assert kinds.queues(written) == {"a": 6, "b": 3}
+
+
+@pytest.mark.parametrize("written", ["a=5,b=1", " a:5 , b=1", {"a": 5, "b": 1}])
+def test_counts(written: Any) -> None:
+    """A number for each queue may be written like a weight, too."""
+    assert kinds.counts(written) == {"a": 5, "b": 1}
+
+
+@pytest.mark.parametrize("written", ["a", "a=x", '{"a": 5}', "", "a=5,", 5, {}, ["a"]])
+def test_no_counts(written: Any) -> None:
+    """Whatever is wrong, the message has the form that is right."""
+    with pytest.raises(ValueError, match="; write such as email=5,reports=1"):
+        kinds.counts(written)
 
 
 def test_words_suggest() -> None:

@@ -36,8 +36,8 @@ NO_REDIS = [
     ("redis://", "no host"),
     ("redis://:6379", "no host"),
     ("redis://host:port", "malformed"),
-    ("redis://host:0", "malformed"),
-    ("redis://host:99999", "malformed"),
+    ("redis://host:0", "the port is no number from 1 to 65535"),
+    ("redis://host:99999/0?x=1", "the port is no number from 1 to 65535"),
     ("redis://[::1/0", "malformed"),
     ("redis://host/zero", "database 'zero'"),
     ("redis://host/0/1", "database"),
@@ -50,13 +50,15 @@ NO_REDIS = [
     ("rediss://host?ssl_ca_cert=x", "did you mean 'ssl_ca_certs'"),
     ("redis+sentinel://one,two", "master's name is missing"),
     ("redis+sentinel://one,/main", "a host is missing"),
-    ("redis+sentinel://one:x/main", "port of 'one'"),
-    ("redis+sentinel://one:65536/main", "port of 'one'"),
-    ("redis+sentinel://one/main/x", "database 'x'"),
+    ("redis+sentinel://one:x/main", "the port of host 1 is no number from 1 to 65535"),
+    ("redis+sentinel://one,two:65536/main", "the port of host 2 is no number from 1 to 65535"),
+    ("redis+sentinel://one/main/x", "the database is no number"),
     ("redis+sentinel://one/main?db=1", "did you mean|sentinel_username"),
     ("redis+sentinel://one/ma in", "malformed"),
     ("redis+cluster://", "a host is missing"),
-    ("redis+cluster://one/2", "no database '2'"),
+    ("redis+cluster://:6379", "a host is missing"),
+    ("redis+cluster:///run/redis.sock", "a host is missing"),
+    ("redis+cluster://one/2", "only database 0"),
     ("redis+cluster://one?sentinel_password=x", "take none here"),
     ("rediss+cluster://one?ssl_ca_cert=x", "did you mean 'ssl_ca_certs'"),
     ("redis+clsuter://one", "did you mean 'redis\\+cluster'"),
@@ -134,6 +136,30 @@ def test_unescaped_password_stays_hidden(password: str) -> None:
         with pytest.raises(ValueError, match="malformed") as caught:
             check(url)
         assert "cret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "redis://user:secret",
+        "redis://:secret/0",
+        "redis://user:99999",
+        "redis+cluster://user:secret",
+        "redis+cluster://:secret",
+        "redis+cluster://user:99999",
+        "redis+cluster://one,user:secret",
+        "redis+cluster://user:1,secret:x",
+        "redis+cluster://user:1/secret",
+        "redis+sentinel://user:1/main/secret",
+        "postgresql://user:secret/db",
+    ],
+)
+def test_password_without_a_host_stays_hidden(url: str) -> None:
+    """Without ``@host`` a password stands where a port should, and is not shown."""
+    with pytest.raises(ValueError, match="write") as caught:
+        (database_url if url.startswith("postgresql") else redis_url)(url)
+    assert "secret" not in str(caught.value)
+    assert "99999" not in str(caught.value)
 
 
 @pytest.mark.parametrize(

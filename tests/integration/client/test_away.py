@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from redis import Redis
 
-from jobqueue import BrokerError, BrokerUnavailable, JobHandle, JobQueue, Status
+from jobqueue import BrokerError, BrokerUnavailable, JobHandle, JobQueue, Prepared, Status
 from jobqueue.client.batches import IDLE
 from jobqueue.embedded import ValkeyServer
 from jobqueue.settings import Settings
@@ -153,7 +153,8 @@ async def test_goes_away_while_the_app_is_idle(
     async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url, 1.0) as app:
         await send(app)
         proxy.close()
-        (app.client._sync._idle[0] if sync else app.client._here().submitter).used -= IDLE
+        submitter = app.client._here().dispatch.submitter("default", Prepared)
+        (app.client._sync._idle[0] if sync else submitter).used -= IDLE
         with pytest.raises(BrokerUnavailable, match="nothing was stored"):
             await send(app)
         proxy.open()
@@ -167,7 +168,7 @@ async def test_idle_apps_look_before_they_send(redis_url: str) -> None:
         for send in (one, one_sync):
             await send(app)
             await broker.redis("FLUSHALL")
-            app.client._here().submitter.used -= IDLE
+            app.client._here().dispatch.submitter("default", Prepared).used -= IDLE
             for sender in app.client._sync._idle:
                 sender.used -= IDLE
             await send(app)

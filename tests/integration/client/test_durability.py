@@ -7,6 +7,8 @@ from pathlib import Path
 import pytest
 
 from jobqueue import InvalidJob, NotReplicated
+from jobqueue.broker.replication import _reached
+from jobqueue.domain.replication import Replication
 from jobqueue.embedded import ValkeyServer
 from tests.support.ports import free_ports
 from tests.support.sentinel import run
@@ -116,8 +118,20 @@ async def test_on_disk(pair: list[ValkeyServer], request: pytest.FixtureRequest)
             assert (await work.enqueue()).durable
             assert (await asyncio.to_thread(work.enqueue_sync)).durable
             run(pair[0], "CONFIG", "SET", "appendonly", "no")
-        with pytest.raises(NotReplicated, match="0 of 1 replicas"):
+            reason = "its master keeps no append-only file; run CONFIG SET appendonly yes"
+        else:
+            reason = "its master does not know WAITAOF; use Redis 7.2"
+        with pytest.raises(NotReplicated, match=reason):
             await work.enqueue()
+        with pytest.raises(NotReplicated, match=reason):
+            await asyncio.to_thread(work.enqueue_sync)
+
+
+def test_a_late_disk() -> None:
+    """When the replicas have it and the master's disk does not, the error names the disk."""
+    reached = _reached([1, [0, 1]], Replication(1, 1.0, disk=True))
+    assert (reached.replicas, reached.enough) == (1, False)
+    assert "append-only file in time" in reached.problem
 
 
 async def test_other_words(stage: Stage) -> None:

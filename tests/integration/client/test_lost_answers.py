@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from jobqueue import EnqueueUncertain, JobExists, JobHandle, JobQueue, Status
+from jobqueue import EnqueueUncertain, JobExists, JobHandle, JobQueue, Prepared, Status
 from jobqueue.settings import Settings
 from tests.support import wait_until
 from tests.support.broker import Broker, connect, ids
@@ -165,7 +165,7 @@ async def test_everything_is_cancelled(proxy: Proxy, broker: Broker) -> None:
         await wait_until(lambda: proxy.seen["enqueue"], description="the call is on its way")
         tasks += [asyncio.create_task(send(app, sync=False)) for _ in range(3)]
         await asyncio.sleep(0)
-        sender = app.client._here().submitter._task
+        sender = app.client._here().dispatch.submitter("default", Prepared)._task
         assert sender
         sender.cancel()
         await asyncio.wait(tasks)

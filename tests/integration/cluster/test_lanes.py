@@ -157,7 +157,7 @@ async def test_a_node_away(own_cluster: Cluster) -> None:
 async def test_nobody_there() -> None:
     """Without any node the error names those that were asked, and nothing was sent."""
     server = Server("redis+cluster://127.0.0.1:1,127.0.0.1:2")
-    with pytest.raises(BrokerUnavailable, match=r"127\.0\.0\.1:1: .*127\.0\.0\.1:2: ") as caught:
+    with pytest.raises(BrokerUnavailable, match=r": 127\.0\.0\.1:1, 127\.0\.0\.1:2: ") as caught:
         await server.lane().command("GET", "a")
     assert not isinstance(caught.value, AnswerLost)
     with pytest.raises(BrokerUnavailable, match="no node knows the cluster"):

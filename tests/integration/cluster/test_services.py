@@ -144,7 +144,7 @@ async def test_schedules_and_history(
 
 async def test_one_database_only() -> None:
     """A cluster has one database; the error says so."""
-    with pytest.raises(ConfigurationError, match="a cluster has no database '3'"):
+    with pytest.raises(ConfigurationError, match="a cluster has only database 0"):
         Settings(redis_url="redis+cluster://127.0.0.1:6379/3")
 
 

@@ -10,12 +10,15 @@ from jobqueue import (
     InvalidJob,
     JobHandle,
     JobOptions,
+    JobQueue,
     Limit,
     Rate,
     Status,
     Unique,
     current_job,
 )
+from jobqueue.settings import Settings
+from jobqueue.testing import inline
 from tests.integration.partitions.conftest import PARTITIONS, Split
 
 APART = JobOptions(lock="user:42", idempotency_key="one")  # they lie in different partitions
@@ -168,3 +171,40 @@ async def test_jobs_of_a_queue_at_once(split: Split) -> None:
         await split.logged(40)
     assert max(split.log) == 3
     await app.close()
+
+
+@pytest.mark.parametrize("sync", [False, True])
+async def test_a_list_is_checked_first(split: Split, *, sync: bool) -> None:
+    """One job that does not fit keeps a whole list from being stored, and is named."""
+    work = split.app.ref("work").options(queue="mail")
+    jobs = [work.prepare(n) for n in range(1200)]
+    jobs[1100] = unfit = work.options(**APART).prepare(1100)
+    app = split.app
+    with pytest.raises(InvalidJob, match=unfit.job.id):
+        await (asyncio.to_thread(app.enqueue_many_sync, jobs) if sync else app.enqueue_many(jobs))
+    [counts] = await split.app.queue_counts()
+    assert sum(counts.ready.values()) == 0
+    assert (counts.name, counts.partitions) == ("mail", PARTITIONS)
+
+
+async def test_secrets_stay_secret(split: Split) -> None:
+    """A key that is made of an argument that nobody may see is not in the error."""
+
+    @split.app.job(queue="mail", redact=("token",), unique=Unique("token"))
+    async def work(token: str) -> None: ...
+
+    with pytest.raises(InvalidJob) as caught:
+        await work.options(lock="user:42").enqueue("sesame")
+    assert "sesame" not in str(caught.value)
+
+
+def test_inline_refuses_it_too() -> None:
+    """What a server would refuse fails a test without one as well."""
+    app = JobQueue(settings=Settings())
+    app.queue("mail", partitions=PARTITIONS)
+
+    @app.job(queue="mail")
+    async def work() -> None: ...
+
+    with inline(app), pytest.raises(InvalidJob, match="lie in different ones"):
+        work.options(**APART).enqueue_sync()

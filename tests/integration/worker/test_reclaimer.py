@@ -3,11 +3,15 @@
 import asyncio
 import time
 from collections.abc import AsyncIterator
+from typing import Any
 
 import pytest
 
+from jobqueue.broker.calls import Calls
+from jobqueue.broker.keys import Keys
 from jobqueue.broker.servers import Server
-from jobqueue.worker.reclaimer import Reclaimer
+from jobqueue.domain.errors import BrokerUnavailable
+from jobqueue.worker.reclaimer import Complaints, Reclaimer
 from tests.support.broker import Broker, connect
 from tests.support.stage import SHORT, Stage, stage_on
 from tests.support.waiting import wait_until
@@ -158,3 +162,55 @@ async def beaten(stage: Stage, times: int) -> None:
         return len(rows) == 2 and len(seen) >= 2 * times
 
     await wait_until(renewed, description=f"{times} renewals of both leases")
+
+
+def told(caplog: pytest.LogCaptureFixture, event: str) -> list[dict[str, Any]]:
+    """Return the fields of each line of an event that say what it is about."""
+    fields = ("queue", "partition", "queues", "error")
+    return [
+        {name: value for name, value in vars(record).items() if name in fields}
+        for record in caplog.records
+        if record.message == event
+    ]
+
+
+async def test_a_lost_worker_in_a_partition(
+    redis_url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The log names the queue that people know, and the partition as a field of its own."""
+    async with connect(redis_url) as broker:
+        broker.queue = "events#3"
+        await broker.enqueue("job")
+        await broker.take("w1")
+        await broker.lapse("w1")
+        async with Server(redis_url).lane() as lane:
+            await taken(Reclaimer(lane, broker.calls, [broker.queue], SHORT, 3), broker)
+    assert told(caplog, "worker lost") == [{"queue": "events", "partition": 3}]
+
+
+async def test_a_failure_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    """Partitions of a queue that fail for one reason make one line, until one is well again."""
+    complaints, error = Complaints(), BrokerUnavailable("no answer")
+    for names in (["a#0"], ["a#1"], ["a#0"], ["b"], ["b", "c#0", "c#1"]):
+        complaints.failed(names, error)
+    each: list[dict[str, Any]] = [{"queue": "a"}, {"queue": "b"}, {"queues": ["b", "c"]}]
+    assert told(caplog, "sweep failed") == [{**whose, "error": "no answer"} for whose in each]
+    caplog.clear()
+    complaints.failed(["a#1"], BrokerUnavailable("another reason"))
+    complaints.over(["b"])
+    complaints.failed(["b"], error)
+    errors = [(line["queue"], line["error"]) for line in told(caplog, "sweep failed")]
+    assert errors == [("a", "another reason"), ("b", "no answer")]
+
+
+async def test_a_sweep_that_fails(caplog: pytest.LogCaptureFixture) -> None:
+    """A server that is away is told once, with the queue, however often it is swept in vain."""
+    async with Server("redis://127.0.0.1:1").lane() as lane:
+        sweeping = asyncio.create_task(
+            Reclaimer(lane, Calls(Keys("jobqueue")), ["a#0"], 0.03, 3).run()
+        )
+        await wait_until(lambda: told(caplog, "sweep failed"), description="the line")
+        await asyncio.sleep(0.1)  # some more sweeps
+        sweeping.cancel()
+    [line] = told(caplog, "sweep failed")
+    assert line["queue"] == "a"

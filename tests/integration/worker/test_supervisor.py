@@ -15,8 +15,7 @@ from tests.support.waiting import DEADLINE, wait_until_sync
 SUPERVISOR = """
 import sys
 from jobqueue.worker import supervisor
-supervisor.LONG = float(sys.argv[1])
-sys.exit(supervisor.supervise(sys.argv[3:], int(sys.argv[2])))
+sys.exit(supervisor.supervise(sys.argv[2:], int(sys.argv[1])))
 """
 READY = "leader True, lifeline False"
 
@@ -28,11 +27,9 @@ def start(tmp_path: Path) -> Iterator[Start]:
     """Start a supervisor of two stub workers; whatever is left at the end is killed."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(
-        *options: str, program: str = sys.executable, long: float = 30.0
-    ) -> subprocess.Popen[bytes]:
+    def start(*options: str, program: str = sys.executable) -> subprocess.Popen[bytes]:
         stub = [program, stub_worker.__file__, str(tmp_path), *options]
-        command = [sys.executable, "-c", SUPERVISOR, str(long), "2", *stub]
+        command = [sys.executable, "-c", SUPERVISOR, "2", *stub]
         started.append(subprocess.Popen(command))
         return started[-1]
 
@@ -140,9 +137,18 @@ def test_crashes_are_no_failed_starts(start: Start, tmp_path: Path) -> None:
     assert supervisor.wait(DEADLINE) == 0
 
 
-def test_never_gives_up_what_once_worked(start: Start, tmp_path: Path) -> None:
-    """After a worker has lived long, errors at the start are waited out: Redis may be away."""
-    supervisor = start("--bad-starts=5", "--bad-code=5", long=0.0)
+@pytest.mark.parametrize("begins", [1, 5])
+def test_errors_after_the_beginning(start: Start, tmp_path: Path, begins: int) -> None:
+    """A worker that began has proven that workers start: all that follow are replaced."""
+    supervisor = start("--bad-starts=5", "--bad-code=3", f"--begins={begins}")
+    ready(tmp_path)
+    supervisor.terminate()
+    assert supervisor.wait(DEADLINE) == 0
+
+
+def test_another_has_begun(start: Start, tmp_path: Path) -> None:
+    """While one works, errors at the start of another are waited out: Redis may be away."""
+    supervisor = start("--good-starts=1", "--bad-starts=5", "--bad-code=5")
     ready(tmp_path)
     supervisor.terminate()
     assert supervisor.wait(DEADLINE) == 0
