@@ -49,6 +49,7 @@ class Dispatch:
         self._patience = patience
         self._replication = replication
         self._submitters: dict[tuple[str, type[Prepared]], Submitter] = {}
+        self._learning = 0  # calls that wait to hear of their queue
 
     async def one(self, prepared: Prepared) -> Answer:
         """Send one job."""
@@ -83,8 +84,13 @@ class Dispatch:
 
     async def learn(self, queue: str) -> None:
         """Make a queue known that is not, and hear of its partitions."""
-        if not self._splits.knows(queue):
+        if self._splits.knows(queue):
+            return
+        self._learning += 1
+        try:
             await self.submitter(queue, Prepared).submit(queue, ())
+        finally:
+            self._learning -= 1
 
     def submitter(self, place: str, kind: type[Prepared]) -> Submitter:
         """Return what sends jobs of a kind to a queue or partition."""
@@ -107,7 +113,11 @@ class Dispatch:
 
     async def close(self) -> None:
         """Wait for what is under way and close the connections."""
-        for submitter in self._submitters.values():
+        while self._learning:  # they send as soon as they know where to
+            for submitter in list(self._submitters.values()):
+                await submitter.idle()
+            await asyncio.sleep(0)
+        for submitter in list(self._submitters.values()):
             await submitter.close()
 
 

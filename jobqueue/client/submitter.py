@@ -75,10 +75,14 @@ class Submitter:
             self._task = asyncio.create_task(self._send_all())
         return future
 
-    async def close(self) -> None:
-        """Wait for what is under way and close the connection."""
+    async def idle(self) -> None:
+        """Wait for what is under way."""
         if self._task is not None:
             await asyncio.wait({self._task})
+
+    async def close(self) -> None:
+        """Wait for what is under way and close the connection."""
+        await self.idle()
         await self._lane.close()
 
     async def _send_all(self) -> None:
