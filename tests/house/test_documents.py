@@ -20,8 +20,8 @@ ERRORS = [
 
 
 PACKAGE = DOCS.parent
+SCRIPTS = PACKAGE.parent / "scripts"
 PAGES = [*sorted(DOCS.glob("*.md")), PACKAGE.parent / "README.md"]
-OTHER_PROGRAMS = {"--unit", "--fault", "--jobs", "--list", "--hours"}  # of scripts
 
 
 def test_every_stored_type_and_reason_is_explained() -> None:
@@ -54,9 +54,16 @@ def flags(command: Any) -> Iterator[str]:
         yield from flags(inner)
 
 
+def flags_of_scripts() -> set[str]:
+    """Return the options of everything in ``scripts``."""
+    sources = [*SCRIPTS.glob("*/*.py"), SCRIPTS / "test"]
+    text = "\n".join(path.read_text("utf-8") for path in sources)
+    return set(re.findall(r"""(?:\("|^ +)(--[a-z][a-z-]*)(?:"|\))""", text, re.MULTILINE))
+
+
 def test_every_flag_exists() -> None:
     """What a page tells people to write after two dashes is an option of some command."""
-    known = {*flags(typer.main.get_command(app)), *OTHER_PROGRAMS, "--help"}
+    known = {*flags(typer.main.get_command(app)), *flags_of_scripts(), "--help"}
     assert {"--queue-concurrency", "--json", "--fresh"} <= known
     for page in PAGES:
         written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text("utf-8")))
