@@ -120,22 +120,16 @@ local function consider(id, record, stream, entry, past)
   return start(id, record, past, under)
 end
 
--- An answer is bounded in bytes as well, give or take what the first portion of it brings.
-local FIRST, MOST_BYTES = 64, 16 * 1024 * 1024
-local seen, bytes = 0, 0
-
-local function portion()
-  if bytes == 0 then return FIRST end
-  -- A thousand at most: more arguments do not fit on the stack of Lua.
-  return math.max(1, math.min(1000, math.floor((MOST_BYTES - bytes) * seen / bytes)))
-end
+-- An answer is bounded in bytes as well, give or take one portion: how large a job is shows once it is read.
+local PORTION, MOST_BYTES = 64, 16 * 1024 * 1024
+local bytes = 0
 
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
 for _, stream in ipairs(STREAMS) do
   local own = string.char(160 + #stream) .. stream
   while #deliveries < slots and touches > 0 and bytes < MOST_BYTES do
-    local limit = math.min(slots - #deliveries, touches, portion())
+    local limit = math.min(slots - #deliveries, touches, PORTION)
     local rows = read(stream, limit)
     touches = touches - #rows
     local before = put_back
@@ -148,7 +142,7 @@ for _, stream in ipairs(STREAMS) do
       if not record or string.sub(record, 1, #named) ~= named then
         ack(stream, entry)
       else
-        seen, bytes = seen + 1, bytes + #record
+        bytes = bytes + #record
         local flags = string.byte(record, #named + 1)
         local past = flags % 2 == PAST and lives(id) or nil
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life

@@ -129,11 +129,15 @@ async def test_an_answer_is_bounded(broker: Broker) -> None:
 async def test_a_large_job_behind_small_ones(broker: Broker) -> None:
     """What the small ones let expect is no promise: the rest comes with the next fetch."""
     await broker.enqueue(*(f"small-{n}" for n in range(100)))
-    for n in range(60):
-        await broker.enqueue(f"large-{n}", spec=packb(Spec(SPEC_VERSION, None, b"x" * 1_000_000)))
-    got = ids(await broker.fetch(slots=1000))
-    got += ids(await broker.fetch(slots=1000))
-    assert got == [*(f"small-{n}" for n in range(100)), *(f"large-{n}" for n in range(60))]
+    spec = packb(Spec(SPEC_VERSION, None, b"x" * 1_000_000))
+    for n in range(40):
+        await broker.enqueue(f"large-{n}", spec=spec)
+    got = [ids(await broker.fetch(slots=1000)) for _ in range(2)]
+    assert [len(each) for each in got] == [128, 12]
+    assert [*got[0], *got[1]] == [
+        *(f"small-{n}" for n in range(100)),
+        *(f"large-{n}" for n in range(40)),
+    ]
 
 
 async def test_tokens(broker: Broker) -> None:

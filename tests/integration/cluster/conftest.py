@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.cluster import Cluster, queues_of
+from tests.support.cluster import SOON_MS, Cluster, queues_of
 from tests.support.servers import redis_programs
 from tests.support.stage import Stage, stage_on
 
@@ -37,7 +37,7 @@ def any_cluster(_any_cluster: Cluster, judge: Callable[[str], None]) -> Iterator
 @pytest.fixture
 def own_cluster(tmp_path: Path, judge: Callable[[str], None]) -> Iterator[Cluster]:
     """A cluster of this test alone, whose nodes it may kill."""
-    with Cluster(tmp_path) as cluster:
+    with Cluster(tmp_path, timeout_ms=SOON_MS) as cluster:
         yield cluster
         judge(cluster.url)
 
