@@ -12,12 +12,14 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
+import hiredis
 from redis.exceptions import ConnectionError as RedisConnectionError
 from redis.exceptions import NoScriptError, RedisError, ResponseError
 
 from jobqueue.broker.calls import Call
 from jobqueue.broker.connections import Connection, Home
 from jobqueue.broker.failures import FAILURES, demoted, translate
+from jobqueue.broker.link import Link
 
 T = TypeVar("T")
 
@@ -48,7 +50,7 @@ class Lane:
     def __init__(self, home: Home, timeout: float) -> None:
         self._home = home
         self._timeout = timeout
-        self._connection: Connection = None
+        self._link: Link | None = None
         self._closed = 0  # times
 
     async def __aenter__(self) -> Self:
@@ -60,18 +62,18 @@ class Lane:
     async def close(self) -> None:
         """Close the connection; the next request opens another."""
         self._closed += 1
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            await connection.disconnect(nowait=True)
+        link, self._link = self._link, None
+        if link is not None:
+            await link.close()
 
-    async def _open(self) -> Connection:
+    async def _open(self) -> Link:
         closed = self._closed
-        connection = await self._home.connect()
+        link = Link(await self._home.connect())
         if self._closed != closed:  # nobody would ever close this one
-            await connection.disconnect(nowait=True)
+            await link.close()
             raise RedisConnectionError("the lane was closed while it was connecting")
-        self._connection = connection
-        return connection
+        self._link = link
+        return link
 
     async def call(self, call: Call[T]) -> T:
         """Run one script.
@@ -175,26 +177,24 @@ class Lane:
         raise translate(error, sent=True, apart=self.apart) from error
 
     async def _exchange(self, commands: Sequence[Command], wait: float = 0) -> list[Any]:
-        connection, sent = self._connection, False
+        patience, sent = self._timeout + wait, False
         try:
-            async with asyncio.timeout(self._timeout + wait):
-                if connection is None:
-                    connection = await self._open()
-                sent = True
-                await connection.send_packed_command(connection.pack_commands(commands))
-                return [await _answer(connection) for _ in commands]
+            link = self._link
+            if link is None or not link.open:
+                # What the server closed while nothing was asked has lost no answer.
+                await self.close()
+                loop = asyncio.get_running_loop()
+                began = loop.time()
+                async with asyncio.timeout(patience):
+                    link = await self._open()
+                patience -= loop.time() - began
+            sent = True
+            return await link.exchange(commands, patience)
         except BaseException as error:
             await self.close()
             if isinstance(error, FAILURES):
                 raise translate(error, sent=sent) from error
             raise
-
-
-async def _answer(connection: Connection) -> Any:
-    try:
-        return await connection.read_response(disconnect_on_error=False)
-    except ResponseError as error:
-        return error
 
 
 class SyncLane:
@@ -268,7 +268,7 @@ class SyncLane:
             if connection is None:
                 connection = self._connection = self._home.connect_sync(self._timeout)
             sent = True
-            connection.send_command(*command)
+            connection.send_packed_command([hiredis.pack_command(tuple(command))])
             return connection.read_response(disconnect_on_error=False)
         except ResponseError as error:
             return error

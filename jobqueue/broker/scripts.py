@@ -1,13 +1,14 @@
 """Loads the Lua files: one for each transition, with shared fragments.
 
-A script's ``--@use a b`` line names fragments of ``lua/lib``; they are put in its
-place, behind ``local base = KEYS[1]``. The text that Redis gets is made once for
-each process; its SHA-1 names it from then on.
+A script's ``--@use a b`` line names fragments of ``lua/lib``, which are put in its
+place; everything stands behind ``local base = KEYS[1]``. The text that Redis gets is made
+once for each process; its SHA-1 names it from then on.
 
 ``lua/testing`` has another clock fragment for :mod:`jobqueue.testing`. It is a text of its own,
 so what runs in production knows nothing of it.
 """
 
+import re
 from dataclasses import dataclass
 from functools import cache
 from hashlib import sha1
@@ -38,16 +39,14 @@ def script(name: str, fragments: str = "lib") -> Script:
     """
     text = (_FOLDER / f"{name}.lua").read_text("utf-8")
     shebang, _, rest = text.partition("\n")
-    head, marker, tail = rest.partition("--@use ")
-    used, _, code = tail.partition("\n") if marker else ("", "", rest)
-    parts = [
-        shebang,
-        "local base = KEYS[1]",
-        *(_fragment(each, fragments) for each in used.split()),
-    ]
     # The header is for people; Redis need not parse and keep it.
-    body = code if marker else head.partition("]]\n")[2]
-    source = "\n".join([*parts, body])
+    code = rest.partition("]]\n")[2]
+
+    def inline(use: re.Match[str]) -> str:
+        return "\n".join(_fragment(each, fragments) for each in use[1].split())
+
+    body = re.sub(r"^--@use (.+)$", inline, code, flags=re.MULTILINE)
+    source = f"{shebang}\nlocal base = KEYS[1]\n{body}"
     return Script(name, source, sha1(source.encode(), usedforsecurity=False).hexdigest())
 
 

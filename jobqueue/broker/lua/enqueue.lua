@@ -19,10 +19,22 @@ Returns  a string with one letter for each job: c created, b created and blocked
          idempotency key belongs to other arguments, f the queue is full; after b, r, d, u and m, in their order, a new
          line each with the id of the other job; "stale" for a lower number
 ]]
---@use clock call wake due count pieces ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store claim
+--@use clock call wake due count pieces ack record
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
+
+-- What only jobs that ask for something need is defined for them alone: it takes as long as storing one that does not.
+local late
+local function asking()
+  if late then return late end
+--@use answer journal uuid7 requeue lock limits parking keys row leave withdraw claim
+  late = {claim = claim, conflict = conflict, take_lock = take_lock, withdraw = withdraw}
+  return late
+end
+
+local function take_lock(id, key) return asking().take_lock(id, key) end
+--@use store
 
 local jobs = cmsgpack.unpack(ARGV[3])
 -- An id is taken as long as the record or the kept result of its job is here; mostly none is, and one look says so.
@@ -44,8 +56,7 @@ end
 -- Jobs that wait to be run now, counted only where a rule bounds them.
 local COUNTED = {ready = true, blocked = true}
 local packed = redis.call('GET', base .. 'rules')
-if packed then read_rules(packed) end
-local bound = packed and rules['depth:queue']
+local bound = packed and cmsgpack.unpack(packed)['depth:queue']
 local waiting = 0
 if bound then
   local counts = redis.call('HGETALL', base .. 'counts')
@@ -59,7 +70,7 @@ local ready = false
 local begins = {} -- what the records of a name have in common: packing it for each job takes a tenth of the script
 local function add(job, spec, asks, due)
   local id, priority, name, asked = job[1], job[2], job[5], job[6]
-  if asked then claim(id, asks) end
+  if asked then asking().claim(id, asks) end
   begins[name] = begins[name] or cmsgpack.pack(name, now)
   local state, owner = store(id, priority, name, asked and ASKS or 0, begins[name] .. spec, asks, due)
   if asked then write_records() end -- a later job of this call may ask for the same key, and looks for who has it
@@ -79,11 +90,11 @@ for i, job in ipairs(jobs) do
     local asks, code, other, state = NONE, nil, nil, nil
     if job[6] then
       asks = asks_at(spec, 0)
-      code, other, state = conflict(asks)
+      code, other, state = asking().conflict(asks)
     end
     local more = (due and due > now and 0 or 1) - (COUNTED[state] and 1 or 0)
     if bound and more > 0 and waiting >= bound.n and (not code or code == 'r') then code, other = 'f', nil end
-    if code == 'r' then withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. job[1]) end
+    if code == 'r' then asking().withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. job[1]) end
     if not code or code == 'r' then
       waiting = waiting + more
       local owner = add(job, spec, asks, due)

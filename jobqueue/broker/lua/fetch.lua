@@ -23,7 +23,7 @@ Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnab
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
          did not know its name}
 ]]
---@use clock call wake due count record pieces ack answer journal uuid7 deliver requeue lock limits parking keys row leave withdraw poison owned
+--@use clock call wake due count record pieces ack uuid7 deliver owned
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
@@ -33,25 +33,94 @@ if settings[1] and tonumber(settings[1]) > tonumber(ARGV[5]) then return reply('
 
 -- The rules of the queue bound the slots; those of names and keys are asked job by job.
 local queue_rules, bounded = {}, false
-if settings[2] then
-  read_rules(settings[2])
-  for label, rule in pairs(rules) do
-    if not rule.name and rule.kind ~= 'depth' then
-      queue_rules[#queue_rules + 1] = {label, rule}
-      local free = room(label, rule)
-      if free < slots then slots, bounded = math.max(free, 0), true end
-    end
-  end
-end
-
 -- How much each scope still allows, and for a rate when it allows more.
 local rooms = {}
 
-local function full_one(under)
-  for _, each in ipairs(under) do
-    local scope, rule = each[1], each[2]
-    rooms[scope] = rooms[scope] or {room(scope, rule)}
-    if rooms[scope][1] <= 0 then return scope, rule, rooms[scope][2] end
+-- What only rules, jobs that ask for something and poisonous ones need is defined for them alone: it takes as long as
+-- delivering some jobs.
+local late
+local function rarely()
+  if late then return late end
+--@use answer journal requeue lock limits parking keys row leave withdraw poison
+  read_rules(settings[2])
+
+  local function full_one(under)
+    for _, each in ipairs(under) do
+      local scope, rule = each[1], each[2]
+      rooms[scope] = rooms[scope] or {room(scope, rule)}
+      if rooms[scope][1] <= 0 then return scope, rule, rooms[scope][2] end
+    end
+  end
+
+  -- What its last delivery occupies still: only after a script that stopped half way, or a group that was lost.
+  local function vacate_former(id)
+    local former = redis.call('HMGET', base .. 'state:' .. id, 'token', 'held')
+    if not former[1] or not former[2] then return end
+    vacate(former[1], cmsgpack.unpack(former[2]))
+    rooms = {}
+  end
+
+  -- Gives a job to the worker under all its rules. A start counts before it is made, a slot when its token is known.
+  local function start(id, record, past, under)
+    local held = {}
+    for _, rule in ipairs(queue_rules) do under[#under + 1] = rule end
+    for _, each in ipairs(under) do
+      local scope, rule = each[1], each[2]
+      if rule.kind == 'rate' then note_start(scope, rule) else held[#held + 1] = scope end
+      if rooms[scope] then rooms[scope][1] = rooms[scope][1] - 1 end
+    end
+    local delivery, token = deliver(id, record, past, worker, ARGV[8], held)
+    for _, scope in ipairs(held) do redis.call('SADD', base .. scope, token) end
+    return delivery
+  end
+
+  -- Hands over a job that asks for something, or that rules may concern; returns nil when it ended or has to wait.
+  local function consider(id, record, stream, entry, past)
+    local job = parse(record)
+    local asks = job.asks
+    local expires = not past and expiry(asks, job.enqueued)
+    if expires and expires <= now then
+      withdraw(id, 'expired', '', EXPIRED)
+      return nil
+    end
+    vacate_former(id)
+    local under = scopes_of(job.name, asks)
+    local full, rule, at = full_one(under)
+    if full then
+      park(id, job, full, at)
+      ack(stream, entry)
+      -- Who waits for another key's sake holds nobody up; where the rule is the name's, the others would wait too.
+      if rule.keyed then pass_on(job.name, asks) end
+      return nil
+    end
+    -- A redrive begins anew, with no delivery.
+    if asks.start and (not past or past[3] == '0') then free_unique(id, asks) end
+    if expires then redis.call('ZREM', base .. 'expiring', id) end
+    return start(id, record, past, under)
+  end
+
+  -- A job on its last life must not take another such job with it: it waits for a worker without one.
+  local function set_aside(id, record, stream, entry)
+    local job = parse(record)
+    keep_back(id, job)
+    ack(stream, entry)
+    pass_on(job.name, job.asks)
+  end
+
+  late = {rules = rules, name_rules = name_rules, room = room, admit = admit, consider = consider,
+    set_aside = set_aside, look_again = look_again}
+  return late
+end
+
+local name_rules
+if settings[2] then
+  name_rules = rarely().name_rules
+  for label, rule in pairs(late.rules) do
+    if not rule.name and rule.kind ~= 'depth' then
+      queue_rules[#queue_rules + 1] = {label, rule}
+      local free = late.room(label, rule)
+      if free < slots then slots, bounded = math.max(free, 0), true end
+    end
   end
 end
 
@@ -69,60 +138,13 @@ end
 -- Set before anything is read, since what a worker without a lease owns is never taken back; and set when nothing is
 -- there, so that the consumers of an idle worker are deleted too, after its end.
 redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[4]), worker)
-local others = not alone and slots > 0 and admit()
+local others = not alone and slots > 0 and redis.call('EXISTS', base .. 'poison') == 1 and rarely().admit()
 put_back = 0 -- what was admitted is read here
 local deliveries, taken = {}, {}
 
--- What its last delivery occupies still: only after a script that stopped half way, or a group that was lost.
-local function vacate_former(id)
-  local former = redis.call('HMGET', base .. 'state:' .. id, 'token', 'held')
-  if not former[1] or not former[2] then return end
-  vacate(former[1], cmsgpack.unpack(former[2]))
-  rooms = {}
-end
-
--- Gives a job to the worker under all its rules. A start counts before it is made, a slot when its token is known.
-local function start(id, record, past, under)
-  local held = {}
-  for _, rule in ipairs(queue_rules) do under[#under + 1] = rule end
-  for _, each in ipairs(under) do
-    local scope, rule = each[1], each[2]
-    if rule.kind == 'rate' then note_start(scope, rule) else held[#held + 1] = scope end
-    if rooms[scope] then rooms[scope][1] = rooms[scope][1] - 1 end
-  end
-  local delivery, token = deliver(id, record, past, worker, ARGV[8], held)
-  for _, scope in ipairs(held) do redis.call('SADD', base .. scope, token) end
-  return delivery
-end
-
--- Hands over a job that asks for something, or that rules may concern; returns nil when it ended or has to wait.
-local function consider(id, record, stream, entry, past)
-  local job = parse(record)
-  local asks = job.asks
-  local expires = not past and expiry(asks, job.enqueued)
-  if expires and expires <= now then
-    withdraw(id, 'expired', '', EXPIRED)
-    return nil
-  end
-  vacate_former(id)
-  local under = scopes_of(job.name, asks)
-  local full, rule, at = full_one(under)
-  if full then
-    park(id, job, full, at)
-    ack(stream, entry)
-    -- Who waits for another key's sake holds nobody up; where the rule is the name's, the others would wait too.
-    if rule.keyed then pass_on(job.name, asks) end
-    return nil
-  end
-  -- A redrive begins anew, with no delivery.
-  if asks.start and (not past or past[3] == '0') then free_unique(id, asks) end
-  if expires then redis.call('ZREM', base .. 'expiring', id) end
-  return start(id, record, past, under)
-end
-
 -- An answer is bounded in bytes as well, give or take one portion: how large a job is shows once it is read.
 local PORTION, MOST_BYTES = 64, 16 * 1024 * 1024
-local bytes = 0
+local bytes, kept = 0, false
 
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
@@ -147,16 +169,13 @@ for _, stream in ipairs(STREAMS) do
         local past = flags % 2 == PAST and lives(id) or nil
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
-          -- It must not take another such job with it: it waits for a worker without one.
-          local job = parse(record)
-          keep_back(id, job)
-          ack(stream, entry)
-          if name_rules then pass_on(job.name, job.asks) end
+          rarely().set_aside(id, record, stream, entry)
+          kept = true
         else
           local _, name = cmsgpack.unpack_one(record, #named + 1)
           local delivery
           if flags >= ASKS or queue_rules[1] or name_rules and name_rules[name] then
-            delivery = consider(id, record, stream, entry, past)
+            delivery = rarely().consider(id, record, stream, entry, past)
           else
             delivery = deliver(id, record, past, worker, ARGV[8])
           end
@@ -173,10 +192,10 @@ for _, stream in ipairs(STREAMS) do
   end
 end
 for _, each in ipairs(queue_rules) do
-  local free, at = room(each[1], each[2])
+  local free, at = late.room(each[1], each[2])
   if free <= 0 and at then schedule(' ' .. each[1], at) end
 end
-if name_rules and #deliveries < slots and touches > 0 and bytes < MOST_BYTES then look_again() end
+if name_rules and #deliveries < slots and touches > 0 and bytes < MOST_BYTES then late.look_again() end
 write_acks()
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)
@@ -186,5 +205,5 @@ write_counts()
 remember(worker, number, '')
 wake_scheduler()
 local more = #deliveries == slots and not bounded or touches <= 0 or bytes >= MOST_BYTES
-if more or others or kept > 0 or put_back > 0 then wake() end
+if more or others or kept or put_back > 0 then wake() end
 return reply(more and 'more' or 'ok', deliveries)

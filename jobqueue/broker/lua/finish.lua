@@ -19,10 +19,19 @@ Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, journal:row
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
          not go on; "stale" for a lower number
 ]]
---@use clock call wake due count pieces ack answer journal record requeue lock limits parking keys
+--@use clock call wake due count pieces ack answer journal record
 local number = tonumber(ARGV[2])
 local before = answered(ARGV[1], number)
 if before then return before end
+
+-- Defined only for a job that holds something: it takes as long as settling some that do not.
+local late
+local function holding()
+  if late then return late end
+--@use requeue lock limits parking keys
+  late = {vacate = vacate, let_go = let_go}
+  return late
+end
 
 local columns = cmsgpack.unpack(ARGV[3])
 local ids, tokens, streams, entries, names, states, delays = unpack(columns, 1, 7)
@@ -48,9 +57,9 @@ write_acks()
 for i, id in ipairs(ids) do
   if codes[i] == 'k' then
     if held[i] then
-      vacate(tokens[i], cmsgpack.unpack(held[i]))
+      holding().vacate(tokens[i], cmsgpack.unpack(held[i]))
       local record = redis.call('GET', base .. 'job:' .. id)
-      if record then let_go(id, parse(record).asks, delays[i] < 0) end
+      if record then holding().let_go(id, parse(record).asks, delays[i] < 0) end
     end
     local more = fields[tostring(i)]
     redis.call('HSET', base .. 'state:' .. id, 'state', states[i], unpack(more or {}))

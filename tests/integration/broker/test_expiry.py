@@ -5,6 +5,7 @@ import pytest
 from jobqueue.domain.jobs import Asks
 from tests.support.broker import HOUR_MS, Broker, ids
 from tests.support.rules import limit
+from tests.support.waiting import wait_until
 from tests.support.ways import WAITS, Way, running
 
 PAST = Asks(expires=1)
@@ -120,12 +121,15 @@ async def test_keys_are_freed(broker: Broker) -> None:
 
 async def test_redriven(broker: Broker) -> None:
     """A dead letter that is put back does not expire."""
-    asks = Asks(expires=await broker.now_ms() + 20)
+    asks = Asks(expires=await broker.now_ms() + 2500)
     await broker.enqueue("a", asks=asks)
     dead = await broker.take()
     await broker.finish(dead, state="dead")
-    while await broker.now_ms() <= (asks.expires or 0):
-        pass
+
+    async def over() -> bool:
+        return await broker.now_ms() > (asks.expires or 0)
+
+    await wait_until(over, description="it would have expired")
     assert await broker.redrive(dead, asks=asks) == "redriven"
     assert (await broker.promote()).count == 0
     assert ids(await broker.fetch()) == ["a"]
