@@ -21,7 +21,8 @@ Returns  a string with one letter for each job: c created, b created and blocked
 ]]
 --@use clock call wake due count pieces ack record
 local number = tonumber(ARGV[2])
-local before = answered(ARGV[1], number)
+local known = redis.call('MGET', base .. 'call:' .. ARGV[1], base .. 'rules')
+local before = answered(number, known[1])
 if before then return before end
 
 -- What only jobs that ask for something need is defined for them alone: it takes as long as storing one that does not.
@@ -55,8 +56,7 @@ end
 
 -- Jobs that wait to be run now, counted only where a rule bounds them.
 local COUNTED = {ready = true, blocked = true}
-local packed = redis.call('GET', base .. 'rules')
-local bound = packed and cmsgpack.unpack(packed)['depth:queue']
+local bound = known[2] and cmsgpack.unpack(known[2])['depth:queue']
 local waiting = 0
 if bound then
   local counts = redis.call('HGETALL', base .. 'counts')

@@ -27,9 +27,9 @@ Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnab
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
-if answered(worker, number) then return reply('stale', {}) end
-local settings = redis.call('MGET', base .. 'journal:size', base .. 'rules')
-if settings[1] and tonumber(settings[1]) > tonumber(ARGV[5]) then return reply('full', {}) end
+local known = redis.call('MGET', base .. 'call:' .. worker, base .. 'journal:size', base .. 'rules')
+if answered(number, known[1]) then return reply('stale', {}) end
+if known[2] and tonumber(known[2]) > tonumber(ARGV[5]) then return reply('full', {}) end
 
 -- The rules of the queue bound the slots; those of names and keys are asked job by job.
 local queue_rules, bounded = {}, false
@@ -42,7 +42,7 @@ local late
 local function rarely()
   if late then return late end
 --@use answer journal requeue lock limits parking keys row leave withdraw poison
-  read_rules(settings[2])
+  read_rules(known[3])
 
   local function full_one(under)
     for _, each in ipairs(under) do
@@ -113,7 +113,7 @@ local function rarely()
 end
 
 local name_rules
-if settings[2] then
+if known[3] then
   name_rules = rarely().name_rules
   for label, rule in pairs(late.rules) do
     if not rule.name and rule.kind ~= 'depth' then

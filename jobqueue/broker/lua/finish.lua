@@ -21,7 +21,7 @@ Returns  a string with one letter for each attempt: k kept, l the lease was lost
 ]]
 --@use clock call wake due count pieces ack answer journal record
 local number = tonumber(ARGV[2])
-local before = answered(ARGV[1], number)
+local before = answered(number, last_of(ARGV[1]))
 if before then return before end
 
 -- Defined only for a job that holds something: it takes as long as settling some that do not.

@@ -16,7 +16,7 @@ Returns  like fetch; status ok, or stale for a number seen before
 ]]
 --@use clock call wake count record pieces ack uuid7 deliver requeue owned
 local worker, number = ARGV[1], tonumber(ARGV[2])
-if answered(worker, number) then return reply('stale', {}) end
+if answered(number, last_of(worker)) then return reply('stale', {}) end
 
 local deliveries, all = {}, owned(worker, tonumber(ARGV[4]))
 if #all > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[3]), worker) end

@@ -21,7 +21,7 @@ Returns  "redriven", or "conflict" when another run of a job with this id is wai
 ]]
 --@use clock call wake due count record uuid7 requeue lock keys pieces store
 local letter, id, run, priority, name, spec, asked = unpack(ARGV, 1, 7)
-local before = answered(letter, 1)
+local before = answered(1, last_of(letter))
 if before then return before end
 local record = redis.call('EXISTS', base .. 'job:' .. id) == 1
 local state = base .. 'state:' .. id

@@ -15,7 +15,7 @@ Returns  a string with one letter for each job: k handed back, l the lease was l
 ]]
 --@use clock call wake due count record pieces ack requeue limits parking journal
 local number = tonumber(ARGV[2])
-local before = answered(ARGV[1], number)
+local before = answered(number, last_of(ARGV[1]))
 if before then return before end
 
 local jobs = cmsgpack.unpack(ARGV[3])

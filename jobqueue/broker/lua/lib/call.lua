@@ -1,8 +1,10 @@
 -- call: the caller's last call number and its answer, kept an hour, so that a repeated call changes nothing.
 local STALE = 'stale'
 
-local function answered(caller, number)
-  local last = redis.call('GET', base .. 'call:' .. caller)
+local function last_of(caller) return redis.call('GET', base .. 'call:' .. caller) end
+
+-- `last` is what the caller's key holds, for scripts that read it together with others.
+local function answered(number, last)
   if not last then return nil end
   local space = string.find(last, ' ', 1, true)
   local seen = tonumber(string.sub(last, 1, space - 1))
