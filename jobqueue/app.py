@@ -1,9 +1,8 @@
 """The one object that users hold: declares jobs, sends them, runs the services."""
 
 import logging
-from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import replace
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, Self, TypeVar
 
@@ -11,12 +10,13 @@ from jobqueue.client.declared import JobCall
 from jobqueue.client.handle import JobHandle
 from jobqueue.client.options import parse_priority
 from jobqueue.client.prepared import Defaults, Prepared
+from jobqueue.configured import Configured
 from jobqueue.controlling import Controlling
 from jobqueue.declaring import Declaring
 from jobqueue.domain.checks import checks_options
 from jobqueue.domain.ids import check_name
 from jobqueue.domain.suggest import nearest
-from jobqueue.settings import Settings, load
+from jobqueue.settings import Settings
 
 if TYPE_CHECKING:
     from jobqueue.client.client import Client
@@ -27,10 +27,9 @@ if TYPE_CHECKING:
 log = logging.getLogger("jobqueue")
 
 R = TypeVar("R")
-MADE = ("client", "defaults", "services")  # from the settings, when first needed
 
 
-class JobQueue(Declaring, Controlling):
+class JobQueue(Configured, Declaring, Controlling):
     """Your queue: declare handlers with :meth:`job`, enqueue their calls, run workers.
 
     Args:
@@ -50,64 +49,11 @@ class JobQueue(Declaring, Controlling):
         *,
         settings: Settings | None = None,
     ) -> None:
-        super().__init__()
+        Declaring.__init__(self)
+        Configured.__init__(self, redis_url, database_url, settings)
         self._strange: set[str] = set()  # undeclared names that were asked for
-        self._urls = {"redis_url": redis_url, "database_url": database_url}
-        self._settings = None if settings is None else self._with_urls(settings)
 
-    # Settings
-
-    @property
-    def settings(self) -> Settings:
-        """The settings, read when they are first needed.
-
-        Raises:
-            ConfigurationError: A value is wrong; the message names it.
-        """
-        if self._settings is None:
-            self._settings = load({k: v for k, v in self._urls.items() if v is not None})
-        return self._settings
-
-    def configure(self, settings: Settings) -> None:
-        """Use these settings instead; the command line does this before it runs a service.
-
-        A URL that the code gave to the app still counts, unless a flag gives another.
-        """
-        self._settings = self._with_urls(settings)
-        self._take_out(MADE)
-
-    @contextmanager
-    def swapped(self, *, client: "Client | None" = None, **settings: Any) -> Iterator[None]:
-        """Use other settings, or another client, inside the block; for ``jobqueue.testing``.
-
-        Args:
-            client: What sends jobs.
-            settings: Values that win over all others, also over a URL that the code gave.
-        """
-        names = MADE if settings else ("client",)
-        before, made = self._settings, self._take_out(names)
-        try:
-            if settings:
-                self._settings = replace(self.settings, **settings)
-            if client is not None:
-                self.__dict__["client"] = client
-            yield
-        finally:
-            self._take_out(names)
-            self.__dict__.update(made)
-            self._settings = before
-
-    def _take_out(self, names: Iterable[str]) -> dict[str, Any]:
-        return {name: self.__dict__.pop(name) for name in names if name in self.__dict__}
-
-    def _with_urls(self, settings: Settings) -> Settings:
-        own: dict[str, Any] = {
-            name: url
-            for name, url in self._urls.items()
-            if url is not None and settings.origin(name) != "command line"
-        }
-        origins = {**settings.origins, **dict.fromkeys(own, "argument")}
-        return replace(settings, origins=origins, **own)
+    # Declaring and sending
 
     @cached_property
     def defaults(self) -> Defaults:
@@ -138,8 +84,6 @@ class JobQueue(Declaring, Controlling):
                 log.warning("job name is not declared", extra={"job": name, "did_you_mean": near})
         return JobCall(self, name, handler, {})
 
-    # Sending
-
     @cached_property
     def client(self) -> "Client":
         """Sends jobs and waits for results."""
@@ -159,7 +103,8 @@ class JobQueue(Declaring, Controlling):
 
         Raises:
             InvalidJob: An iterator that prepares them refused one.
-            EnqueueUncertain: Redis took a batch and never answered; names its first job.
+            EnqueueUncertain: Redis took a batch and never answered; ``job_ids`` names all jobs
+                that are in doubt.
             BrokerUnavailable: Redis can't be reached; this batch was not stored.
         """
         return await self.client.enqueue_many(jobs)

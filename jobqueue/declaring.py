@@ -1,10 +1,9 @@
-"""What an app declares with its decorators: handlers, schedules and what goes around them."""
+"""What an app declares: handlers, what goes around them, and what holds for whole queues."""
 
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from typing import TYPE_CHECKING, Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
+from typing import Any, Literal, ParamSpec, TypeVar, Unpack, cast, overload
 
-from jobqueue.client.declared import App, Declare, Job, JobCall, Schedulable
-from jobqueue.client.options import Seconds
+from jobqueue.client.declared import App, Declare, Job
 from jobqueue.client.prepared import Draft, Prepared
 from jobqueue.domain.checks import checks_options, named
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
@@ -17,19 +16,14 @@ from jobqueue.domain.extensions import (
     Lifespan,
     RunMiddleware,
 )
-from jobqueue.domain.handlers import Handler, LockMode, Registry
-from jobqueue.domain.ids import check_name, check_queue
+from jobqueue.domain.handlers import Handler, Registry
+from jobqueue.domain.ids import check_queue
 from jobqueue.domain.limits import Limit, QueueLimits, Rate
 from jobqueue.domain.partitions import check_partitions, refused_limits
 from jobqueue.handler_options import HandlerOptions, bounds, handler_of
-
-if TYPE_CHECKING:
-    from datetime import datetime
-
-    from jobqueue.domain.schedules import DstName, Schedule
+from jobqueue.scheduling import Scheduling
 
 F = TypeVar("F", bound=Callable[..., Any])
-J = TypeVar("J", bound=Schedulable)
 T = TypeVar("T")
 P = ParamSpec("P")
 Run = TypeVar("Run", bound=RunMiddleware)
@@ -38,12 +32,12 @@ JobHook = TypeVar("JobHook", bound=Callable[[JobEvent], object])
 HealthHook = TypeVar("HealthHook", bound=Callable[[str | None], object])
 
 
-class Declaring:
+class Declaring(Scheduling):
     """Declares handlers, schedules, limits, middleware, hooks and resources."""
 
     def __init__(self) -> None:
+        super().__init__()
         self._registry = Registry()
-        self._schedules: dict[str, tuple[Schedule, JobCall[..., Any]]] = {}
         self._queue_limits: dict[str, QueueLimits] = {}
         self.extensions = Extensions()
 
@@ -196,100 +190,3 @@ class Declaring:
             raise ConfigurationError("@app.lifespan: there is one already; open all in one")
         self.extensions.lifespan = lifespan = Lifespan(make)
         return lifespan
-
-    @checks_options("@app.cron")
-    def cron(
-        self,
-        expression: str,
-        *,
-        name: str | None = None,
-        lock: str | None = None,
-        timezone: str = "UTC",
-        dst: "DstName" = "once",
-        seconds: bool = False,
-    ) -> Callable[[J], J]:
-        """Enqueue a declared job by the calendar; write it above ``@app.job``.
-
-        Args:
-            expression: ``minute hour day month weekday``, or a word such as ``@daily``.
-            name: The schedule's name; else the job's.
-            lock: Lock key of its jobs.
-            timezone: IANA name of the zone whose wall clock counts.
-            dst: What happens where clocks are changed: ``once``, ``every`` or ``skip``.
-            seconds: Whether the expression has a sixth field, the seconds, in front.
-
-        Raises:
-            ConfigurationError: The expression, the zone or the name is wrong.
-        """
-        from jobqueue.domain.schedules import Cron
-
-        rule = Cron(expression, timezone=timezone, dst=dst, seconds=seconds)
-        return self._schedule(rule, name, lock)
-
-    @checks_options("@app.every")
-    def every(
-        self,
-        interval: Seconds,
-        *,
-        name: str | None = None,
-        lock: str | None = None,
-        anchor: "datetime | None" = None,
-    ) -> Callable[[J], J]:
-        """Enqueue a declared job at a fixed distance; write it above ``@app.job``.
-
-        Args:
-            interval: Seconds or a ``timedelta``.
-            name: The schedule's name; else the job's.
-            lock: Lock key of its jobs. A job has one interval for each lock key.
-            anchor: An aware moment on the grid; else the Unix epoch.
-
-        Raises:
-            ConfigurationError: The interval or the name is wrong, or the job has an
-                interval with this lock key already.
-        """
-        from jobqueue.domain.schedules import Every
-
-        return self._schedule(Every(interval, anchor=anchor), name, lock)
-
-    def _schedule(self, rule: "Schedule", name: str | None, lock: str | None) -> Callable[[J], J]:
-        def declare(job: J) -> J:
-            if not isinstance(job, Job):
-                raise ConfigurationError(
-                    "a schedule needs a declared job: write it above @app.job()"
-                )
-            try:
-                label = check_name(job.name if name is None else name)
-                call: JobCall[..., Any] = job.options(lock=lock)
-            except InvalidJob as error:
-                raise ConfigurationError(f"schedule: {error}") from error
-            if label in self._schedules:
-                raise ConfigurationError(f"schedule {label!r} exists twice; give one name='...'")
-            self._refuse_second(rule, call)
-            if job.handler.lock_mode is LockMode.REQUIRED and lock is None:
-                raise ConfigurationError(
-                    f"schedule {label!r}: job {job.name!r} needs a lock; write lock='...'"
-                )
-            try:
-                job.handler.parameters.bind((), {})
-            except InvalidJob as error:
-                raise ConfigurationError(
-                    f"schedule {label!r}: {error}, and a schedule gives none"
-                ) from error
-            self._schedules[label] = (rule, call)
-            return job
-
-        return declare
-
-    def _refuse_second(self, rule: "Schedule", call: JobCall[..., Any]) -> None:
-        """Refuse a second interval for one name and lock key: they would only double it."""
-        from jobqueue.domain.schedules import Every
-
-        if not isinstance(rule, Every):
-            return
-        for label, (other, known) in self._schedules.items():
-            same = known.name == call.name and known.lock == call.lock
-            if same and isinstance(other, Every):
-                lock = f" with the lock {call.lock!r}" if call.lock else ""
-                raise ConfigurationError(
-                    f"job {call.name!r}{lock} has an interval already, {label!r}"
-                )

@@ -239,7 +239,10 @@ class Calls:
         return self._call("recorded", queue, _number, bound, _pack(heads), _pack(ended), *bad)
 
     def fire(self, queue: str, schedule: str, time_ms: int, job: NewJob, spec: bytes) -> Call[str]:
-        """Enqueue one occurrence of a schedule: ``fired``, ``already``, ``early``, ``skipped``."""
+        """Enqueue one occurrence of a schedule.
+
+        Answers ``fired``, ``already``, ``early``, ``skipped`` or ``moved``; see ``lua/fire.lua``.
+        """
         return self._call(
             "fire",
             queue,

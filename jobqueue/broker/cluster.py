@@ -231,21 +231,21 @@ class SyncClusterLane(_OfCluster, SyncLane):
         self._slots.refresh_sync()
         return [self._lane(address) for address in self._slots.masters()]
 
-    def _each(self, commands: Sequence[Command]) -> list[Any]:
+    def _each(self, commands: Sequence[Command], wait: float = 0) -> list[Any]:
         slots = slots_of(commands)
-        return [self._at(slot, each) for slot, each in zip(slots, commands, strict=True)]
+        return [self._at(slot, each, wait) for slot, each in zip(slots, commands, strict=True)]
 
-    def _exchange(self, command: Command) -> Any:
-        return self._each([command])[0]
+    def _exchange(self, command: Command, wait: float = 0) -> Any:
+        return self._each([command], wait)[0]
 
-    def _at(self, slot: int | None, command: Command) -> Any:
+    def _at(self, slot: int | None, command: Command, wait: float) -> Any:
         answer = None
         for _ in range(REDIRECTS):
             if self._slots.stale:
                 self._slots.refresh_sync()
             address = self._slots.owner(slot)
             try:
-                answer = self._lane(address)._exchange(command)  # noqa: SLF001 - one of us
+                answer = self._lane(address)._exchange(command, wait)  # noqa: SLF001 - one of us
             except BrokerUnavailable as error:
                 self._failed(address, error)
                 raise

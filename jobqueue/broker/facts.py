@@ -1,10 +1,11 @@
 """Asks a server what it is, once, when a service starts."""
 
+import asyncio
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from jobqueue.broker.lanes import Lane
-from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
 
 GIB = 1024**3
 OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
@@ -47,15 +48,42 @@ class Facts:
 async def ask(lane: Lane) -> Facts:
     """Return what the server is.
 
-    Of a cluster it is what holds for all masters: the oldest version, the least memory, and
-    the setting of the one that fits a queue least.
+    Of a cluster it is what holds for all masters that answer: the oldest version, the least
+    memory, and the setting of the one that fits a queue least.
 
     Raises:
-        BrokerUnavailable: It can't be reached.
+        BrokerUnavailable: It can't be reached; of a cluster, no master can.
         ConfigurationError: It is too old, or a Sentinel.
     """
-    infos = [_fields(await each.command("INFO")) for each in await lane.masters()]
-    return _weakest([_facts(info) for info in infos])
+    asked = (each.command("INFO") for each in await lane.masters())
+    answers = await asyncio.gather(*asked, return_exceptions=True)
+    infos = [each for each in answers if not isinstance(each, BaseException)]
+    for error in answers:
+        if isinstance(error, BaseException) and (
+            not infos or not isinstance(error, BrokerUnavailable)
+        ):
+            raise error
+    return _weakest([_facts(_fields(info)) for info in infos])
+
+
+async def reach(lane: Lane, keys: Sequence[str]) -> None:
+    """Look whether some of several keys can be used.
+
+    Raises:
+        BrokerUnavailable: None of them can.
+        BrokerError: Redis refused it for good.
+    """
+    by_place = {lane.place(key) or key: key for key in keys}
+    problem = None
+    for key in by_place.values():
+        try:
+            await lane.command("PERSIST", key)
+        except BrokerUnavailable as error:
+            problem = error
+        else:
+            return
+    if problem is not None:
+        raise problem
 
 
 def _facts(info: dict[str, str]) -> Facts:

@@ -42,6 +42,7 @@ QUEUE_KEYS = {
     "inbox:": ("list by client: outcomes it waits for", "1 minute"),
     "hidden": ("hash by job name: arguments that nobody may see", "an operator"),
     "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
+    "moved": ("set: schedules that fire in a partition, and not here any more", "the queue"),
 }
 
 
@@ -160,6 +161,10 @@ class Keys:
     def fired(self, queue: str) -> str:
         """Return the last occurrence of each schedule (hash)."""
         return f"{self.base(queue)}fired"
+
+    def moved(self, queue: str) -> str:
+        """Return the schedules that fire in a partition since the queue was split (set)."""
+        return f"{self.base(queue)}moved"
 
     def hidden(self, queue: str) -> str:
         """Return which arguments handlers hide (hash by job name)."""

@@ -230,11 +230,13 @@ class SyncLane:
             self._refused(answer)
         return call.parse(answer)
 
-    def call_then(self, call: Call[T], commands: Sequence[Command]) -> tuple[T, list[Any]]:
+    def call_then(
+        self, call: Call[T], commands: Sequence[Command], wait: float
+    ) -> tuple[T, list[Any]]:
         """Run one script and plain commands behind it; see :meth:`Lane.call_then`."""
-        answer, *others = self._each([_command(call, whole=False), *commands])
+        answer, *others = self._each([_command(call, whole=False), *commands], wait)
         if isinstance(answer, NoScriptError):
-            answer, *others = self._each([_command(call, whole=True), *commands])
+            answer, *others = self._each([_command(call, whole=True), *commands], wait)
         if isinstance(answer, RedisError):
             self._refused(answer)
         return call.parse(answer), others
@@ -259,17 +261,18 @@ class SyncLane:
             self.close()
         raise translate(error, sent=True, apart=self.apart) from error
 
-    def _each(self, commands: Sequence[Command]) -> list[Any]:
-        return [self._exchange(command) for command in commands]
+    def _each(self, commands: Sequence[Command], wait: float = 0) -> list[Any]:
+        return [self._exchange(command, wait) for command in commands]
 
-    def _exchange(self, command: Command) -> Any:
+    def _exchange(self, command: Command, wait: float = 0) -> Any:
         connection, sent = self._connection, False
         try:
             if connection is None:
                 connection = self._connection = self._home.connect_sync(self._timeout)
             sent = True
             connection.send_packed_command([hiredis.pack_command(tuple(command))])
-            return connection.read_response(disconnect_on_error=False)
+            patience = self._timeout + wait
+            return connection.read_response(timeout=patience, disconnect_on_error=False)
         except ResponseError as error:
             return error
         except FAILURES as error:

@@ -5,7 +5,7 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any
 
 import msgspec
@@ -93,3 +93,15 @@ async def services(lane: Lane, keys: Keys, role: str | None = None) -> list[dict
         await lane.command("SREM", keys.services, *gone)
     found = [msgspec.json.decode(text) for text in texts if text is not None]
     return [each for each in found if role in (None, each["role"])]
+
+
+def unserved(split: Iterable[str], workers: Sequence[Mapping[str, Any]]) -> list[str]:
+    """Return the queues of which living workers serve the whole, and none the partitions.
+
+    Args:
+        split: The queues that have partitions.
+        workers: What living workers say of themselves.
+    """
+    whole = {queue for worker in workers for queue in worker["queues"]}
+    aware = {queue for worker in workers for queue in worker.get("partitions", ())}
+    return [queue for queue in split if queue in whole - aware]

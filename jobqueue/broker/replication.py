@@ -45,7 +45,7 @@ def replicated_sync(
     lane: SyncLane, call: Call[T], key: str, asked: Replication
 ) -> tuple[T, Reached]:
     """Do the same without an event loop."""
-    answer, others = lane.call_then(call, _commands(key, asked))
+    answer, others = lane.call_then(call, _commands(key, asked), asked.seconds)
     return answer, _reached(others, asked)
 
 

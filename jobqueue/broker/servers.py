@@ -7,6 +7,8 @@ from jobqueue.broker.sentinel import Sentinels
 from jobqueue.broker.slots import Slots
 from jobqueue.domain.topology import several
 
+SILENT = 3.0  # seconds for an answer of one node of several: it holds up what others could do
+
 
 class Server:
     """Opens lanes to the Redis behind a URL.
@@ -31,8 +33,14 @@ class Server:
         """Whether queues may live on different servers."""
         return isinstance(self._home, Slots)
 
-    def lane(self, timeout: float = TIMEOUT) -> Lane:
+    @property
+    def patience(self) -> float:
+        """Seconds that an answer may take, unless who asks knows better."""
+        return SILENT if self.is_cluster else TIMEOUT
+
+    def lane(self, timeout: float | None = None) -> Lane:
         """Return a new asynchronous lane; it connects when first used."""
+        timeout = timeout or self.patience
         if isinstance(self._home, Slots):
             return ClusterLane(self._home, timeout)
         return Lane(self._home, timeout)

@@ -11,7 +11,7 @@ from jobqueue.broker import lookup
 from jobqueue.broker.calls import Call, Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import ConfigurationError
-from jobqueue.domain.partitions import by_queue
+from jobqueue.domain.partitions import by_queue, names_of
 
 
 class Splits:
@@ -73,3 +73,8 @@ class Splits:
                 self.note(queue, await lane.call(self.ask(queue)))
         found = by_queue(await lookup.queues(lane, self._calls.keys))
         return {queue: list(dict.fromkeys([*found.get(queue, ()), queue])) for queue in queues}
+
+    def assumed(self, queues: Sequence[str]) -> dict[str, list[str]]:
+        """Return the same where Redis can't be asked: as code declares it, or as it was."""
+        numbers = {queue: self._declared.get(queue) or self.of(queue) for queue in queues}
+        return {q: list(dict.fromkeys([*names_of(q, n), q])) for q, n in numbers.items()}

@@ -1,12 +1,10 @@
 """Where a service of the command line says how it is: ``/livez`` and ``/readyz``."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from socket import socket
 
 from jobqueue.probes import processes
 from jobqueue.probes.health import Probe
-from jobqueue.probes.server import ProbeServer, listen
+from jobqueue.probes.server import listen
 from jobqueue.services import Runs
 from jobqueue.settings import Settings
 
@@ -36,16 +34,3 @@ def listener(settings: Settings) -> socket | None:
     if given is None and settings.health_port:
         return listen(settings.health_host, settings.health_port)
     return given
-
-
-@contextmanager
-def served(probes: socket | None, answers: Answers) -> Iterator[None]:
-    """Serve the probes inside the block, if anybody has asked for them."""
-    if probes is None:
-        yield
-        return
-    server = ProbeServer(probes, answers.reasons)
-    try:
-        yield
-    finally:
-        server.close()

@@ -18,9 +18,10 @@ import sys
 import threading
 from collections.abc import Awaitable, Callable
 from socket import socket
-from typing import TypeVar
+from typing import Any, TypeVar
 
-from jobqueue.cli.probes import Answers, served
+from jobqueue.cli.probes import Answers
+from jobqueue.probes.server import served
 from jobqueue.services import Runs
 
 log = logging.getLogger("jobqueue")
@@ -52,7 +53,7 @@ def serve(
     answers = Answers()
     runner = asyncio.Runner(loop_factory=_fastest_loop())
     try:
-        with served(probes, answers):  # it ends before we look which threads do not
+        with served(probes, answers.reasons):  # it ends before we look which threads do not
             runner.run(_serve(make, answers, begun, quiet, grace))
     finally:
         _leave(runner, answers.service)
@@ -75,18 +76,9 @@ async def _serve(
 ) -> None:
     loop = asyncio.get_running_loop()
     starting = asyncio.ensure_future(make())
-    told, again = asyncio.Event(), asyncio.Event()
-
-    def stop(number: signal.Signals) -> None:
-        # One handler for the whole life: a signal between two would be lost.
-        if starting.cancel() or starting.cancelled() or starting.exception():
-            return
-        log.info("stopping", extra={"signal": number.name})
-        (again if told.is_set() else told).set()
-        starting.result().stop()
-
+    stopping = _Stopping(starting)
     for number in (signal.SIGTERM, signal.SIGINT):
-        loop.add_signal_handler(number, stop, number)
+        loop.add_signal_handler(number, stopping.hear, number)
     try:
         service = await starting
     except asyncio.CancelledError:
@@ -96,13 +88,30 @@ async def _serve(
     if quiet is not None:
         loop.add_signal_handler(signal.SIGTSTP, quiet, service)
     running = asyncio.create_task(service.run())
-    if await _begins(service, running, told):
+    if await _begins(service, running, stopping.told):
         if not running.done():
             begun()
         await running
     else:
         log.info(EARLY)
-        await _give_up(running, again, grace)
+        await _give_up(running, stopping.again, grace)
+
+
+class _Stopping:
+    """What signals have asked for; one for the whole life: a signal between two would be lost."""
+
+    def __init__(self, starting: "asyncio.Future[Any]") -> None:
+        self._starting = starting
+        self.told, self.again = asyncio.Event(), asyncio.Event()
+
+    def hear(self, number: signal.Signals) -> None:
+        """Stop the service, or give its start up."""
+        starting = self._starting
+        if starting.cancel() or starting.cancelled() or starting.exception():
+            return
+        log.info("stopping", extra={"signal": number.name})
+        (self.again if self.told.is_set() else self.told).set()
+        starting.result().stop()
 
 
 async def _begins(service: Runs, running: "asyncio.Task[None]", told: asyncio.Event) -> bool:

@@ -142,7 +142,7 @@ def read_answers(
         return []
     letters, *others = reply.split("\n")
     if reply == STALE or len(letters) != len(batch):
-        raise EnqueueUncertain(batch[0].job.id)
+        raise EnqueueUncertain(*(each.job.id for each in batch))
     other = iter(others)
     if reached is not None:
         found = read_answers(reply, batch)
@@ -179,7 +179,7 @@ def error_of_batch(
     """Return what the producer of these jobs is told after their batch was given up."""
     told: JobQueueError
     if jobs and (attempt.uncertain or isinstance(error, EnqueueUncertain)):
-        told = EnqueueUncertain(jobs[0].job.id)
+        told = EnqueueUncertain(*(each.job.id for each in jobs))
     elif isinstance(error, BrokerUnavailable):
         # Earlier batches of the same enqueue_many are stored by now, and perhaps other parts.
         what = "nothing" if len(jobs) <= 1 else f"nothing of this batch of {len(jobs)} jobs"
@@ -187,4 +187,18 @@ def error_of_batch(
     else:
         told = type(error)(*error.args)  # each producer raises one of its own
     told.__cause__ = error
+    return told
+
+
+def gravest(problems: Sequence[BaseException]) -> BaseException:
+    """Return what a producer is told when several of his calls went wrong.
+
+    That some jobs are in doubt counts most, since nobody but him can find out: he hears of
+    all of them, whatever became of the others. Else it is what went wrong first.
+    """
+    doubts = [each for each in problems if isinstance(each, EnqueueUncertain)]
+    if not doubts:
+        return problems[0]
+    told = EnqueueUncertain(*dict.fromkeys(id_ for each in doubts for id_ in each.job_ids))
+    told.__cause__ = doubts[0].__cause__
     return told

@@ -4,10 +4,8 @@ import re
 from dataclasses import dataclass
 
 from jobqueue.broker import limits, lookup
-from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Rule
-from jobqueue.broker.servers import Server
+from jobqueue.client.wire import Wire
 from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
 from jobqueue.domain.ids import check_job_id, check_queue
 from jobqueue.domain.jobs import State
@@ -23,19 +21,17 @@ class Control:
     """Changes one installation.
 
     Args:
-        server: Where Redis is.
-        calls: Makes the calls.
+        wire: Where Redis is, and how to talk to it.
     """
 
-    server: Server
-    calls: Calls
+    wire: Wire
 
     async def cancel(self, job_id: str, queue: str | None, reason: str) -> State:
         """Cancel a job; see :meth:`JobQueue.cancel`."""
         check_job_id(job_id)
-        async with self.server.lane() as lane:
-            known = await self._places(lane, queue)
-            found = await lookup.find(lane, self.calls.keys, known, job_id) if known else []
+        async with self.wire.server.lane() as lane:
+            known = await self.wire.places(lane, queue)
+            found = await lookup.find(lane, self.wire.keys, known, job_id) if known else []
             queues = by_queue(view.queue for view in found)
             if len(queues) > 1:
                 names = ", ".join(queues)
@@ -43,31 +39,28 @@ class Control:
             before = ""
             if found:
                 newest = max(found, key=lookup.newness)
-                before = await lane.call(self.calls.cancel(newest.queue, job_id, reason))
+                before = await lane.call(self.wire.calls.cancel(newest.queue, job_id, reason))
         return cancelled(job_id, before)
-
-    async def _places(self, lane: Lane, queue: str | None) -> list[str]:
-        return await lookup.places(lane, self.calls.keys, queue and check_queue(queue))
 
     async def limits(self, queue: str | None) -> list[LimitView]:
         """Return the limits of one queue or all, and what they hold now."""
-        async with self.server.lane() as lane:
-            known = by_queue(await self._places(lane, queue))  # partitions have none
+        async with self.wire.server.lane() as lane:
+            known = by_queue(await self.wire.places(lane, queue))  # partitions have none
             return [
-                view for name in known for view in await limits.show(lane, self.calls.keys, name)
+                view for name in known for view in await limits.show(lane, self.wire.keys, name)
             ]
 
     async def set_limit(self, queue: str, label: str, value: int | Rate | None) -> list[LimitView]:
         """Set a limit at run time; see :meth:`JobQueue.set_limit`."""
         check_queue(queue)
-        async with self.server.lane() as lane:
-            known = {each.label: each for each in await limits.show(lane, self.calls.keys, queue)}
+        async with self.wire.server.lane() as lane:
+            known = {each.label: each for each in await limits.show(lane, self.wire.keys, queue)}
             rule = _rule(label, value, known.get(label))
             # A queue that never had a job is shown as well.
-            if n := await lane.call(self.calls.register(queue)):
+            if n := await lane.call(self.wire.calls.register(queue)):
                 raise ConfigurationError(refused_limits(queue, n))
-            await lane.call(self.calls.set_rule(queue, rule))
-            return await limits.show(lane, self.calls.keys, queue)
+            await lane.call(self.wire.calls.set_rule(queue, rule))
+            return await limits.show(lane, self.wire.keys, queue)
 
 
 def cancelled(job_id: str, before: str) -> State:

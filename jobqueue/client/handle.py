@@ -46,27 +46,31 @@ class Answer(NamedTuple):
 Watcher = Callable[[Progress], object]
 
 
+class Wanted(NamedTuple):
+    """A result that somebody waits for.
+
+    Args:
+        queue: Queue of the job, or its partition.
+        job_id: The job.
+        timeout: Longest wait, in seconds; None waits for ever.
+        returns: The type that the result is to have.
+        watcher: Called with what the handler reports meanwhile.
+    """
+
+    queue: str
+    job_id: str
+    timeout: float | None
+    returns: object
+    watcher: Watcher | None
+
+
 class Results(Protocol):
     """Waits for results; the app's client."""
 
-    async def result(
-        self,
-        queue: str,
-        job_id: str,
-        timeout: float | None,
-        returns: object,
-        watcher: Watcher | None,
-    ) -> object:
+    async def result(self, wanted: Wanted) -> object:
         """Wait on the event loop."""
 
-    def result_sync(
-        self,
-        queue: str,
-        job_id: str,
-        timeout: float | None,
-        returns: object,
-        watcher: Watcher | None,
-    ) -> object:
+    def result_sync(self, wanted: Wanted) -> object:
         """Wait in this thread."""
 
     async def cancel(self, queue: str, job_id: str, reason: str) -> State:
@@ -129,10 +133,8 @@ class JobHandle(Generic[T_co]):
             BrokerUnavailable: Redis can't be reached.
             HistoryUnavailable: PostgreSQL can't be reached, and Redis has no record.
         """
-        seconds = _seconds(timeout)
-        return await self._results.result(  # type: ignore[return-value]
-            self._place, self.id, seconds, self._returns, on_progress
-        )
+        wanted = self._wanted(timeout, on_progress)
+        return await self._results.result(wanted)  # type: ignore[return-value]
 
     def result_sync(
         self,
@@ -141,10 +143,11 @@ class JobHandle(Generic[T_co]):
         on_progress: Watcher | None = None,
     ) -> T_co:
         """The form of :meth:`result` for programs without an event loop."""
-        seconds = _seconds(timeout)
-        return self._results.result_sync(  # type: ignore[return-value]
-            self._place, self.id, seconds, self._returns, on_progress
-        )
+        wanted = self._wanted(timeout, on_progress)
+        return self._results.result_sync(wanted)  # type: ignore[return-value]
+
+    def _wanted(self, timeout: float | timedelta | None, watcher: Watcher | None) -> Wanted:
+        return Wanted(self._place, self.id, _seconds(timeout), self._returns, watcher)
 
     async def cancel(self, reason: str = "") -> State:
         """Cancel the job; see :meth:`JobQueue.cancel`.

@@ -9,14 +9,15 @@ import asyncio
 import secrets
 import time
 from collections import defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
 from copy import copy
 
-from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Watched, watched
-from jobqueue.broker.servers import Server
-from jobqueue.client.handle import Watcher
+from jobqueue.client.handle import Wanted, Watcher
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
+from jobqueue.client.wire import Wire
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, ResultTimeout
 
@@ -29,55 +30,57 @@ class Inbox:
     """The waiters of one queue on one event loop.
 
     Args:
-        server: Where Redis is.
-        calls: Makes the calls.
-        queue: Queue of the jobs.
-        patience: Seconds to go on trying when Redis does not answer.
+        wire: Where Redis is, and how to talk to it.
+        queue: Queue of the jobs, or their partition.
     """
 
-    def __init__(self, server: Server, calls: Calls, queue: str, patience: float) -> None:
-        self._asking: Lane = server.lane()
-        self._reading: Lane = server.lane()
+    def __init__(self, wire: Wire, queue: str) -> None:
+        self._asking: Lane = wire.server.lane()
+        self._reading: Lane = wire.server.lane()
         self._asks = asyncio.Lock()
-        self._calls = calls
+        self._calls = wire.calls
         self._queue = queue
-        self._patience = patience
+        self._patience = wire.patience
         self._problem: BrokerUnavailable | None = None  # while Redis is away
         self._name = secrets.token_hex(8)
         self._waiters: defaultdict[str, set[asyncio.Future[Watched]]] = defaultdict(set)
         self._watchers: defaultdict[str, list[Watcher]] = defaultdict(list)
         self._task: asyncio.Task[None] | None = None
 
-    async def wait(
-        self, job_id: str, timeout: float | None, watcher: Watcher | None = None
-    ) -> Watched:
-        """Return what the job came to, as soon as it has ended, or that it is gone.
+    async def wait(self, wanted: Wanted) -> Watched:
+        """Return what a job came to, as soon as it has ended, or that it is gone.
 
         Raises:
-            ResultTimeout: It has not ended within ``timeout`` seconds.
+            ResultTimeout: It has not ended in time.
             BrokerUnavailable: Redis can't be reached, or the app was closed.
         """
-        loop = asyncio.get_running_loop()
-        began = loop.time()
-        future: asyncio.Future[Watched] = loop.create_future()
+        began, timeout = asyncio.get_running_loop().time(), wanted.timeout
+        with self._waiting(wanted.job_id, wanted.watcher) as future:
+            try:
+                # Who has no time to wait may still ask once.
+                async with asyncio.timeout(None if timeout is None else max(timeout, ASK)) as limit:
+                    found = await self._ask(wanted.job_id)
+                    if found.state != WAITING:
+                        return found
+                    if timeout is not None:
+                        limit.reschedule(began + timeout)
+                    if self._task is None:
+                        self._task = asyncio.create_task(self._read())
+                    return await future
+            except TimeoutError:
+                if self._problem is not None:
+                    raise copy(self._problem) from None
+                raise ResultTimeout(wanted.job_id) from None
+
+    @contextmanager
+    def _waiting(self, job_id: str, watcher: Watcher | None) -> "Iterator[asyncio.Future[Watched]]":
+        """Give what gets the answer, and leave nothing of it behind."""
+        future: asyncio.Future[Watched] = asyncio.get_running_loop().create_future()
         self._waiters[job_id].add(future)
         if watcher is not None:
             self._watchers[job_id].append(watcher)
         try:
-            # Who has no time to wait may still ask once.
-            async with asyncio.timeout(None if timeout is None else max(timeout, ASK)) as limit:
-                found = await self._ask(job_id)
-                if found.state != WAITING:
-                    return found
-                if timeout is not None:
-                    limit.reschedule(began + timeout)
-                if self._task is None:
-                    self._task = asyncio.create_task(self._read())
-                return await future
-        except TimeoutError:
-            if self._problem is not None:
-                raise copy(self._problem) from None
-            raise ResultTimeout(job_id) from None
+            yield future
         finally:
             self._waiters[job_id].discard(future)
             if not self._waiters[job_id]:

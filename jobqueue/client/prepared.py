@@ -6,20 +6,19 @@ or the argument, and nothing is stored.
 
 import time
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
 from jobqueue.broker.messages import NewJob
+from jobqueue.client.key_options import KeyOptions
 from jobqueue.client.options import (
     JobOptions,
     check_durability,
     check_metadata,
     check_options,
     check_tags,
-    check_unique,
     moment_ms,
     ms_of,
     parse_priority,
@@ -27,15 +26,13 @@ from jobqueue.client.options import (
     retry_spec,
     until_ms,
 )
-from jobqueue.domain import codec, keyed
 from jobqueue.domain.arguments import encode
-from jobqueue.domain.errors import ConfigurationError, InvalidJob
+from jobqueue.domain.errors import InvalidJob
 from jobqueue.domain.handlers import Handler, LockMode
-from jobqueue.domain.ids import check_job_id, check_key, check_name, check_queue, uuid7
-from jobqueue.domain.jobs import SPEC_VERSION, Asks, Priority, Spec
-from jobqueue.domain.limits import QueueLimits, labels_of
+from jobqueue.domain.ids import check_job_id, check_name, check_queue, uuid7
+from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
+from jobqueue.domain.limits import QueueLimits
 from jobqueue.domain.partitions import refused_limits
-from jobqueue.domain.unique import OnConflict, Unique, Until
 
 
 # gc=False here and in what it holds: they make no cycles, and bulk enqueueing makes many.
@@ -129,25 +126,12 @@ class Template:
         self._returns = handler.returns if handler else Any
         durability = own.get("durability")
         self._kind = Prepared if durability is None else _KINDS[check_durability(durability)]
-        deadline, deadline_in = until_ms("deadline", own.get("deadline"))
-        self._spec = Spec(
-            SPEC_VERSION,
-            None,
-            b"",
-            positive_ms("timeout", options.get("timeout")),
-            None if own.get("retry") is None else retry_spec(own["retry"]),
-            ms_of("result_ttl", own.get("result_ttl")),
-            None if own.get("metadata") is None else check_metadata(own["metadata"]),
-            check_tags(own.get("tags", ())),
-            deadline,
-            deadline_in,
-            handler.redact if handler else (),
-        )
+        self._spec = _spec_of(own, handler)
         # Said when a job is made: the handler's own template has no lock yet.
         self._lock_missing = _check_lock_mode(handler, own.get("lock"))
         self._packed = _parts(self._spec)
         self._limited = bool(handler and handler.limits)
-        keys = _Keys(name, handler, own)
+        keys = KeyOptions(name, handler, own)
         self._keys = keys if keys.any else None
         if self._delay_ms and keys.within and keys.within <= self._delay_ms:
             raise InvalidJob("expires", "it would expire before its delay is over")
@@ -195,7 +179,7 @@ class Template:
         if self._limited:
             self._refuse_partitions(queue or defaults.queue, defaults)
         raw = encode(arguments, defaults.max_arguments)
-        asks = self._keys.ask(arguments, raw, defaults) if self._keys else None
+        asks = self._keys.ask(arguments, raw, defaults.idempotency_ttl) if self._keys else None
         head, tail = packed
         spec = head + _pack(asks) + _pack(raw) + tail
         job_id = self._job_id or uuid7(time.time_ns() // 1_000_000)
@@ -208,6 +192,25 @@ class Template:
         declared = defaults.queues.get(queue)
         if declared is not None and declared.partitions:
             raise InvalidJob("queue", refused_limits(queue, declared.partitions, self._name))
+
+
+def _spec_of(options: Mapping[str, Any], handler: Handler | None) -> Spec:
+    """Return the spec of a template's jobs, but for their arguments and asks."""
+    retry, metadata = options.get("retry"), options.get("metadata")
+    deadline, deadline_in = until_ms("deadline", options.get("deadline"))
+    return Spec(
+        SPEC_VERSION,
+        None,
+        b"",
+        positive_ms("timeout", options.get("timeout")),
+        None if retry is None else retry_spec(retry),
+        ms_of("result_ttl", options.get("result_ttl")),
+        None if metadata is None else check_metadata(metadata),
+        check_tags(options.get("tags", ())),
+        deadline,
+        deadline_in,
+        handler.redact if handler else (),
+    )
 
 
 def _parts(spec: Spec) -> tuple[bytes, bytes]:
@@ -237,67 +240,6 @@ def _of_handler(handler: Handler | None) -> dict[str, Any]:
         "durability": handler.durability,
     }
     return {name: value for name, value in options.items() if value is not None}
-
-
-class _Keys:
-    """What the jobs of a template ask of the broker's scripts, as far as it is known before."""
-
-    def __init__(self, name: str, handler: Handler | None, options: Mapping[str, Any]) -> None:
-        unique, lock, idem = (options.get(k) for k in ("unique", "lock", "idempotency_key"))
-        self._name = name
-        self._defaults = handler.parameters.defaults if handler else {}
-        self._unique = None if unique is None else _unique(unique, handler)
-        self._lock = None if lock is None else check_key("lock", lock)
-        self._idem = None if idem is None else check_key("idempotency_key", idem)
-        self._expires, self.within = until_ms("expires", options.get("expires"))
-        limits = handler.limits if handler else ()
-        labels = zip(labels_of(limits, name), limits, strict=True)
-        self._limits = [(label, each.key) for label, each in labels if each.key]
-
-    @property
-    def any(self) -> bool:
-        """Whether there is anything to ask."""
-        given = (self._unique, self._lock, self._idem, self._expires, self.within)
-        return any(each is not None for each in given) or bool(self._limits)
-
-    def ask(self, arguments: dict[str, Any], raw: bytes, defaults: Defaults) -> Asks:
-        """Return what a job with these arguments asks; ``raw`` are the arguments as JSON."""
-        named = {**self._defaults, **arguments} if self._unique or self._limits else arguments
-        unique, idem = self._unique, self._idem
-        conflict = unique.on_conflict if unique else OnConflict.REJECT
-        return Asks(
-            lock=self._lock,
-            unique=unique.key_of(self._name, named) if unique else None,
-            start=True if unique and unique.until is Until.STARTED else None,
-            ttl=round(unique.ttl * 1000) if unique and unique.ttl else None,
-            conflict=None if conflict is OnConflict.REJECT else conflict.value,
-            idem=idem,
-            print=self._print(raw) if idem else None,
-            keep=round(defaults.idempotency_ttl * 1000) if idem else None,
-            expires=self._expires,
-            within=self.within,
-            keys={label: key.of(named) for label, key in self._limits} or None,
-        )
-
-    def _print(self, raw: bytes) -> str:
-        """Return what stands for name and arguments; one that is its default was not given."""
-        given = msgspec.json.decode(raw)
-        for name, value in self._defaults.items():
-            with suppress(codec.NotJson):
-                if name in given and given[name] == msgspec.json.decode(codec.encode(value)):
-                    del given[name]
-        return keyed.fingerprint([self._name, given])
-
-
-def _unique(value: object, handler: Handler | None) -> Unique:
-    """Return a rule of uniqueness whose arguments the handler has, where it is known."""
-    unique = check_unique(value)
-    if handler is not None:
-        try:
-            unique.key.check(handler.parameters.names)
-        except ConfigurationError as error:
-            raise InvalidJob("unique", str(error).removeprefix("unique ")) from error
-    return unique
 
 
 def _check_lock_mode(handler: Handler | None, lock: str | None) -> bool:

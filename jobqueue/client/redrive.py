@@ -11,10 +11,10 @@ from collections.abc import Callable, Iterator, Sequence
 
 import msgspec
 
-from jobqueue.broker.calls import Call, Calls
+from jobqueue.broker.calls import Call
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import NewJob
-from jobqueue.broker.servers import Server
+from jobqueue.client.wire import Wire
 from jobqueue.domain.errors import (
     BrokerUnavailable,
     DeadLetterNotFound,
@@ -39,23 +39,13 @@ class Letters:
     """The dead letters of one installation.
 
     Args:
-        server: Says where Redis is; asked only when a letter is put back.
-        calls: Makes the calls.
+        wire: Says where Redis is; asked only when a letter is put back.
         database_url: Where the history is.
-        patience: Seconds to go on trying when Redis does not answer.
     """
 
-    def __init__(
-        self,
-        server: Callable[[], Server],
-        calls: Calls,
-        database_url: str,
-        patience: float,
-    ) -> None:
-        self._server = server
-        self._calls = calls
+    def __init__(self, wire: Callable[[], Wire], database_url: str) -> None:
+        self._wire = wire
         self._database_url = database_url
-        self._patience = patience
 
     async def page(
         self, queue: str | None, name: str | None, before: str | None, limit: int
@@ -75,7 +65,7 @@ class Letters:
         found: list[Retried] = []
         async with (
             engine.opened(self._database_url, "client") as database,
-            self._server().lane() as lane,
+            self._wire().server.lane() as lane,
         ):
             for first in range(0, len(ids), MOST):
                 found += await self._retry(database, lane, ids[first : first + MOST])
@@ -105,12 +95,12 @@ class Letters:
     async def _redrive(self, lane: Lane, found: Sequence[DeadLetter]) -> list[str]:
         if not found:
             return []
-        deadline = time.monotonic() + self._patience
+        deadline = time.monotonic() + self._wire().patience
         while True:  # repeating is safe: the letter's id is the caller of the call
             try:
                 # A Redis that has lost its data has lost the names of its queues too.
                 names = sorted({letter.queue for letter in found})
-                known = await lane.calls([self._calls.register(name) for name in names])
+                known = await lane.calls([self._wire().calls.register(name) for name in names])
                 splits = dict(zip(names, known, strict=True))
                 calls = [self._call(letter, splits[letter.queue]) for letter in found]
                 return await lane.calls(calls)
@@ -123,7 +113,9 @@ class Letters:
         asks = _asks(letter.spec)
         job = NewJob(letter.job_id, int(letter.priority), None, None, letter.name, asks)
         place = place_of_job(letter.queue, partitions, letter.job_id, letter.spec)
-        return self._calls.redrive(place, letter.execution_id, letter.run + 1, job, letter.spec)
+        return self._wire().calls.redrive(
+            place, letter.execution_id, letter.run + 1, job, letter.spec
+        )
 
 
 def _asks(spec: bytes) -> bool:

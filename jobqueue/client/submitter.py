@@ -6,10 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from itertools import islice
 
-from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import Lane
 from jobqueue.broker.replication import replicated
-from jobqueue.broker.splits import Splits
 from jobqueue.client.batches import (
     IDLE,
     MOST_BYTES,
@@ -21,9 +18,9 @@ from jobqueue.client.batches import (
 )
 from jobqueue.client.handle import Answer
 from jobqueue.client.prepared import Prepared
+from jobqueue.client.wire import Wire
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError
 from jobqueue.domain.partitions import queue_of
-from jobqueue.domain.replication import Replication
 
 # Jobs, where their answers go, and the monotonic time after which they are given up.
 Waiting = tuple[Sequence[Prepared], "asyncio.Future[list[Answer]]", float]
@@ -35,26 +32,16 @@ class Submitter:
     """Owns one lane; jobs gather while a call is under way.
 
     Args:
-        lane: Used by nobody else.
-        calls: Makes the calls.
-        splits: Asks for the partitions of queues, and remembers them.
-        patience: Seconds to go on trying when Redis does not answer.
-        replication: What to wait for; None for jobs that ask for none.
+        wire: Where Redis is, and how to talk to it.
+        kind: The kind of all its jobs.
     """
 
-    def __init__(
-        self,
-        lane: Lane,
-        calls: Calls,
-        splits: Splits,
-        patience: float,
-        replication: Replication | None = None,
-    ) -> None:
-        self._replication = replication
-        self._lane = lane
-        self._calls = calls
-        self._splits = splits
-        self._patience = patience
+    def __init__(self, wire: Wire, kind: type[Prepared]) -> None:
+        self._lane = wire.server.lane(wire.try_timeout)
+        self._calls = wire.calls
+        self._splits = wire.splits
+        self._patience = wire.patience
+        self._replication = wire.replication_of(kind)
         self._numbers = Numbers()
         self._waiting: defaultdict[str, list[Waiting]] = defaultdict(list)
         self._known: set[str] = set()  # queues that are in the set of queues for certain

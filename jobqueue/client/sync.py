@@ -1,24 +1,19 @@
 """The blocking edge: the same calls from programs without an event loop."""
 
 import math
-import os
-import secrets
 import time
-from collections import deque
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 
-from jobqueue.broker.calls import Calls
-from jobqueue.broker.lanes import TIMEOUT, SyncLane
 from jobqueue.broker.messages import Watched, watched
 from jobqueue.broker.replication import replicated_sync
-from jobqueue.broker.servers import Server
-from jobqueue.broker.splits import Splits
-from jobqueue.client.batches import IDLE, Attempt, Numbers, error_of_batch, read_answers
-from jobqueue.client.handle import Answer, Watcher
+from jobqueue.client.batches import IDLE, Attempt, error_of_batch, read_answers
+from jobqueue.client.handle import Answer, Wanted
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
-from jobqueue.client.prepared import Prepared, Synced
+from jobqueue.client.parts import check, joined, parts_of
+from jobqueue.client.prepared import Prepared
+from jobqueue.client.senders import Sender, Senders
+from jobqueue.client.wire import Wire, kind_of
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerUnavailable, JobQueueError, ResultTimeout
 from jobqueue.domain.partitions import queue_of
@@ -28,101 +23,67 @@ BLOCK = 2.0  # seconds of one blocking read; longer waits ask again
 SHORTEST = 0.01  # seconds; 0 would block for ever
 
 
-class _Sender:
-    """Connections with their call numbers; one thread uses them at a time."""
-
-    def __init__(self, server: Server, patience: float) -> None:
-        self.lane: SyncLane = server.sync_lane(min(TIMEOUT, patience / 2))  # time to try twice
-        self.reading: SyncLane = server.sync_lane()  # blocks longer than a short patience
-        self.numbers = Numbers()
-        self.inbox = secrets.token_hex(8)
-        self.known: set[str] = set()
-        self.used = 0.0  # monotonic time of the last answer
-
-
 class SyncClient:
     """Sends jobs and waits for results, from any number of threads.
 
     Args:
-        server: Where Redis is.
-        calls: Makes the calls.
-        splits: Asks for the partitions of queues, and remembers them.
-        patience: Seconds to go on trying when Redis does not answer.
-        replication: What jobs wait for that ask for replicas.
+        wire: Where Redis is, and how to talk to it.
     """
 
-    def __init__(
-        self,
-        server: Server,
-        calls: Calls,
-        splits: Splits,
-        patience: float,
-        replication: Replication,
-    ) -> None:
-        self._splits = splits
-        self._replication = replication
-        self._server = server
-        self._calls = calls
-        self._patience = patience
-        # No lock: a fork while another thread holds it would leave it locked in the child.
-        self._idle: deque[_Sender] = deque()
-        self._pid = os.getpid()
+    def __init__(self, wire: Wire) -> None:
+        self._wire = wire
+        self._calls = wire.calls
+        self._splits = wire.splits
+        self._senders = Senders(wire)
 
     def close(self) -> None:
         """Close idle connections; a later call opens new ones."""
-        while sender := self._take():
-            sender.lane.close()
-            sender.reading.close()
+        self._senders.close()
 
-    @contextmanager
-    def _sender(self) -> Iterator[_Sender]:
-        sender = self._take() or _Sender(self._server, self._patience)
-        try:
-            yield sender
-        finally:
-            self._idle.append(sender)
-
-    def _take(self) -> _Sender | None:
-        if self._pid != os.getpid():
-            # After a fork the parent goes on using its connections.
-            self._idle, self._pid = deque(), os.getpid()
-        try:
-            return self._idle.pop()
-        except IndexError:
-            return None
-
-    def enqueue(
-        self, queue: str, batch: Sequence[Prepared], deadline: float | None = None
-    ) -> list[Answer]:
-        """Send jobs and return the answer to each, perhaps with that of replicas.
-
-        Args:
-            queue: Their queue, or their partition.
-            batch: The jobs; without any the queue is only made known.
-            deadline: Monotonic time after which it is given up; None: as long as we have patience.
+    def many(self, batch: Sequence[Prepared]) -> list[Answer]:
+        """Send jobs of one queue, at most a batch.
 
         Raises:
-            EnqueueUncertain: Redis took the call and never answered.
+            EnqueueUncertain: Redis took a call and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
         """
-        with self._sender() as sender:
-            end = time.monotonic() + self._patience if deadline is None else deadline
-            attempt = Attempt.of(self._calls, queue, sender.numbers, batch, end)
+        self.check(batch)
+        kind, parts = kind_of(batch), parts_of(batch, self._splits)
+        if len(parts) == 1:
+            [place] = parts
+            return self._send(place, batch, kind)
+        # All at once: one after the other they would add up what each waits for its replicas.
+        with ThreadPoolExecutor(len(parts), "jobqueue-enqueue") as threads:
+            sent = [
+                threads.submit(self._send, place, [batch[i] for i in places], kind)
+                for place, places in parts.items()
+            ]
+        return joined(parts.values(), (each.exception() or each.result() for each in sent))
+
+    def check(self, jobs: Sequence[Prepared]) -> None:
+        """Hear of the partitions of the queues of jobs, and look whether they fit.
+
+        Raises:
+            InvalidJob: One does not.
+        """
+        for queue in {job.queue for job in jobs}:
+            if not self._splits.knows(queue):
+                self._send(queue, (), Prepared)
+        check(jobs, self._splits)
+
+    def _send(self, place: str, batch: Sequence[Prepared], kind: type[Prepared]) -> list[Answer]:
+        """Send jobs to one queue or partition; without any it is only made known."""
+        deadline = time.monotonic() + self._wire.patience
+        with self._senders.one() as sender:
+            attempt = Attempt.of(self._calls, place, sender.numbers, batch, deadline)
             try:
-                reply = self._repeat(sender, queue, attempt, self._replication_of(batch))
+                reply = self._repeat(sender, place, attempt, self._wire.replication_of(kind))
                 return read_answers(reply, batch, attempt.reached)
             except JobQueueError as error:
                 raise error_of_batch(attempt, error, batch) from error
 
-    def _replication_of(self, batch: Sequence[Prepared]) -> Replication | None:
-        """Return what a batch waits for: as the most careful of its jobs asks."""
-        kinds = {type(job) for job in batch}
-        if kinds == {Prepared}:
-            return None
-        return replace(self._replication, disk=Synced in kinds)
-
     def _repeat(
-        self, sender: _Sender, queue: str, attempt: Attempt, replication: Replication | None
+        self, sender: Sender, queue: str, attempt: Attempt, replication: Replication | None
     ) -> str:
         if time.monotonic() - sender.used > IDLE:
             sender.known.clear()
@@ -149,7 +110,7 @@ class SyncClient:
                 sender.used = time.monotonic()
                 return answer
 
-    def _register(self, sender: _Sender, queue: str) -> None:
+    def _register(self, sender: Sender, queue: str) -> None:
         """Put a queue into the set of queues; see the submitter's."""
         whole = queue_of(queue)
         try:
@@ -162,20 +123,19 @@ class SyncClient:
             sender.known.add(queue)
             sender.used = time.monotonic()
 
-    def wait(
-        self, queue: str, job_id: str, timeout: float | None, watcher: Watcher | None = None
-    ) -> Watched:
-        """Return what the job came to, or that it is gone.
+    def wait(self, wanted: Wanted) -> Watched:
+        """Return what a job came to, or that it is gone.
 
         Raises:
-            ResultTimeout: It has not ended within ``timeout`` seconds.
+            ResultTimeout: It has not ended in time.
             BrokerUnavailable: Redis can't be reached.
         """
         answered, pause = time.monotonic(), Pause()
-        deadline = math.inf if timeout is None else answered + timeout
-        with self._sender() as sender:
-            watch = self._calls.watch(queue, job_id, sender.inbox)
-            key = self._calls.keys.inbox(queue, sender.inbox)
+        job_id = wanted.job_id
+        deadline = math.inf if wanted.timeout is None else answered + wanted.timeout
+        with self._senders.one() as sender:
+            watch = self._calls.watch(wanted.queue, job_id, sender.inbox)
+            key = self._calls.keys.inbox(wanted.queue, sender.inbox)
             while True:
                 try:
                     found = sender.lane.call(watch)
@@ -187,14 +147,14 @@ class SyncClient:
                         # Another answer is for somebody who was here before and gave up.
                         found = watched.decode(message[1]) if message else found
                 except BrokerUnavailable:
-                    if time.monotonic() > min(deadline, answered + self._patience):
+                    if time.monotonic() > min(deadline, answered + self._wire.patience):
                         raise
                     time.sleep(pause.take())
                     continue
                 pause.reset()
                 if found.id == job_id and found.state == PROGRESS:
-                    if watcher is not None:
-                        told(watcher, found)
+                    if wanted.watcher is not None:
+                        told(wanted.watcher, found)
                 elif found.id == job_id and found.state != WAITING:
                     return found
                 if time.monotonic() > deadline:

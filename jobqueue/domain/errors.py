@@ -137,15 +137,28 @@ class DeadLetterNotFound(JobNotFound):
     summary = "no open dead letter has the id {}; `jobqueue dlq list` shows those that do"
 
 
-class EnqueueUncertain(_JobError):
+class EnqueueUncertain(JobQueueError):
     """Redis took the request, but its answer never came.
 
-    The job may or may not exist. Look for its id, or enqueue again with
-    ``job_id`` set to it: the second call cannot make a second job while the
-    first one is still known.
+    The job may or may not exist. Look for its id, or enqueue again with ``job_id`` set to
+    it: the second call cannot make a second job while the first one is still known. Of
+    ``enqueue_many`` several jobs may be in doubt; each other one is stored for certain, or
+    certainly not. Sending the same prepared jobs again stores those that are missing.
+
+    Args:
+        job_id: The job, the first of several.
+        others: The others in doubt; ``job_ids`` has them all.
     """
 
-    summary = "job {} may or may not have been enqueued: no answer from Redis"
+    def __init__(self, job_id: str, *others: str) -> None:
+        super().__init__(job_id, *others)
+        self.job_id = job_id
+        self.job_ids = (job_id, *others)
+
+    def __str__(self) -> str:
+        n = len(self.job_ids) - 1
+        more = f" and {n} more (see job_ids)" if n else ""
+        return f"job {self.job_id}{more} may or may not have been enqueued: no answer from Redis"
 
 
 class NotReplicated(JobQueueError):

@@ -21,6 +21,7 @@ from jobqueue.domain.jobs import Asks, Spec
 from jobqueue.domain.suggest import shown
 
 FEWEST, MOST = 2, 256
+SHOWN = 10  # queues in a sentence
 MARK = "#"  # no queue that anybody names has one
 
 _TAG = re.compile(r"\{([^{}]+)\}")
@@ -58,6 +59,20 @@ def by_queue(names: Iterable[str]) -> dict[str, list[str]]:
     for name in sorted(names, key=_turn):
         found[queue_of(name)].append(name)
     return dict(found)
+
+
+def shown_as(names: Iterable[str]) -> str:
+    """Return broker's queues as people know them: ``email (3 partitions), reports``."""
+    found = [
+        queue + _counted(sum(MARK in name for name in parts))
+        for queue, parts in by_queue(names).items()
+    ]
+    more = len(found) - SHOWN
+    return ", ".join(found[:SHOWN]) + (f" and {more} more" if more > 0 else "")
+
+
+def _counted(n: int) -> str:
+    return f" ({n} partition{'s' * (n > 1)})" if n else ""
 
 
 def _turn(name: str) -> tuple[str, int]:

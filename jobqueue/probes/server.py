@@ -4,7 +4,8 @@ import json
 import logging
 import socket
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
@@ -59,6 +60,24 @@ class ProbeServer:
         self._server.shutdown()
         self._server.server_close()
         self._thread.join()
+
+
+@contextmanager
+def served(listener: socket.socket | None, ask: Ask) -> Iterator[None]:
+    """Answer the probes inside the block, if anybody has asked for them.
+
+    Args:
+        listener: Where to listen; closed with the block. None: nobody has.
+        ask: As for a :class:`ProbeServer`.
+    """
+    if listener is None:
+        yield
+        return
+    server = ProbeServer(listener, ask)
+    try:
+        yield
+    finally:
+        server.close()
 
 
 class _Server(ThreadingHTTPServer):

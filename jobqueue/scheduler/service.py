@@ -9,6 +9,7 @@ from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.presence import beat, service_id
 from jobqueue.domain.errors import ConfigurationError, SchemaMismatch
+from jobqueue.domain.tasks import together
 from jobqueue.probes.health import Health
 from jobqueue.probes.loop import LoopWatch
 
@@ -69,22 +70,17 @@ class Service:
             ConfigurationError: The same, and PostgreSQL is too old.
         """
         log.info("service started", extra={"role": self._role, "service": self.id})
-        presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
-        tasks = [asyncio.create_task(presence), asyncio.create_task(self._stopping.wait())]
-        tasks += [asyncio.create_task(self._run(*each)) for each in self._components.items()]
-        stopping, working = tasks[1], tasks[2:]
-        self._watch.start()
-        self._started.set()
         try:
-            pending = {stopping, *working}
-            while stopping in pending:
-                done, pending = await asyncio.wait(pending, return_when=asyncio.FIRST_COMPLETED)
-                for task in done:
-                    task.result()
+            async with together() as group:
+                tasks = [group.create_task(self._run(*each)) for each in self._components.items()]
+                presence = beat(self._lanes[0], self._keys, self._role, self.id, self._describe)
+                tasks.append(group.create_task(presence))
+                self._watch.start()
+                self._started.set()
+                await self._stopping.wait()
+                for task in tasks:
+                    task.cancel()
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
             for lane in self._lanes:
                 await lane.close()
             self._watch.stop()

@@ -1,18 +1,19 @@
 """A duty done for each queue by itself, where queues may live on different servers.
 
 An outage of one server must not keep the records of the others from PostgreSQL, nor their
-delayed jobs from being promoted. On a single server one recorder and one promoter serve all
-queues, with one connection each.
+delayed jobs from being promoted, nor their schedules from firing. On a single server one
+component serves all queues, with one connection each.
 """
 
 import asyncio
 import logging
-from collections.abc import Callable
+from collections import defaultdict
+from collections.abc import Awaitable, Callable, Sequence
 
-from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
-from jobqueue.broker.lookup import queues
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable, severity
+from jobqueue.domain.partitions import shown_as
+from jobqueue.domain.tasks import together
 from jobqueue.scheduler.service import Component
 
 log = logging.getLogger("jobqueue")
@@ -20,6 +21,7 @@ log = logging.getLogger("jobqueue")
 EVERY = 1.0  # seconds between two looks for new queues
 
 Make = Callable[[Lane, str], Component]
+Names = Callable[[Lane], Awaitable[Sequence[str]]]
 
 
 class Apart:
@@ -28,23 +30,31 @@ class Apart:
     Args:
         duty: What it is called.
         lane: Makes a lane; each queue has one of its own.
-        keys: Names of the installation's keys.
+        names: Returns the queues; asked again and again.
         make: Returns what does the duty for a queue, from its lane and its name.
+        of: What the names are names of.
     """
 
-    def __init__(self, duty: str, lane: Callable[[], Lane], keys: Keys, make: Make) -> None:
+    def __init__(
+        self, duty: str, lane: Callable[[], Lane], names: Names, make: Make, of: str = "queue"
+    ) -> None:
         self._duty = duty
+        self._of = of
         self._lane = lane
-        self._keys = keys
+        self._names = names
         self._make = make
         self._components: dict[str, Component] = {}
         self._unknown: str | None = None  # why no queue is known
 
     @property
     def problem(self) -> str | None:
-        """Why it is not done for some queue; from any thread."""
-        problems = [each.problem for each in list(self._components.values())]
-        return next(filter(None, problems), self._unknown)
+        """For which queues it is not done, and why; from any thread."""
+        names: defaultdict[str, list[str]] = defaultdict(list)
+        for name, component in list(self._components.items()):
+            if (problem := component.problem) is not None:
+                names[problem].append(name)
+        found = (f"{self._of} {shown_as(those)}: {what}" for what, those in names.items())
+        return "; ".join(found) or self._unknown
 
     @problem.setter
     def problem(self, problem: str | None) -> None:
@@ -52,31 +62,15 @@ class Apart:
         self._unknown = problem
 
     async def run(self) -> None:
-        """Do it until cancelled.
+        """Do it until cancelled, for each queue from when it is known.
 
         Raises:
             SchemaMismatch: The schema is not the one that this version needs.
         """
-        tasks: set[asyncio.Task[None]] = set()
-        tasks.add(asyncio.create_task(self._look(tasks)))
-        try:
-            while True:
-                done, _ = await asyncio.wait(
-                    tasks, timeout=EVERY, return_when=asyncio.FIRST_COMPLETED
-                )
-                for task in done:
-                    task.result()
-        finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.gather(*tasks, return_exceptions=True)
-
-    async def _look(self, tasks: set[asyncio.Task[None]]) -> None:
-        """Begin with each queue that is new."""
-        async with self._lane() as lane:
+        async with together() as group, self._lane() as lane:
             while True:
                 for name in await self._new(lane):
-                    tasks.add(asyncio.create_task(self._serve(name)))
+                    group.create_task(self._serve(name))
                 await asyncio.sleep(EVERY)
 
     async def _serve(self, name: str) -> None:
@@ -87,7 +81,7 @@ class Apart:
     async def _new(self, lane: Lane) -> list[str]:
         """Return the queues that nobody serves yet."""
         try:
-            names = await queues(lane, self._keys)
+            names = await self._names(lane)
         except (BrokerUnavailable, BrokerError) as error:
             # On a cluster their set may be on a node that is away, and most of them elsewhere.
             if not self._components and str(error) != self._unknown:

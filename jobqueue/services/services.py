@@ -1,18 +1,18 @@
 """The factory of one app: clients, questions, and the services that are not started yet."""
 
-import asyncio
 import logging
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import replace
 from datetime import timedelta
-from functools import cached_property
-from time import monotonic
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import cached_property, partial
+from typing import TYPE_CHECKING, Any
 
 from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
-from jobqueue.broker.facts import Facts, ask
+from jobqueue.broker.facts import Facts
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.lookup import queues
 from jobqueue.broker.messages import Watched
 from jobqueue.broker.presence import service_id
 from jobqueue.broker.servers import Server
@@ -21,6 +21,7 @@ from jobqueue.client.client import Client
 from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
 from jobqueue.client.lookups import Lookups
+from jobqueue.client.wire import Wire
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
@@ -32,7 +33,9 @@ from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.promoter import Promoter
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.scheduler.service import Component, Service
+from jobqueue.scheduler.unserved import Unserved
 from jobqueue.services.apart import Apart
+from jobqueue.services.start import Start
 from jobqueue.services.workers import Queues, WorkerPlan
 from jobqueue.settings import Settings
 from jobqueue.worker.children import ChildPool
@@ -44,11 +47,6 @@ if TYPE_CHECKING:
     from jobqueue.client.redrive import Letters
 
 log = logging.getLogger("jobqueue")
-
-START_PATIENCE = 10.0  # seconds that Redis may be away when a service starts
-AGAIN = 0.2  # seconds between two tries
-
-T = TypeVar("T")
 
 
 class Services:
@@ -93,18 +91,21 @@ class Services:
         own = {queue: each.partitions for queue, each in self._queue_limits.items()}
         return Splits(self.calls, {queue: n for queue, n in own.items() if n})
 
-    def client(self) -> Client:
-        """Return a client."""
+    @cached_property
+    def wire(self) -> Wire:
+        """What everything here that talks to Redis for a producer or an operator shares."""
         settings = self._settings
         replication = Replication(settings.replicas, settings.replication_timeout)
-        return Client(
-            self.server,
-            self.calls,
-            self.splits,
-            settings.enqueue_timeout,
-            replication,
-            self._archived,
-        )
+        return Wire(self.server, self.calls, self.splits, settings.enqueue_timeout, replication)
+
+    @cached_property
+    def start(self) -> Start:
+        """What services ask Redis before they begin."""
+        return Start(self.server, self.calls.keys, self.splits)
+
+    def client(self) -> Client:
+        """Return a client."""
+        return Client(self.wire, self._archived)
 
     async def _archived(self, queue: str, job_id: str) -> Watched | None:
         if self._settings.database_url is None:
@@ -115,11 +116,11 @@ class Services:
 
     def lookups(self) -> Lookups:
         """Return what answers questions about jobs and queues."""
-        return Lookups(self.server, self.calls.keys, self._settings.database_url)
+        return Lookups(self.wire, self._settings.database_url)
 
     def control(self) -> Control:
         """Return what changes jobs and limits."""
-        return Control(self.server, self.calls)
+        return Control(self.wire)
 
     def letters(self) -> "Letters":
         """Return the dead letters.
@@ -129,29 +130,7 @@ class Services:
         """
         from jobqueue.client.redrive import Letters  # brings SQLAlchemy too
 
-        settings, url = self._settings, self._settings.required("database_url")
-        return Letters(lambda: self.server, self.calls, url, settings.enqueue_timeout)
-
-    async def facts(self) -> Facts:
-        """Return what the server is; wait up to ten seconds for it.
-
-        Raises:
-            BrokerUnavailable: It can't be reached.
-            ConfigurationError: It is too old.
-        """
-        return await self._patiently(ask)
-
-    async def _patiently(self, work: Callable[[Lane], Awaitable[T]]) -> T:
-        """Ask a server something at the start; try for ten seconds while it is away."""
-        deadline = monotonic() + START_PATIENCE
-        async with self.server.lane() as lane:
-            while True:
-                try:
-                    return await work(lane)
-                except BrokerUnavailable:
-                    if monotonic() > deadline:
-                        raise
-                    await asyncio.sleep(AGAIN)
+        return Letters(lambda: self.wire, self._settings.required("database_url"))
 
     async def worker(self, queues: Queues | None = None, concurrency: int | None = None) -> Worker:
         """Return a worker that has not been started.
@@ -162,16 +141,19 @@ class Services:
             concurrency: Jobs at once; None for the setting's.
 
         Raises:
-            BrokerUnavailable: Redis did not answer for ten seconds.
+            BrokerUnavailable: Redis did not answer for ten seconds; on a cluster, nobody who has
+                one of the queues did.
             ConfigurationError: An argument is wrong, the server is too old, or a handler
                 can't run here.
         """
         plan = WorkerPlan(self._settings, self._registry, self._queue_limits, queues, concurrency)
-        facts = await self.facts()
-        places = await self._patiently(lambda lane: self.splits.places(lane, plan.queues))
+        facts, found = await self.start.facts(), await self.start.places(plan.queues)
+        await self.start.reach(found.places)
         self._warn(facts)
         plan.warn_of_grace()
-        options = plan.options(facts, places)
+        options = plan.options(facts, found.places)
+        if not found.certain:
+            options = replace(options, check=partial(self.start.check, found.places))
         children = ChildPool(options.concurrency, options.limits)
         children.check(self._registry.values())
         return Worker(self.server, self.calls, self._registry, self._extensions, children, options)
@@ -196,22 +178,37 @@ class Services:
             ConfigurationError: The server is too old, a schedule's job is wrong, or its queue
                 has other partitions than the app declares.
         """
-        facts, schedules = await self.facts(), self.scheduled()
-        queues = list(dict.fromkeys(each.queue for each in schedules))
-        await self._patiently(lambda lane: self.splits.places(lane, queues))
+        facts, schedules = await self.start.facts(), self.scheduled()
+        await self.start.places(list(dict.fromkeys(each.queue for each in schedules)))
         self._warn(facts)
-        lanes = [self.server.lane(), firing := self.server.lane()]
+        lanes = [self.server.lane(), looking := self.server.lane()]
         components: dict[str, Component] = {
             "promoter": self._each(
                 "promoter", lanes, lambda lane, wait, queue: Promoter(lane, wait, self.calls, queue)
             ),
-            "firer": Firer(firing, self.calls, self.splits, schedules),
+            "firer": self._firing(lanes, {each.name: each for each in schedules}),
+            "unserved": Unserved(looking, self.calls.keys),
         }
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")
         else:
             components |= self._recording(facts, lanes)
         return Service("scheduler", self.calls.keys, lanes, components)
+
+    def _firing(self, lanes: list[Lane], schedules: Mapping[str, Scheduled]) -> Component:
+        """Return what fires the schedules; on a cluster each by itself."""
+
+        def make(lane: Lane, names: Iterable[str]) -> Firer:
+            return Firer(lane, self.calls, self.splits, [schedules[name] for name in names])
+
+        if not self.server.is_cluster:
+            lanes.append(lane := self.server.lane())
+            return make(lane, schedules)
+
+        async def names(_lane: Lane) -> Sequence[str]:
+            return list(schedules)
+
+        return Apart("firer", self.server.lane, names, lambda lane, n: make(lane, [n]), "schedule")
 
     def scheduled(self) -> list[Scheduled]:
         """Return the app's schedules, as a scheduler fires them."""
@@ -239,7 +236,7 @@ class Services:
             ConfigurationError: The server is too old, or no database URL is set.
         """
         self._settings.required("database_url")
-        facts = await self.facts()
+        facts = await self.start.facts()
         lanes = [self.server.lane()]
         components = self._recording(facts, lanes)
         return Service("recorder", self.calls.keys, lanes, components, lone=True)
@@ -269,7 +266,10 @@ class Services:
         if self.server.is_cluster:
             # A blocking read of a cluster's lane has a connection of its own: one lane will do.
             return Apart(
-                duty, self.server.lane, self.calls.keys, lambda lane, name: make(lane, lane, name)
+                duty,
+                self.server.lane,
+                lambda lane: queues(lane, self.calls.keys),
+                lambda lane, name: make(lane, lane, name),
             )
         pair = (self.server.lane(), self.server.lane())
         lanes += pair

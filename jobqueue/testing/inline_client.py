@@ -1,7 +1,6 @@
 """A client without a server: it runs each job itself, with the parts that a worker is made of."""
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
@@ -9,24 +8,21 @@ from dataclasses import replace
 from inspect import iscoroutinefunction
 from typing import Any, NoReturn
 
-import msgspec
-
-from jobqueue.broker.messages import Delivery, Settlement, Watched
+from jobqueue.broker.messages import Settlement, Watched
 from jobqueue.client.blocking import refuse_loop
-from jobqueue.client.handle import Answer, JobHandle, Status, Watcher
+from jobqueue.client.handle import Answer, JobHandle, Status, Wanted
 from jobqueue.client.outcomes import value
+from jobqueue.client.parts import check_one
 from jobqueue.client.prepared import Prepared
 from jobqueue.domain.context import Progress
 from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound, ResultGone
 from jobqueue.domain.handlers import Handler, Kind
-from jobqueue.domain.ids import uuid7
 from jobqueue.domain.jobs import State
-from jobqueue.domain.partitions import check_job
 from jobqueue.domain.retry import Retry
 from jobqueue.testing.apps import App
 from jobqueue.testing.caller import CallerThread
+from jobqueue.testing.inline_attempts import attempt, first, following
 from jobqueue.worker.attempt import Limits
-from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.executor import Executor
 from jobqueue.worker.held import Held, Shared
 from jobqueue.worker.hooks import Hooks
@@ -81,30 +77,16 @@ class InlineClient:
         refuse_loop("enqueue_many_sync", "await enqueue_many(...)")
         return [self.enqueue_sync(prepared) for prepared in jobs]
 
-    async def result(
-        self,
-        queue: str,
-        job_id: str,
-        timeout: float | None,
-        returns: object,
-        watcher: Watcher | None,
-    ) -> object:
+    async def result(self, wanted: Wanted) -> object:
         """Return or raise what a job came to; it has ended, so nobody waits."""
-        return self.result_sync(queue, job_id, timeout, returns, watcher)
+        return self.result_sync(wanted)
 
-    def result_sync(
-        self,
-        queue: str,
-        job_id: str,
-        _timeout: float | None,
-        returns: object,
-        _watcher: Watcher | None,
-    ) -> object:
+    def result_sync(self, wanted: Wanted) -> object:
         """Return or raise what a job came to; it has ended, so nobody waits."""
-        found = self._ended.get((queue, job_id))
+        found = self._ended.get((wanted.queue, wanted.job_id))
         if found is None:
-            raise ResultGone(job_id)
-        return value(found, returns)
+            raise ResultGone(wanted.job_id)
+        return value(found, wanted.returns)
 
     async def cancel(self, queue: str, job_id: str, _reason: str) -> State:
         """Refuse: the job has ended."""
@@ -134,7 +116,8 @@ class InlineClient:
 
     async def _run(self, prepared: Prepared, threads: Threads) -> None:
         handler = _handler(self._app, prepared)
-        _check(self._app, prepared)
+        if n := self._app.services.splits.declared(prepared.queue):
+            check_one(prepared, n)
         settings = self._app.settings
         limits = Limits(settings.default_timeout, settings.max_result, settings.max_traceback)
         hooks = Hooks(self._app.extensions.hooks)
@@ -142,16 +125,14 @@ class InlineClient:
         places: Places = {Kind.ASYNC: OnLoop(), Kind.THREAD: InThread(threads)}
         executor = Executor(limits, places, around, hooks.started)
         scribe = Scribe("inline", settings.code_version or "", Retry(settings.retries))
-        delivery = _first(prepared)
+        delivery = first(prepared)
         async with self._resources() as shared:
             for _ in range(MOST):
-                written = await _attempt(
-                    prepared.queue, delivery, handler, shared, executor, scribe
-                )
+                written = await attempt(prepared.queue, delivery, handler, shared, executor, scribe)
                 hooks.settled(written.held, written.decision, written.outcome)
                 if written.decision.final:
                     break
-                delivery = _next(delivery, written)
+                delivery = following(delivery, written)
             else:
                 raise RuntimeError(f"job {prepared.job.name!r} did not end in {MOST} attempts")
             await hooks.close(PATIENCE)
@@ -190,13 +171,6 @@ class _NoReports:
         """Tell nobody."""
 
 
-def _check(app: App, prepared: Prepared) -> None:
-    """Refuse what a queue with partitions would."""
-    job = prepared.job
-    if n := app.services.splits.declared(prepared.queue):
-        check_job(prepared.queue, n, job.id, prepared.spec if job.asks else None)
-
-
 def _handler(app: App, prepared: Prepared) -> Handler:
     handler = app.jobs.get(prepared.job.name)
     if handler is None:
@@ -207,48 +181,6 @@ def _handler(app: App, prepared: Prepared) -> Handler:
         return handler
     kind = Kind.ASYNC if iscoroutinefunction(handler.function) else Kind.THREAD
     return replace(handler, kind=kind)
-
-
-async def _attempt(
-    queue: str,
-    delivery: Delivery,
-    handler: Handler,
-    shared: Shared,
-    executor: Executor,
-    scribe: Scribe,
-) -> Written:
-    held = Held(queue, delivery, handler, _now_us() - monotonic_us(), shared)
-    outcome = await executor.run(held)
-    task = asyncio.current_task()
-    if task is not None and task.cancelling():
-        raise asyncio.CancelledError  # the test gave up waiting: no attempt has failed
-    return scribe.write(held, outcome)
-
-
-def _first(prepared: Prepared) -> Delivery:
-    job, now_us = prepared.job, _now_us()
-    now, stream = now_us // 1000, f"ready:{job.priority}"
-    return Delivery(
-        job.id, uuid7(now), stream, f"{now}-0", 0, job.name, now, msgspec.Raw(prepared.spec),
-        0, 0, 1, 0, 0, now_us,
-    )  # fmt: skip
-
-
-def _next(before: Delivery, written: Written) -> Delivery:
-    decision = written.decision
-    counted = decision.state is State.RETRYING and decision.counted
-    return msgspec.structs.replace(
-        before,
-        token=uuid7(_now_us() // 1000),
-        attempts=before.attempts + counted,
-        delivery=before.delivery + 1,
-        delay_ms=round((decision.delay or 0) * 1000),
-        fence=max(before.fence + 1, _now_us()),
-    )
-
-
-def _now_us() -> int:
-    return time.time_ns() // 1000
 
 
 def _raise(error: BaseException | None, ended: Watched) -> NoReturn:

@@ -8,9 +8,9 @@ import asyncio
 import contextlib
 
 from jobqueue.domain.outcomes import Released
+from jobqueue.worker.apart import Settlers
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.settlements import Scribe
-from jobqueue.worker.settler import Settler
 
 CLEANUP = 1.0  # seconds that a cancelled handler gets for its own clean-up
 FLUSH = 5.0  # seconds to write the last outcomes when Redis does not answer
@@ -26,7 +26,7 @@ class Drain:
         grace: Seconds that running jobs get.
     """
 
-    def __init__(self, pool: Pool, scribe: Scribe, settler: Settler, grace: float) -> None:
+    def __init__(self, pool: Pool, scribe: Scribe, settler: Settlers, grace: float) -> None:
         self._pool = pool
         self._scribe = scribe
         self._settler = settler

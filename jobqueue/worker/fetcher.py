@@ -8,7 +8,7 @@ stops, too: what it owns unseen is handed back.
 import asyncio
 import logging
 from collections import defaultdict
-from collections.abc import Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
 from jobqueue.broker.calls import STALE, Calls, FetchLimits
@@ -22,19 +22,20 @@ from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.outages import Outages
 from jobqueue.worker.queues import QueueOrder
+from jobqueue.worker.tokens import Tokens
 
 log = logging.getLogger("jobqueue.worker")
 
-BLOCK = 2  # seconds that a lost token can cost
 MOST = 1000  # slots that one fetch fills
 OWNED_MOST = 10_000  # deliveries in the answer of one recover
 LAST_LOOK = 2.0  # seconds in which a stopping worker asks what it owns
 
 Start = Callable[[str, Delivery, int], None]
+Prepare = Callable[[str], Awaitable[None]]
 
 
 class Fetcher:
-    """Owns the lane on which jobs are taken, and the lane that waits for tokens.
+    """Owns the lane on which jobs are taken.
 
     Args:
         server: Where Redis is; the fetcher has two connections of its own.
@@ -45,6 +46,7 @@ class Fetcher:
         limits: What every fetch carries.
         pool: Slots, and what is owned.
         start: Starts a delivery; gets queue, delivery and the clock's offset in µs.
+        prepare: Called with a queue that is in doubt, before it is asked.
     """
 
     def __init__(  # noqa: PLR0913, PLR0917 - it stands between Redis and the whole worker
@@ -57,18 +59,16 @@ class Fetcher:
         limits: FetchLimits,
         pool: Pool,
         start: Start,
+        prepare: Prepare,
     ) -> None:
         # Nobody renews the lease of what a fetch handed out and we never heard of until it is in
         # doubt: early enough for a heartbeat before the lease ends.
-        patience = min(TIMEOUT, limits.lease_ms / 2000)
+        patience = min(server.patience, limits.lease_ms / 2000)
         self._lane: Lane = server.lane(patience)
-        # For the blocking read; a silent node of a cluster costs no more here than there.
-        self._waiting: Lane = server.lane(patience if server.is_cluster else TIMEOUT)
         self._calls = calls
         self._worker = worker
         self._order = queues
         self._queues = queues.names
-        self._queue_of = {calls.keys.wake(queue).encode(): queue for queue in queues.names}
         self._bounds = {
             name: (most_of[queue], names)
             for queue, names in by_queue(queues.names).items()
@@ -78,6 +78,7 @@ class Fetcher:
         self._limits = limits
         self._pool = pool
         self._start = start
+        self._prepare = prepare
         # Half of the slots in one fetch: one half runs while Redis settles and fetches the other.
         self._most = min(MOST, -(-pool.free // 2))
         self._numbers: defaultdict[str, int] = defaultdict(int)
@@ -89,11 +90,18 @@ class Fetcher:
             self._doubtful.add,
             pool.changed.set,
         )
+        self._tokens = Tokens(
+            # A silent node of a cluster costs no more here than there.
+            server.lane(patience if server.is_cluster else TIMEOUT),
+            {queue: calls.keys.wake(queue) for queue in queues.names},
+            lambda queue: not self._quiet and self._slots(queue) > 0,
+            self._outages,
+        )
+        self._called: str | None = None  # the queue whose token came
+        self._all_due = 0.0  # by the loop's clock
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
         self.fetches = 0  # that Redis has answered, whatever it said
-        self._token: asyncio.Task[None] | None = None  # waits for a token
-        self._asked: set[str] = set()  # of these queues
         self._quiet = False
         self._stopping = asyncio.Event()
 
@@ -137,8 +145,8 @@ class Fetcher:
     @property
     def problem(self) -> str | None:
         """Why nothing is fetched, for health."""
-        if self._error:
-            return self._error
+        if found := self._outages.problem or self._error:
+            return found
         return _past_bound(min(self._full)) if self._full else None
 
     async def run(self) -> None:
@@ -158,16 +166,15 @@ class Fetcher:
             await self._look_back()
         finally:
             stopping.cancel()
-            await self._forgo()
+            await self._tokens.close()
             await self._outages.close()
             await self._lane.close()
-            await self._waiting.close()
 
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
         self._outages.check()
         await self._recover_all()
         if self._quiet or self._pool.free <= 0:
-            await self._forgo()
+            await self._tokens.forgo()
             await self._until(stopping, self._blocked())
         elif not await self._fetch():
             await self._until(stopping, self._wait())
@@ -203,66 +210,27 @@ class Fetcher:
     async def _wait(self) -> None:
         """Sleep until a token comes, or a queue has room again, or can be reached again."""
         self._pool.changed.clear()  # first: what changes from here on is heard below
-        usable = {q for q in self._queues if self._slots(q) > 0 and self._outages.tried(q)}
-        if not usable <= self._asked:
-            await self._forgo()
-        if self._token is None and usable:
-            self._asked = usable
-            self._token = asyncio.create_task(self._take_token(sorted(usable)))
-        room = None
-        if len(usable) < len(self._queues):
-            room = asyncio.create_task(self._pool.changed.wait())
-        try:
-            waits = [task for task in (self._token, room) if task is not None]
-            await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
-        except asyncio.CancelledError:
-            await self._forgo()
-            raise
-        finally:
-            if room is not None:
-                room.cancel()
-        if self._token is not None and self._token.done():
-            token, self._token, self._asked = self._token, None, set()
-            token.result()
+        usable = [q for q in self._queues if self._slots(q) > 0 and self._outages.tried(q)]
+        some = len(usable) < len(self._queues)
+        self._called = await self._tokens.wait(usable, self._pool.changed.wait() if some else None)
 
-    async def _take_token(self, queues: Sequence[str]) -> None:
-        keys = [self._calls.keys.wake(queue) for queue in queues]
-        try:
-            token = await self._waiting.take(keys, BLOCK)
-        except asyncio.CancelledError:
-            # The token may be ours by now, and this worker can't use it.
-            await self._give_back(keys)
-            raise
-        if self._quiet:
-            await self._give_back(keys)
-        elif token and self._slots(self._queue_of[token[0]]) <= 0:
-            await self._give_back([token[0].decode()])
+    async def _turns(self) -> Sequence[str]:
+        """Return the queues of this round: those with a token, and now and then all of them.
 
-    async def _forgo(self) -> None:
-        """Wait for no token any more."""
-        if self._token is not None:
-            token, self._token, self._asked = self._token, None, set()
-            token.cancel()
-            await asyncio.wait({token})
-        if await self._waiting.drop():
-            await self._give_back([key.decode() for key in self._queue_of])
-
-    async def _give_back(self, keys: Sequence[str]) -> None:
-        asked = [key for key in keys if self._outages.tried(self._queue_of[key.encode()])]
-        try:
-            # Whoever else pushes meanwhile: after the trim one token lies there at most.
-            await self._waiting.commands(
-                [command for key in asked for command in (("LPUSH", key, 1), ("LTRIM", key, 0, 0))]
-            )
-        except (BrokerUnavailable, BrokerError) as error:
-            # Others find the jobs with their next blocking read, at most 2 s later.
-            log.debug("token not given back", extra={"error": str(error)})
-            if isinstance(error, BrokerUnavailable):
-                self._outages.met(error)  # no fetch has to wait for that server, too
+        To look for tokens costs little beside a fetch from each of many queues that are empty.
+        """
+        order, now = self._order.round(), asyncio.get_running_loop().time()
+        called, self._called = self._called, None
+        if called is None or len(order) == 1 or self._lane.apart or now >= self._all_due:
+            self._all_due = now + self._tokens.longest
+            return order
+        there = await self._lane.commands([("EXISTS", self._calls.keys.wake(q)) for q in order])
+        found = dict(zip(order, there, strict=True))
+        return [queue for queue in order if queue == called or found[queue]]
 
     async def _fetch(self) -> bool:
-        """Fill free slots from the queues in their order; say whether to go on at once."""
-        for queue in self._order.round():
+        """Fill free slots from queues in their order; say whether to go on at once."""
+        for queue in await self._turns():
             if self._pool.free <= 0:
                 return True
             if self._slots(queue) > 0 and self._outages.tried(queue):
@@ -304,6 +272,7 @@ class Fetcher:
         for queue in list(self._doubtful):
             if self._outages.tried(queue):
                 with self._outages.of(queue):
+                    await self._prepare(queue)
                     await self._recover(queue)
 
     async def _recover(self, queue: str) -> None:

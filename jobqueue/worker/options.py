@@ -1,7 +1,8 @@
 """What a worker is told."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Coroutine, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from jobqueue.broker.messages import Rule
 from jobqueue.domain.retry import Retry
@@ -27,3 +28,4 @@ class WorkerOptions:
     rules: Mapping[str, Sequence[Rule]]  # what code declares, by queue
     blocked_limit: float | None = None  # time for which the loop may be blocked
     fetch_patience: float = 30.0  # time without a fetch that worries, while Redis answers
+    check: Callable[[], Coroutine[Any, Any, None]] | None = None  # ends in an error, or never

@@ -15,7 +15,7 @@ from contextlib import contextmanager
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.backoff import PROMPT, Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
-from jobqueue.domain.partitions import named, queue_of
+from jobqueue.domain.partitions import named, queue_of, shown_as
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -53,6 +53,12 @@ class Outages:
     def tried(self, queue: str) -> bool:
         """Say whether a queue is to be asked now."""
         return queue not in self._aside
+
+    @property
+    def problem(self) -> str | None:
+        """Which queues can't be reached, and why; from any thread."""
+        aside = list(self._aside)
+        return f"queue {shown_as(aside)}: {self._error}" if aside else None
 
     @contextmanager
     def of(self, queue: str) -> Iterator[None]:

@@ -7,10 +7,10 @@ from collections.abc import Callable, Mapping
 from jobqueue.broker.messages import Delivery
 from jobqueue.domain.handlers import Handler
 from jobqueue.domain.outcomes import Outcome, Released, Unknown
+from jobqueue.worker.apart import Settlers
 from jobqueue.worker.executor import Executor
 from jobqueue.worker.held import Held, Pool, Shared
 from jobqueue.worker.settlements import Scribe
-from jobqueue.worker.settler import Settler
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -37,7 +37,7 @@ class Runner:
         shared: Shared,
         executor: Executor,
         scribe: Scribe,
-        settler: Settler,
+        settler: Settlers,
         last_lives_at: int,
     ) -> None:
         self._registry = registry

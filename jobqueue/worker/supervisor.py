@@ -24,13 +24,13 @@ import os
 import signal
 import time
 from asyncio.subprocess import DEVNULL, Process
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from socket import socket
 
 from jobqueue.domain.backoff import Pause
 from jobqueue.probes import processes as probes
 from jobqueue.probes.processes import Member, Processes
-from jobqueue.probes.server import ProbeServer
+from jobqueue.probes.server import served
 from jobqueue.worker.endings import ending
 from jobqueue.worker.lifeline import LIFELINE, PREDECESSOR, Lifeline
 
@@ -76,20 +76,9 @@ class _Supervisor:
             loop.add_signal_handler(number, self._stop)
         loop.add_signal_handler(signal.SIGTSTP, self._be_quiet)
         every = Processes(processes)
-        with self._served(every):
+        with served(self._listener, every.reasons):
             await asyncio.gather(*(self._keep(member) for member in every.members))
         return next((code for code in self._codes if code), 0)
-
-    @contextlib.contextmanager
-    def _served(self, every: Processes) -> Iterator[None]:
-        if self._listener is None:
-            yield
-            return
-        server = ProbeServer(self._listener, every.reasons)
-        try:
-            yield
-        finally:
-            server.close()
 
     async def _keep(self, member: Member) -> None:
         pause, died = Pause(), ""

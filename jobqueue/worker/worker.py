@@ -3,10 +3,11 @@
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from jobqueue.broker.calls import Calls, FetchLimits
+from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Delivery
 from jobqueue.broker.presence import service_id
 from jobqueue.broker.servers import Server
@@ -16,10 +17,10 @@ from jobqueue.domain.partitions import queue_of
 from jobqueue.probes.health import Health
 from jobqueue.probes.loop import LoopWatch
 from jobqueue.worker import memory
-from jobqueue.worker.apart import Reclaimers, Settlers
+from jobqueue.worker.apart import Reclaimers, Reporters, Settlers, by_queue
 from jobqueue.worker.blame import Blame
 from jobqueue.worker.children import ChildPool
-from jobqueue.worker.declaration import declare, declare_hidden
+from jobqueue.worker.declaration import Declaration
 from jobqueue.worker.drain import CLEANUP, Drain
 from jobqueue.worker.executor import Executor
 from jobqueue.worker.fetcher import Fetcher
@@ -73,23 +74,16 @@ class Worker:
         self._pool = Pool(options.concurrency)
         self._threads = Threads(options.threads, self._loop)
         self._hooks = Hooks(extensions.hooks)
-        self._lanes = [server.lane() for _ in range(4)]
-        settling, self._sweeping, listening, reporting = self._lanes
+        self._lanes: list[Lane] = []
         self._scribe = Scribe(self.id, options.code_version, options.retry)
-        tell = self._tell if self._hooks.about_outcomes else None
-        self._settler = Settler(settling, calls, self.id, self._pool, self._scribe, tell)
         names = options.queues.names
         self._served = list(dict.fromkeys(map(queue_of, names)))  # as people know them
         self._split = sorted({queue_of(name) for name in names if queue_of(name) != name})
-        self._reclaimer = Reclaimer(
-            self._sweeping, calls, names, options.lease, options.crash_budget
-        )
-        if server.is_cluster:
-            self._set_apart(tell)
-        self._reporter = Reporter(reporting, calls)
+        self._make_apart()
         self._shared = Shared(self._reporter)
-        self._listener = Listener(listening, calls, self.id, names, self._pool)
+        self._listener = Listener(self._lane(), calls, self.id, names, self._pool)
         self._runner = self._make_runner(extensions)
+        self._declaration = Declaration(self._lane(), calls, names, options.rules, registry)
         self._fetcher = self._make_fetcher()
         self._watchdog = Watchdog(self._fetcher, names, self._answers, options.fetch_patience)
         self._heartbeat = Heartbeat(
@@ -106,23 +100,31 @@ class Worker:
         self._started = asyncio.Event()
         self._stopped = asyncio.Event()
 
-    def _set_apart(self, tell: Callable[[Written], None] | None) -> None:
+    def _lane(self) -> Lane:
+        """Return a connection that is closed with the worker."""
+        self._lanes.append(self._server.lane())
+        return self._lanes[-1]
+
+    def _make_apart(self) -> None:
         options, calls = self._options, self._calls
-        own = {name: (self._server.lane(), self._server.lane()) for name in options.queues.names}
-        self._lanes += [lane for pair in own.values() for lane in pair]
-        self._settler = Settlers(
-            {
-                name: Settler(lane, calls, self.id, self._pool, self._scribe, tell)
-                for name, (lane, _) in own.items()
-            }
-        )
+        names = options.queues.names
+        groups = [[name] for name in names] if self._server.is_cluster else [names]
+        tell = self._tell if self._hooks.about_outcomes else None
         complaints = Complaints()
-        self._reclaimer = Reclaimers(
-            [
-                Reclaimer(lane, calls, [name], options.lease, options.crash_budget, complaints)
-                for name, (_, lane) in own.items()
-            ]
-        )
+
+        def settler(_names: Sequence[str]) -> Settler:
+            return Settler(self._lane(), calls, self.id, self._pool, self._scribe, tell)
+
+        def reclaimer(names: Sequence[str]) -> Reclaimer:
+            budget = options.crash_budget
+            return Reclaimer(self._lane(), calls, names, options.lease, budget, complaints)
+
+        def reporter(_names: Sequence[str]) -> Reporter:
+            return Reporter(self._lane(), calls)
+
+        self._settler = Settlers(by_queue(groups, settler))
+        self._reclaimer = Reclaimers(by_queue(groups, reclaimer))
+        self._reporter = Reporters(by_queue(groups, reporter))
 
     def _make_runner(self, extensions: Extensions) -> Runner:
         options = self._options
@@ -155,6 +157,7 @@ class Worker:
             FetchLimits(lease_ms, options.journal_bytes, options.crash_budget),
             self._pool,
             self._start,
+            self._declaration.tell,
         )
 
     async def run(self) -> None:
@@ -163,16 +166,13 @@ class Worker:
         Cancelling this is like ``stop(now=True)``. A component that fails ends the worker:
         half a worker would keep jobs that it can't run or settle.
         """
-        options = self._options
         log.info("worker started", extra={"worker": self.id, "queues": self._served})
         tame(self._loop)
         self._watch.start()
         try:
             async with self._opened():
-                lane, stopping = self._sweeping, lambda: self._fetcher.stopping
-                queues = options.queues.names
-                await declare_hidden(lane, self._calls, queues, self._registry, stopping)
-                await declare(lane, self._calls, options.rules, list(self._registry), stopping)
+                for queue in await self._declaration.tell_all(lambda: self._fetcher.stopping):
+                    self._fetcher.doubt(queue)
                 await self._run_duties()
         finally:
             await self._heartbeat.stop()
@@ -195,6 +195,7 @@ class Worker:
 
     async def _run_duties(self) -> None:
         self._heartbeat.start()
+        check = self._options.check
         duties = [
             asyncio.create_task(duty)
             for duty in (
@@ -204,6 +205,7 @@ class Worker:
                 self._reclaimer.run(),
                 self._listener.run(),
                 self._reporter.run(),
+                *([check()] if check else []),
             )
         ]
         health = asyncio.create_task(self._hooks.watch_health(lambda: self._fetcher.error))

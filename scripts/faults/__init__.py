@@ -20,5 +20,7 @@ compare only what comes from one clock.
 explained by a fault: by the process that it hit where it hit one, and by its time.
 
 **Repeating.** The seed gives the jobs, the faults, their times and their targets. How
-processes interleave is up to the machine, so a repeated run may differ in that.
+processes interleave is up to the machine, so a repeated run may differ in that. A worker is
+killed or stopped as soon as it holds a job; where it gets none within two leases, another one
+that holds a job takes its place, and where none does, the report says so.
 """

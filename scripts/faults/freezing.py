@@ -9,6 +9,7 @@ from random import Random
 from jobqueue import JobQueue
 from jobqueue.settings import load
 from scripts.faults import hosts
+from scripts.faults.holding import victim
 from scripts.faults.plan import LEASE, QUEUES
 from scripts.faults.registry import Injection, fault
 from scripts.faults.stage import SCHEDULERS, WORKERS, Stage
@@ -25,7 +26,7 @@ HOUR = 3600.0
 )
 def pause_worker(stage: Stage, random: Random, injection: Injection) -> None:
     """Let others take its jobs, then let it go on with them."""
-    injection.target = random.choice(list(WORKERS))
+    injection.target = victim(stage, random, injection)
     pid = stage.crew.pid(injection.target)
     if pid is None:
         return

@@ -6,6 +6,7 @@ import signal
 from pathlib import Path
 from random import Random
 
+from scripts.faults.holding import victim
 from scripts.faults.registry import Injection, NotPossibleError, fault
 from scripts.faults.stage import PRODUCER, RECORDER, SCHEDULERS, WORKERS, Stage
 
@@ -21,7 +22,7 @@ def _kill(stage: Stage, name: str, injection: Injection) -> None:
 @fault("kill-worker", "kill -9 of a worker", lane="processes", doubles="all", recovery="held")
 def kill_worker(stage: Stage, random: Random, injection: Injection) -> None:
     """Kill a worker in the middle of its jobs."""
-    _kill(stage, random.choice(list(WORKERS)), injection)
+    _kill(stage, victim(stage, random, injection), injection)
 
 
 @fault("kill-child", "kill -9 of a child process in its job", lane="processes")

@@ -25,6 +25,7 @@ class Injection:
         pids: Processes that it hit.
         ended: When it was over.
         recovered: When things went on, where only the injector could see that.
+        idle: Whether the worker that it hit had no job in hand, which proves little.
     """
 
     fault: str
@@ -33,6 +34,7 @@ class Injection:
     pids: list[int] = field(default_factory=list)
     ended: float = 0.0
     recovered: float | None = None
+    idle: bool = False
 
 
 Inject = Callable[[Stage, Random, Injection], None]

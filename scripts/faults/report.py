@@ -21,6 +21,7 @@ class Figures(msgspec.Struct, frozen=True):
         lost: Accepted jobs that never ended; of the whole run where it had several faults.
         second: Deliveries that had to be repeated and that it explains.
         recovered: Seconds until things went on, for each injection that stopped any.
+        idle: Injections that hit a worker without a job in hand.
     """
 
     fault: str
@@ -28,6 +29,7 @@ class Figures(msgspec.Struct, frozen=True):
     lost: int
     second: int
     recovered: list[float]
+    idle: int = 0
 
     def cells(self) -> tuple[str, ...]:
         """Return the row of the table."""
@@ -36,6 +38,12 @@ class Figures(msgspec.Struct, frozen=True):
         return (
             self.fault, str(self.injections), str(self.lost), str(self.second), middle, longest,
         )  # fmt: skip
+
+    def remark(self) -> str | None:
+        """Return what makes the row worth less than it looks."""
+        if not self.idle:
+            return None
+        return f"{self.fault}: {self.idle} of {self.injections} hit a worker that held no job"
 
 
 class Report(msgspec.Struct, frozen=True):
@@ -125,6 +133,7 @@ def _figures(truth: Truth, seconds: Sequence[explained.Second]) -> Iterator[Figu
                 lost=len(truth.lost),
                 second=sum(second.by in mine for second in seconds),
                 recovered=[round(time, 3) for time in times if time is not None],
+                idle=sum(injection.idle for injection in mine),
             )
 
 

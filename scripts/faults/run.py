@@ -80,6 +80,8 @@ class Run:
     def _show(self, truth: Truth, verdicts: list[oracles.Verdict], made: report.Report) -> None:
         self._screen.heading("Faults")
         self._screen.table(report.HEADERS, [row.cells() for row in made.rows])
+        for remark in filter(None, (row.remark() for row in made.rows)):
+            self._screen.line(remark)
         for name, problem in self._injector.problems.items():
             self._screen.line(f"{name} was not run: {problem}")
         for error in self._injector.errors:

@@ -234,7 +234,11 @@ class Broker(Place):
 
     async def crash(self, worker: str = "w1", **options: Any) -> Reclaimed:
         """Let a worker die, its lease run out, and its jobs be taken back."""
-        return await self.reclaim(worker, await self.lapse(worker), **options)
+        while True:
+            taken = await self.reclaim(worker, await self.lapse(worker), **options)
+            # One that lives may have renewed its lease in between.
+            if taken.taken or await self.lease(worker) is None:
+                return taken
 
     async def promote(self, limit: int = 500) -> Promoted:
         """Make due jobs ready."""

@@ -23,7 +23,7 @@ async def is_cancelled(stage: Stage, job: JobHandle[Any], why: str | None = None
     [row] = await stage.ended(job.id)
     assert (row.outcome, row.reason, row.error_message) == ("cancelled", "cancelled", why)
     with pytest.raises(JobCancelled):
-        await job.result(timeout=5)
+        await job.result(timeout=30)
     each_once(await stage.rows(job.id))
 
 

@@ -38,7 +38,7 @@ class Proxy:
         self.refused = 0
         self.waiting: Counter[str] = Counter()
         self._server = unquote(server.removeprefix("unix://"))
-        self._shas = {script(name).sha.encode(): name for name in NAMES}
+        self._marks = {script(name).sha.encode(): name for name in NAMES}
         self._lose: Counter[str] = Counter()
         self._open = True
         self._blocked: set[str] = set()
@@ -46,6 +46,10 @@ class Proxy:
         self._freed = asyncio.Event()
         self._ends: set[asyncio.StreamWriter] = set()
         self._served: set[asyncio.Task[Any]] = set()
+
+    def know(self, text: str) -> None:
+        """Know calls by a part of their text too, as scripts by their names."""
+        self._marks[text.encode()] = text
 
     def lose_reply(self, name: str, times: int = 1) -> None:
         """Let Redis carry out the next calls of a script, and cut the line before their answers."""
@@ -130,8 +134,8 @@ class Proxy:
         self, reader: asyncio.StreamReader, forth: asyncio.StreamWriter, pending: list[str]
     ) -> None:
         while chunk := await reader.read(CHUNK):
-            for sha, name in self._shas.items():
-                for _ in range(chunk.count(sha)):
+            for mark, name in self._marks.items():
+                for _ in range(chunk.count(mark)):
                     self.seen[name] += 1
                     pending.append(name)
             if self._blocked.intersection(pending):

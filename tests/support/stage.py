@@ -16,7 +16,7 @@ from jobqueue.domain.executions import Execution
 from jobqueue.domain.extensions import Extensions
 from jobqueue.settings import Settings
 from tests.support.broker import Broker, connect
-from tests.support.waiting import wait_until
+from tests.support.waiting import DEADLINE, wait_until
 
 SHORT = 2.0  # seconds; the shortest lease that the settings allow
 
@@ -40,7 +40,7 @@ class Stage:
         """Return what a job's deliveries came to, oldest first."""
         return [row.outcome for row in await self.rows(job_id)]
 
-    async def ended(self, *job_ids: str, deadline: float = 15.0) -> list[Execution]:
+    async def ended(self, *job_ids: str, deadline: float = DEADLINE) -> list[Execution]:
         """Wait until these jobs have ended; return their final rows in the journal's order."""
         wanted, ends, first = set(job_ids), list[Execution](), "-"
 
@@ -58,7 +58,7 @@ class Stage:
         assert sorted(row.job_id for row in rows) == sorted(job_ids), "a job ended twice"
         return rows
 
-    async def logged(self, n: int, *, deadline: float = 15.0) -> list[Any]:
+    async def logged(self, n: int, *, deadline: float = DEADLINE) -> list[Any]:
         """Wait until handlers have written ``n`` entries; return the log."""
         text = f"{n} entries in the log of the handlers"
         await wait_until(lambda: len(self.log) >= n, description=text, deadline=deadline)

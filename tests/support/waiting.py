@@ -12,7 +12,7 @@ from typing import Any, TypeVar, overload
 
 T = TypeVar("T")
 
-DEADLINE = 15.0
+DEADLINE = 30.0
 """Seconds; generous, since only a failing test waits that long."""
 
 PAUSE = 0.01

@@ -14,6 +14,7 @@ from jobqueue.domain import errors
 ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "NotReplicated": ("id-1", 0, 2, "its master keeps no append-only file"),
     "DuplicateJob": ("id-1", "id-2"),
+    "EnqueueUncertain": ("id-1", "id-2", "id-3"),
     "IdempotencyConflict": ("id-1", "id-2"),
     "InvalidJob": ("delay", "-1 is out of range"),
     "JobConflict": ("id-1", "succeeded"),
@@ -58,7 +59,10 @@ def test_text() -> None:
     """The text names the thing."""
     assert str(made(errors.InvalidJob)) == "delay: -1 is out of range"
     assert str(made(errors.JobFailed)) == "job id-1 failed: ValueError: wrong"
-    assert "id-1" in str(made(errors.EnqueueUncertain))
+    assert str(errors.EnqueueUncertain("id-1")).startswith("job id-1 may or may not")
+    several = errors.EnqueueUncertain("id-1", "id-2", "id-3")
+    assert (several.job_id, several.job_ids) == ("id-1", ("id-1", "id-2", "id-3"))
+    assert str(several).startswith("job id-1 and 2 more (see job_ids) may or may not")
     assert str(made(errors.NotReplicated)).endswith(
         "as asked: its master keeps no append-only file"
     )

@@ -20,6 +20,7 @@ from jobqueue.domain.partitions import (
     place_of_job,
     place_of_key,
     queue_of,
+    shown_as,
 )
 
 ID = "01234567-89ab-7def-8123-456789abcdef"
@@ -120,3 +121,11 @@ def test_in_the_log() -> None:
     """A line names the queue that people know, and a partition only where there is one."""
     assert named("mail") == {"queue": "mail"}
     assert named("mail#12") == {"queue": "mail", "partition": 12}
+
+
+def test_shown_as_people_know_them() -> None:
+    """Partitions are counted under the name of their queue; a whole queue is only named."""
+    assert shown_as(["mail#2", "a", "mail#0", "mail", "b#1"]) == (
+        "a, b (1 partition), mail (2 partitions)"
+    )
+    assert shown_as(f"q{n}" for n in range(12)).endswith(", q6, q7 and 2 more")

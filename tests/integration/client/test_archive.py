@@ -30,7 +30,7 @@ class Receipt:
 
 async def by_loop(job: JobHandle[Any]) -> Any:
     """Ask on the loop."""
-    return await job.result(15)
+    return await job.result(30)
 
 
 async def by_thread(job: JobHandle[Any]) -> Any:

@@ -34,7 +34,7 @@ async def test_order_and_what_it_adds(stage: Stage) -> None:
     jobs = [await work.enqueue(7), *await stage.app.enqueue_many([work.prepare(7)])]
     async with stage.app.worker():
         for job in jobs:
-            assert await job.result(timeout=10) == expected
+            assert await job.result(timeout=30) == expected
     assert (
         stage.log
         == [

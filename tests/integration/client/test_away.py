@@ -21,7 +21,8 @@ from tests.support.proxy import Proxy, proxy_to
 from tests.support.stage import stage_on
 
 PATIENCE = 0.3  # seconds
-GENEROUS = 5.0  # seconds; a machine that is busy with other things is no fault
+ENOUGH = 1.5  # seconds; for who needs a call that succeeds, too, on a busy machine
+GENEROUS = 8.0  # seconds; a machine that is busy with other things is no fault
 
 Send = Callable[[JobQueue], Awaitable[Any]]
 
@@ -112,7 +113,7 @@ async def test_everybody_is_told_in_time(redis_url: str, tmp_path: Path) -> None
                     tasks.create_task(send(n))
                 await wait_until(partial(refused_after, proxy, tried), description="another try")
         # Five queues one after the other, each with its own second, would make five.
-        assert max(times) < 2.5
+        assert max(times) < 4.5
         assert len(times) == 50
 
 
@@ -134,7 +135,7 @@ async def test_comes_back_in_time(redis_url: str, tmp_path: Path, send: Send) ->
 @every_way
 async def test_nothing_was_stored(redis_url: str, tmp_path: Path, send: Send) -> None:
     """After the error the jobs are not there, and never come."""
-    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url) as app:
+    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url, ENOUGH) as app:
         proxy.close()
         with pytest.raises(BrokerUnavailable, match=r"nothing .*was stored"):
             await send(app)
@@ -150,11 +151,11 @@ async def test_goes_away_while_the_app_is_idle(
 ) -> None:
     """A line that broke while nobody used it makes no job uncertain: nothing was sent over it."""
     send = one_sync if sync else one
-    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url, 1.0) as app:
+    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url, ENOUGH) as app:
         await send(app)
         proxy.close()
-        submitter = app.client._here().dispatch.submitter("default", Prepared)
-        (app.client._sync._idle[0] if sync else submitter).used -= IDLE
+        submitter = app.client._loops.here().dispatch.submitter("default", Prepared)
+        (app.client._sync._senders._idle[0] if sync else submitter).used -= IDLE
         with pytest.raises(BrokerUnavailable, match="nothing was stored"):
             await send(app)
         proxy.open()
@@ -164,12 +165,12 @@ async def test_goes_away_while_the_app_is_idle(
 
 async def test_idle_apps_look_before_they_send(redis_url: str) -> None:
     """A server that came back without its data learns of the queue again."""
-    async with app_on(redis_url) as app, connect(redis_url) as broker:
+    async with app_on(redis_url, 15) as app, connect(redis_url) as broker:
         for send in (one, one_sync):
             await send(app)
             await broker.redis("FLUSHALL")
-            app.client._here().dispatch.submitter("default", Prepared).used -= IDLE
-            for sender in app.client._sync._idle:
+            app.client._loops.here().dispatch.submitter("default", Prepared).used -= IDLE
+            for sender in app.client._sync._senders._idle:
                 sender.used -= IDLE
             await send(app)
             assert await broker.redis("SMEMBERS", broker.keys.queues) == [b"default"]
@@ -178,7 +179,7 @@ async def test_idle_apps_look_before_they_send(redis_url: str) -> None:
 @every_way
 async def test_out_of_memory(redis_url: str, send: Send) -> None:
     """A full server refuses work; the error says so, and a freed one takes it."""
-    async with app_on(redis_url) as app:
+    async with app_on(redis_url, ENOUGH) as app:
         with Redis.from_url(redis_url) as server:
             server.config_set("maxmemory", 1)
             with pytest.raises(BrokerUnavailable, match=r"OutOfMemory.*nothing .*was stored"):
@@ -246,7 +247,7 @@ async def test_answer_lost_on_the_way(redis_url: str, tmp_path: Path) -> None:
 @pytest.mark.parametrize("sync", [False, True])
 async def test_waiting_for_nobody(redis_url: str, tmp_path: Path, *, sync: bool) -> None:
     """Without Redis a waiter is told: after the patience, or when its own time is over."""
-    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url) as app:
+    async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url, ENOUGH) as app:
         job: JobHandle[Any] = await one(app)
         waiting = asyncio.create_task(result(job, None, sync=sync))
         await wait_until(lambda: proxy.seen["watch"], description="the waiter asks")
@@ -265,7 +266,7 @@ async def result(job: JobHandle[Any], timeout: float | None, *, sync: bool) -> A
 
 async def test_waiting_without_permission(breakable_redis: ValkeyServer) -> None:
     """A server that forbids the blocking read is an error, not a wait for ever."""
-    async with app_on(breakable_redis.url) as app:
+    async with app_on(breakable_redis.url, 15) as app:
         job: JobHandle[Any] = await one(app)
         with Redis.from_url(breakable_redis.url) as server:
             server.execute_command("ACL", "SETUSER", "default", "-blpop")

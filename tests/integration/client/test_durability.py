@@ -45,7 +45,7 @@ def pair(
 
 async def test_a_replica_has_it(pair: list[ValkeyServer]) -> None:
     """When enqueue returns, the replica has the job; the blocking client does the same."""
-    async with stage_on(pair[0].url) as stage:
+    async with stage_on(pair[0].url, replication_timeout=30.0) as stage:
 
         @stage.app.job(durability="replicated")
         async def work() -> None: ...
@@ -86,7 +86,7 @@ async def test_after_a_lost_connection(pair: list[ValkeyServer]) -> None:
 
     It writes nothing the second time, and WAIT counts what its own connection has written.
     """
-    async with stage_on(pair[0].url, replication_timeout=0.2) as stage:
+    async with stage_on(pair[0].url, replication_timeout=3.0) as stage:
 
         @stage.app.job()
         async def work() -> None: ...
@@ -107,9 +107,41 @@ async def test_after_a_lost_connection(pair: list[ValkeyServer]) -> None:
         assert await stage.broker.length("ready:2") == 2, "one job, however often it was sent"
 
 
+async def test_it_waits_longer_than_an_answer_may_take(pair: list[ValkeyServer]) -> None:
+    """A long wait for replicas is no server that does not answer."""
+    pair[1].kill()
+    async with stage_on(pair[0].url, replication_timeout=2.0, enqueue_timeout=2.0) as stage:
+        job = stage.app.ref("work").options(durability="replicated")
+        with pytest.raises(NotReplicated):
+            await job.enqueue()
+        with pytest.raises(NotReplicated):
+            await asyncio.to_thread(job.enqueue_sync)
+
+
+async def test_partitions_wait_at_the_same_time(pair: list[ValkeyServer]) -> None:
+    """A batch over several partitions waits once for replicas, not once for each partition."""
+    async with stage_on(pair[0].url, replication_timeout=4.0) as stage:
+        stage.app.queue("mail", partitions=4)
+        job = stage.app.ref("work").options(queue="mail", durability="replicated")
+        pair[1].kill()
+        for sync in (False, True):
+            jobs = [job.prepare(n) for n in range(40)]
+            many, many_sync = stage.app.enqueue_many, stage.app.enqueue_many_sync
+            sending = asyncio.create_task(
+                asyncio.to_thread(many_sync, jobs) if sync else many(jobs)
+            )
+
+            async def all_wait() -> bool:
+                clients: bytes = await stage.broker.redis("CLIENT", "LIST")
+                return clients.count(b"cmd=wait") == 4
+
+            await wait_until(all_wait, description="every partition waits for the replica")
+            assert [handle.durable for handle in await sending] == [False] * 40
+
+
 async def test_on_disk(pair: list[ValkeyServer], request: pytest.FixtureRequest) -> None:
     """Who asks for disks waits for those of master and replica, where the server can say."""
-    async with stage_on(pair[0].url) as stage:
+    async with stage_on(pair[0].url, replication_timeout=6.0) as stage:
 
         @stage.app.job(durability="synced")
         async def work() -> None: ...
@@ -117,6 +149,10 @@ async def test_on_disk(pair: list[ValkeyServer], request: pytest.FixtureRequest)
         if "redis-7.0" not in request.node.name:
             assert (await work.enqueue()).durable
             assert (await asyncio.to_thread(work.enqueue_sync)).durable
+            stage.app.queue("mail", partitions=8)
+            jobs = [work.options(queue="mail").prepare() for _ in range(40)]
+            handles = await asyncio.to_thread(stage.app.enqueue_many_sync, jobs)
+            assert all(handle.durable for handle in handles), "one second for all partitions"
             run(pair[0], "CONFIG", "SET", "appendonly", "no")
             reason = "its master keeps no append-only file; run CONFIG SET appendonly yes"
         else:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobqueue import InvalidJob, JobHandle, JobQueue, Prepared, Status
-from jobqueue.client import batches, submitter
+from jobqueue.client import batches, submitter, sync
 from tests.integration.client.conftest import Counter
 from tests.support.broker import ids
 from tests.support.stage import Stage, stage_on
@@ -28,9 +28,17 @@ async def many_sync(app: JobQueue, jobs: Any) -> list[JobHandle[Any]]:
     return await asyncio.to_thread(app.enqueue_many_sync, jobs)
 
 
+@pytest.fixture
+def never_idle(monkeypatch: pytest.MonkeyPatch) -> None:
+    """On a slow machine seconds go by between two calls: do not register queues again then."""
+    for module in (submitter, sync):
+        monkeypatch.setattr(module, "IDLE", math.inf)
+
+
 both = pytest.mark.parametrize("many", [many_async, many_sync])
 
 
+@pytest.mark.usefixtures("never_idle")
 @both
 async def test_order_and_statuses(stage: Stage, server: Counter, many: Many) -> None:
     """Handles come in the order of the jobs, each with its own status."""
@@ -146,6 +154,7 @@ async def test_the_loop_goes_on(stage: Stage) -> None:
     assert len(await task) == 3000
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_concurrent_enqueues_share_round_trips(stage: Stage, server: Counter) -> None:
     """A hundred at once are one call; each caller gets its own answer."""
     job = stage.app.ref("job")
@@ -158,6 +167,7 @@ async def test_concurrent_enqueues_share_round_trips(stage: Stage, server: Count
     assert [each[0].arguments for each in found] == [{"*": [n]} for n in range(100)]
 
 
+@pytest.mark.usefixtures("never_idle")
 async def test_what_comes_meanwhile_shares_the_next_one(stage: Stage, server: Counter) -> None:
     """Each of ten tasks enqueues ten times: their jobs travel together."""
     job = stage.app.ref("job")
@@ -172,13 +182,11 @@ async def test_what_comes_meanwhile_shares_the_next_one(stage: Stage, server: Co
     assert server.round_trips() <= 20
 
 
-async def test_batches_are_bounded(
-    redis_url: str, server: Counter, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.mark.usefixtures("never_idle")
+async def test_batches_are_bounded(redis_url: str, server: Counter) -> None:
     """However many come at once, one call holds a thousand jobs or four megabytes."""
-    # A slow machine takes seconds to send them. Jobs travel apart when their deadlines differ by a
-    # tenth of the patience, and a producer that was idle for a second registers its queue again.
-    monkeypatch.setattr(submitter, "IDLE", math.inf)
+    # A slow machine takes seconds to send them: jobs travel apart when their deadlines differ by a
+    # tenth of the patience.
     async with stage_on(redis_url, enqueue_timeout=600.0) as stage:
         job = stage.app.ref("job")
         await job.enqueue("so that the script is known")

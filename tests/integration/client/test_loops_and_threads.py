@@ -109,7 +109,7 @@ def test_one_loop_after_the_other(app: JobQueue, server: Counter) -> None:
 
     async def main(number: int) -> int:
         async with app, app.worker():
-            return await (await double.enqueue(number)).result(15)
+            return await (await double.enqueue(number)).result(30)
 
     assert [asyncio.run(main(n)) for n in range(3)] == [0, 2, 4]
     assert connections(server) == 0
@@ -285,7 +285,7 @@ def test_nothing_is_left_open(app: JobQueue, server: Counter) -> None:
     async def main() -> set[Any]:
         async with app, app.worker():
             job = await double.enqueue(1)
-            assert await job.result(15) == 2
+            assert await job.result(30) == 2
             assert await asyncio.to_thread(job.result_sync, 15) == 2
             await app.enqueue_many([double.prepare(2)])
             with pytest.raises(JobExists):

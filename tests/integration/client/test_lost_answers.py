@@ -118,7 +118,7 @@ async def test_those_who_shared_the_call(proxy: Proxy, broker: Broker) -> None:
 @sync_or_not
 async def test_time_is_over(proxy: Proxy, broker: Broker, *, sync: bool) -> None:
     """When no answer ever comes, the error names the job that may be there, and how to find out."""
-    async with app_on(proxy, 0.5) as app:
+    async with app_on(proxy, 2.0) as app:
         proxy.lose_reply("enqueue", 1000)
         with pytest.raises(EnqueueUncertain) as caught:
             await send(app, sync=sync)
@@ -132,7 +132,7 @@ async def test_time_is_over(proxy: Proxy, broker: Broker, *, sync: bool) -> None
 
 async def test_each_is_told_its_own_id(proxy: Proxy, broker: Broker) -> None:
     """Producers that shared the call learn each which job of theirs may be there."""
-    async with app_on(proxy, 0.5) as app:
+    async with app_on(proxy, 2.0) as app:
         proxy.lose_reply("enqueue", 1000)
         found = await asyncio.gather(
             *(send(app, sync=False) for _ in range(20)), return_exceptions=True
@@ -165,7 +165,7 @@ async def test_everything_is_cancelled(proxy: Proxy, broker: Broker) -> None:
         await wait_until(lambda: proxy.seen["enqueue"], description="the call is on its way")
         tasks += [asyncio.create_task(send(app, sync=False)) for _ in range(3)]
         await asyncio.sleep(0)
-        sender = app.client._here().dispatch.submitter("default", Prepared)._task
+        sender = app.client._loops.here().dispatch.submitter("default", Prepared)._task
         assert sender
         sender.cancel()
         await asyncio.wait(tasks)

@@ -126,7 +126,7 @@ async def test_many_wait_for_one(stage: Stage, wait: Wait) -> None:
 async def test_one_inbox_for_many_waiters(stage: Stage, server: Counter) -> None:
     """Waiters of one loop share one address, so the end costs one message."""
     job = await enqueued(stage)
-    waiters = [asyncio.ensure_future(job.result(15)) for _ in range(50)]
+    waiters = [asyncio.ensure_future(job.result(30)) for _ in range(50)]
     await watched(stage, job)
     assert len((await stage.broker.state(job.id))["waiters"].split()) == 1
     server.reset()
@@ -288,7 +288,7 @@ async def test_typed(stage: Stage, kind: Any, value: Any) -> None:
     handler.__annotations__["return"] = kind
     job = await stage.app.job()(handler).enqueue()
     async with stage.app.worker():
-        assert await job.result(15) == value
+        assert await job.result(30) == value
         assert await wait_sync(job, 15) == value
 
 
@@ -302,9 +302,9 @@ async def test_other_type_than_the_annotation(stage: Stage) -> None:
 
     async with stage.app.worker():
         job = await handler.enqueue()
-        assert await job.result(15) == [1, {"a": 2}]  # type: ignore[comparison-overlap]
+        assert await job.result(30) == [1, {"a": 2}]  # type: ignore[comparison-overlap]
         named = await stage.app.ref("handler").enqueue()
-        assert await named.result(15) == [1, {"a": 2}]
+        assert await named.result(30) == [1, {"a": 2}]
 
 
 # Trouble

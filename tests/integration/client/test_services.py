@@ -57,7 +57,7 @@ async def test_worker_drains_at_the_end(stage: Stage) -> None:
         await stage.logged(1)
         asyncio.get_running_loop().call_soon(go.set)
     assert stage.log == ["start 1", "end 1"]
-    assert await first.result(15) == 1
+    assert await first.result(30) == 1
     with pytest.raises(ResultTimeout):
         await second.result(0)
     assert await stage.state(second.id) is None
@@ -70,7 +70,7 @@ async def test_body_that_fails(stage: Stage) -> None:
 
     async def program() -> None:
         async with stage.app.worker():
-            assert await (await hold.enqueue(1)).result(15) == 1
+            assert await (await hold.enqueue(1)).result(30) == 1
             raise LookupError("mine")
 
     with pytest.raises(LookupError, match="mine"):
@@ -91,7 +91,7 @@ async def test_run_worker_until_cancelled(stage: Stage) -> None:
     with pytest.raises(asyncio.CancelledError):
         await task
     assert stage.log == ["start 1", "end 1"]
-    assert await job.result(15) == 1
+    assert await job.result(30) == 1
 
 
 async def test_run_worker_without_grace(redis_url: str) -> None:
@@ -107,7 +107,7 @@ async def test_run_worker_without_grace(redis_url: str) -> None:
         assert await stage.outcomes(job.id) == ["released"]
         go.set()
         async with stage.app.worker():
-            assert await job.result(15) == 1
+            assert await job.result(30) == 1
 
 
 async def test_cancelled_before_it_could_start(redis_url: str, tmp_path: Any) -> None:
@@ -126,8 +126,8 @@ async def test_redis_away_at_the_start(
     redis_url: str, tmp_path: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A service that finds no Redis says so when its patience is over."""
-    assert services.services.START_PATIENCE == 10
-    monkeypatch.setattr(services.services, "START_PATIENCE", 0.2)
+    assert services.start.PATIENCE == 10
+    monkeypatch.setattr(services.start, "PATIENCE", 0.2)
     async with stage_on(redis_url, way=f"unix://{tmp_path}/nobody.sock") as stage:
         for run in (stage.app.run_worker, stage.app.run_scheduler):
             with pytest.raises(BrokerUnavailable, match="can't be reached"):
@@ -139,7 +139,7 @@ async def test_redis_comes_in_time(breakable_redis: ValkeyServer) -> None:
     """A server that comes up while a service waits for it is used."""
     app = JobQueue(redis_url=breakable_redis.url)
     breakable_redis.stop()
-    asking = asyncio.create_task(app.services.facts())
+    asking = asyncio.create_task(app.services.start.facts())
     await asyncio.to_thread(breakable_redis.start)
     assert (await asking).flavour == "Valkey"
 
@@ -177,11 +177,11 @@ async def test_queues(stage: Stage) -> None:
         stage.app.job(name=f"in_{queue}", queue=queue)(where)
     jobs = [await stage.app.ref(f"in_{queue}").enqueue() for queue in (None, "a", "b")]
     async with stage.app.worker(queues=["b"]):
-        assert await jobs[2].result(15) is None
+        assert await jobs[2].result(30) is None
         with pytest.raises(ResultTimeout):
             await jobs[0].result(0)
     async with stage.app.worker():
-        assert [await job.result(15) for job in jobs[:2]] == [None, None]
+        assert [await job.result(30) for job in jobs[:2]] == [None, None]
 
 
 async def test_two_workers_on_one_loop(stage: Stage) -> None:
@@ -214,7 +214,7 @@ async def test_scheduler(stage: Stage) -> None:
 
     job = await later.options(delay=0.05).enqueue()
     async with stage.app.worker(), stage.app.scheduler():
-        assert await job.result(15) == "late"
+        assert await job.result(30) == "late"
         await stage.logged(1)
 
 
@@ -285,11 +285,11 @@ async def test_settings_of_the_app(redis_url: str, prefix: str, server: Counter)
         assert late.queue == "work"
         assert all(key.startswith("shop:") for key in server.stored())
         with pytest.raises(JobFailed, match=r"timeout of 0\.05 s"):
-            await late.result(15)
+            await late.result(30)
         with pytest.raises(JobFailed, match=r"above the limit of 4 \(JOBQUEUE_MAX_RESULT\)"):
-            await (await long.enqueue()).result(15)
+            await (await long.enqueue()).result(30)
         with pytest.raises(JobFailed) as caught:
-            await (await wordy.enqueue()).result(15)
+            await (await wordy.enqueue()).result(30)
         assert "bytes left out" in caught.value.traceback
         assert len(caught.value.traceback.encode()) <= 1024
         assert len(caught.value.message) == 2000

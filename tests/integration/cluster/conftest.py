@@ -36,7 +36,15 @@ def any_cluster(_any_cluster: Cluster, judge: Callable[[str], None]) -> Iterator
 
 @pytest.fixture
 def own_cluster(tmp_path: Path, judge: Callable[[str], None]) -> Iterator[Cluster]:
-    """A cluster of this test alone, whose nodes it may kill."""
+    """A cluster of this test alone, whose nodes it may kill; nobody takes their place."""
+    with Cluster(tmp_path) as cluster:
+        yield cluster
+        judge(cluster.url)
+
+
+@pytest.fixture
+def healing_cluster(tmp_path: Path, judge: Callable[[str], None]) -> Iterator[Cluster]:
+    """One where a replica takes over soon, if the test lets it."""
     with Cluster(tmp_path, timeout_ms=SOON_MS) as cluster:
         yield cluster
         judge(cluster.url)

@@ -1,10 +1,9 @@
 """A node is silent: connections to it are open, and bring no answers. The others go on."""
 
 import asyncio
-import os
-import signal
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from itertools import count, islice
 from time import monotonic
 
@@ -13,6 +12,7 @@ import pytest
 from jobqueue import current_job
 from jobqueue.domain.partitions import names_of
 from tests.support.cluster import Cluster, Node, queues_of
+from tests.support.freezing import frozen
 from tests.support.stage import Stage, each_once, stage_on
 from tests.support.waiting import wait_until
 
@@ -21,24 +21,26 @@ JOBS = 20
 PARTITIONS = 16
 
 
-def signalled(node: Node, cluster: Cluster, number: int) -> None:
-    """Stop a node and its replica, or let them go on."""
-    for each in (node, cluster.nodes[node.number + 3]):
-        os.kill(each.server.pid, number)
+@dataclass
+class Scene:
+    """A queue whose partitions are on every node, and one that is elsewhere than a node."""
+
+    cluster: Cluster
+    stage: Stage
+    node: Node
+    there: list[str]  # partitions on the node
+    elsewhere: list[str]
+    here: str
 
 
-@asynccontextmanager
-async def frozen(cluster: Cluster, node: Node) -> AsyncIterator[None]:
-    """Let a node be silent in the block, and be back behind it."""
-    # A replica that took over as soon as both are back would lose what was just written.
-    replica = cluster.nodes[node.number + 3]
-    await asyncio.to_thread(replica.run, "CONFIG", "SET", "cluster-replica-no-failover", "yes")
-    await asyncio.to_thread(signalled, node, cluster, signal.SIGSTOP)
-    try:
-        yield
-    finally:
-        await asyncio.to_thread(signalled, node, cluster, signal.SIGCONT)
-        await asyncio.to_thread(cluster.settle)
+@pytest.fixture
+async def scene(own_cluster: Cluster) -> AsyncIterator[Scene]:
+    """The queues ``events`` and another; nobody serves them yet."""
+    node = own_cluster.nodes[0]
+    here = queues_of(own_cluster)[1]
+    async with stage_on(own_cluster.url, lease=LEASE) as stage:
+        stage.app.queue("events", partitions=PARTITIONS)
+        yield Scene(own_cluster, stage, node, *split(own_cluster, node), here)
 
 
 def split(cluster: Cluster, node: Node) -> tuple[list[str], list[str]]:
@@ -71,68 +73,55 @@ async def run_each(stage: Stage, queues: Sequence[str]) -> float:
 
 
 @pytest.mark.parametrize("concurrency", [1, 100])
-async def test_one_timeout_for_all(own_cluster: Cluster, concurrency: int) -> None:
+async def test_one_timeout_for_all(scene: Scene, concurrency: int) -> None:
     """However many queues of a worker are on a silent node, the others wait for it once."""
-    cluster = own_cluster
-    node = cluster.nodes[0]
-    there, elsewhere = split(cluster, node)
-    here = queues_of(cluster)[1]
-    async with stage_on(cluster.url, lease=LEASE) as stage:
-        stage.app.queue("events", partitions=PARTITIONS)
+    stage, here, there, elsewhere = scene.stage, scene.here, scene.there, scene.elsewhere
 
-        @stage.app.job(name="job", retry=0)
-        async def work() -> None:
-            stage.log.append("ran")
+    @stage.app.job(name="job", retry=0)
+    async def work() -> None:
+        stage.log.append("ran")
 
-        async with stage.app.worker(queues=["events", here], concurrency=concurrency):
-            for queue in (*there, *elsewhere, here):
-                await run_one(stage, queue, len(stage.log))
-            async with frozen(cluster, node):
-                took = await run_each(stage, [here, *elsewhere[:4]])
-                # One timeout, of a fetch or of a token that is given back.
-                assert took < 10, f"{JOBS} jobs took {took:.0f} s"
-                assert await run_each(stage, [here, *elsewhere[:4]]) < 6
-            await run_one(stage, there[0], len(stage.log))
-            await run_one(stage, there[-1], len(stage.log))
+    async with stage.app.worker(queues=["events", here], concurrency=concurrency):
+        for queue in (*there, *elsewhere, here):
+            await run_one(stage, queue, len(stage.log))
+        async with frozen(scene.cluster, scene.node):
+            took = await run_each(stage, [here, *elsewhere[:4]])
+            # One timeout, of a fetch or of a token that is given back.
+            assert took < 10, f"{JOBS} jobs took {took:.0f} s"
+            assert await run_each(stage, [here, *elsewhere[:4]]) < 6
+        await run_one(stage, there[0], len(stage.log))
+        await run_one(stage, there[-1], len(stage.log))
 
 
-async def test_leases_elsewhere_last(own_cluster: Cluster) -> None:
+async def test_leases_elsewhere_last(scene: Scene) -> None:
     """Jobs that run for long keep their leases on the other nodes, with time to spare."""
-    cluster = own_cluster
-    node = cluster.nodes[0]
-    there, _ = split(cluster, node)
-    here = queues_of(cluster)[1]
-    async with stage_on(cluster.url, lease=LEASE) as stage:
-        stage.app.queue("events", partitions=PARTITIONS)
-        hold = asyncio.Event()
+    stage, here, hold = scene.stage, scene.here, asyncio.Event()
 
-        @stage.app.job(name="job", retry=0)
-        async def work() -> None:
-            stage.log.append(current_job().id)
-            await hold.wait()
+    @stage.app.job(name="job", retry=0)
+    async def work() -> None:
+        stage.log.append(current_job().id)
+        await hold.wait()
 
-        queues = ["events", here]
-        async with stage.app.worker(queues=queues) as worker, AsyncExitStack() as more:
-            for queue in (*there, here):  # what came last was renewed last
-                await run_one(stage, queue, len(stage.log))
-            await more.enter_async_context(stage.app.worker(queues=[here]))  # would take it over
-            key, until = stage.broker.keys.leases(here), monotonic() + 3 * LEASE
+    queues = ["events", here]
+    async with stage.app.worker(queues=queues) as worker, AsyncExitStack() as more:
+        for queue in (*scene.there, here):  # what came last was renewed last
+            await run_one(stage, queue, len(stage.log))
+        await more.enter_async_context(stage.app.worker(queues=[here]))  # would take it over
+        key, until = stage.broker.keys.leases(here), monotonic() + 3 * LEASE
 
-            async def spared() -> bool:
-                time, expiry = await stage.broker.lane.commands(
-                    [("TIME",), ("ZSCORE", key, worker.id)]
-                )
-                left = expiry / 1000 - int(time[0]) - int(time[1]) / 1e6
-                assert left > LEASE / 4, "the lease was nearly over"
-                return monotonic() > until
+        async def spared() -> bool:
+            time, expiry = await stage.broker.lane.commands([("TIME",), ("ZSCORE", key, worker.id)])
+            left = expiry / 1000 - int(time[0]) - int(time[1]) / 1e6
+            assert left > LEASE / 4, "the lease was nearly over"
+            return monotonic() > until
 
-            async with frozen(cluster, node):
-                await wait_until(spared, description="three lives", deadline=4 * LEASE)
-            hold.set()
-            stage.broker.queue = here
-            await wait_until(stage.rows, description="it has ended")
-            each_once(await stage.rows())
-            assert len(stage.log) == len(there) + 1
+        async with frozen(scene.cluster, scene.node):
+            await wait_until(spared, description="three lives", deadline=4 * LEASE)
+        hold.set()
+        stage.broker.queue = here
+        await wait_until(stage.rows, description="it has ended")
+        each_once(await stage.rows())
+        assert len(stage.log) == len(scene.there) + 1
 
 
 async def test_everything_is_away(own_cluster: Cluster) -> None:

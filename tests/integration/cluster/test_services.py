@@ -7,7 +7,15 @@ from functools import partial
 
 import pytest
 
-from jobqueue import ConfigurationError, JobCancelled, JobFailed, Progress, Retry, current_job
+from jobqueue import (
+    ConfigurationError,
+    JobCancelled,
+    JobFailed,
+    JobHandle,
+    Progress,
+    Retry,
+    current_job,
+)
 from jobqueue.settings import Settings
 from tests.support.cluster import Cluster
 from tests.support.keyspace import miscounted
@@ -66,7 +74,7 @@ async def test_without_an_event_loop(stage: Stage, queues: dict[int, str]) -> No
         later = work.options(queue=queues[0], delay=60).enqueue_sync(7)
         later.cancel_sync()
         with pytest.raises(JobCancelled):
-            later.result_sync(timeout=5)
+            later.result_sync(timeout=30)
         return [job.result_sync(timeout=30) for job in jobs]
 
     async with stage.app.worker(queues=list(queues.values())):
@@ -77,17 +85,25 @@ async def test_progress_and_cancellation(stage: Stage, queues: dict[int, str]) -
     """A running job is heard of, and hears, wherever its queue lives."""
     names = list(queues.values())
 
+    asked = {queue: asyncio.Event() for queue in names}
+
     @stage.app.job(retry=0)
     async def reports() -> None:
-        while True:
-            current_job().progress(0.5)
-            await asyncio.sleep(0.05)
+        await asked[current_job().queue].wait()
+        current_job().progress(0.5)
+        await asyncio.Event().wait()
+
+    async def waited_for(job: JobHandle[None]) -> bool:
+        return "waiters" in await stage.broker.state(job.id)
 
     async with stage.app.worker(queues=names):
         for queue in names:
             job = await reports.options(queue=queue).enqueue()
             heard: list[Progress] = []
             waiting = asyncio.create_task(job.result(timeout=30, on_progress=heard.append))
+            stage.broker.queue = queue
+            await wait_until(partial(waited_for, job), description="a waiter")
+            asked[queue].set()
             await wait_until(partial(len, heard), description="progress")
             await job.cancel("enough")
             with pytest.raises(JobCancelled):
@@ -153,7 +169,7 @@ async def test_facts(cluster: Cluster) -> None:
     async with stage_on(cluster.url) as stage:
         cluster.masters()[1].run("CONFIG", "SET", "maxmemory", 1 << 30)
         cluster.masters()[2].run("CONFIG", "SET", "maxmemory-policy", "allkeys-lru")
-        facts = await stage.app.services.facts()
+        facts = await stage.app.services.start.facts()
         for node in cluster.masters():
             node.run("CONFIG", "SET", "maxmemory", 0)
             node.run("CONFIG", "SET", "maxmemory-policy", "noeviction")

@@ -153,7 +153,7 @@ async def test_redis_lost_everything(split: Split) -> None:
     await other.ref("work").options(queue="mail").enqueue(1)
     for master in await split.broker.lane.masters():
         await master.command("FLUSHALL")
-    for submitter in other.client._here().dispatch._submitters.values():
+    for submitter in other.client._loops.here().dispatch._submitters.values():
         submitter.used -= IDLE
     await other.ref("work").options(queue="mail").enqueue(1)
     assert sorted(NAMES) == await lookup.queues(split.broker.lane, split.broker.keys)

@@ -2,11 +2,13 @@
 
 import logging
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import pairwise
 
 import pytest
 
 from jobqueue import ConfigurationError, JobQueue, current_job
+from jobqueue.scheduler import unserved
 from tests.support.waiting import wait_until
 
 from .conftest import PARTITIONS, Split
@@ -54,3 +56,28 @@ async def test_another_number_later(split: Split, caplog: pytest.LogCaptureFixtu
         assert len(scheduler.problems) == 1
     errors = [each.message for each in caplog.records if each.levelno == logging.ERROR]
     assert errors == ["firer stopped"]
+
+
+async def test_workers_from_before_the_split(
+    split: Split, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A scheduler says once of which split queue no worker takes the partitions, and what to do."""
+    monkeypatch.setattr(unserved, "EVERY", 0.05)
+
+    def said() -> list[object]:
+        return [each.queue for each in caplog.records if "restart those" in each.message]  # type: ignore[attr-defined]
+
+    async with split.other() as older, older.worker(queues=["mail", "other"]):
+        await wait_until(lambda: older.living("worker"), description="it has said that it lives")
+        async with split.app.scheduler() as scheduler:
+            await split.broker.run(split.broker.calls.register("mail", PARTITIONS))
+            await wait_until(said, description="a warning")
+            assert not scheduler.problems
+            async with split.app.worker(queues=["mail"]) as worker:
+                await wait_until(partial(names, older, worker.id), description="a newer one")
+    assert said() == ["mail"]
+
+
+async def names(app: JobQueue, worker: str) -> bool:
+    """Say whether a worker has said that it lives."""
+    return worker in [each["id"] for each in await app.living("worker")]

@@ -168,7 +168,7 @@ async def test_postgresql_comes_back(
 
             await wait_until(unable, description="all its duties fail")
             await asyncio.to_thread(breakable_postgres.start)
-            await ready(service, deadline=5)  # 2 s until the last one tries again, and the tries
+            await ready(service, deadline=12)  # 2 s until the last one tries again, and the tries
 
 
 async def test_the_schema_is_wrong(redis_url: str, postgres_url: str) -> None:

@@ -16,7 +16,7 @@ def complaints(caplog: pytest.LogCaptureFixture) -> list[str]:
     return [
         f"{each.message}: {getattr(each, 'error', '')}"
         for each in caplog.records
-        if each.levelno >= logging.WARNING and each.name != "jobqueue"
+        if each.levelno >= logging.WARNING and each.name.startswith("jobqueue.")
     ]
 
 

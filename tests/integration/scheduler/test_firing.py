@@ -1,7 +1,6 @@
 """Schedules fire once for each occurrence, whoever of several schedulers is first."""
 
 from datetime import UTC, datetime, timedelta
-from itertools import pairwise
 
 import pytest
 
@@ -9,7 +8,8 @@ from jobqueue import JobQueue, Unique, testing
 from jobqueue.domain.schedules import Cron, Every
 from jobqueue.scheduler.firer import latest
 from jobqueue.settings import Settings
-from tests.support.stage import Stage, each_once
+from tests.support.occurrences import in_a_row, occurrences
+from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
@@ -31,12 +31,8 @@ async def test_three_schedulers_fire_once(stage: Stage) -> None:
 
     app = stage.app
     async with app.scheduler(), app.scheduler(), app.scheduler(), app.worker():
-        await stage.logged(4)
-    rows = await stage.rows()
-    each_once(rows)
-    times = sorted(datetime.fromisoformat(row.job_id.partition("@")[2]) for row in rows)
-    gaps = {later - sooner for sooner, later in pairwise(times)}
-    assert gaps == {timedelta(seconds=0.5)}, "an occurrence is missing"
+        await in_a_row(stage, 5, timedelta(seconds=0.5))
+    await occurrences(stage)
 
 
 async def test_keys_of_a_schedule(stage: Stage) -> None:

@@ -1,9 +1,11 @@
-"""A queue is split while schedulers run: each occurrence of a schedule still fires once."""
+"""A queue is split while schedulers run: each occurrence of a schedule still fires once.
 
-import asyncio
+Time is the test's: an occurrence is missing for no other reason than the split.
+"""
+
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from itertools import chain, pairwise
 from typing import Protocol
 
@@ -15,17 +17,19 @@ from jobqueue.broker.splits import Splits
 from jobqueue.domain.schedules import Every
 from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.scheduled import Scheduled
+from jobqueue.testing.timed import TimedCalls
 from tests.support.broker import SPEC, Broker, connect
 
 PARTITIONS = 4
-STEP = timedelta(seconds=0.5)
+STEP = timedelta(minutes=1)
+NOON = datetime(2030, 1, 1, 12, tzinfo=UTC)
 PLACE = Scheduled("clock", Every(1), "default", Priority.NORMAL, "tick", SPEC, key="clock").place(4)
 
 
 class Make(Protocol):
     """Makes a scheduler's firer: ``partitions`` is what its code declares."""
 
-    def __call__(self, partitions: int = 0, step: timedelta = STEP) -> Firer:
+    def __call__(self, partitions: int = 0) -> Firer:
         """Make one."""
 
 
@@ -37,17 +41,25 @@ async def broker(redis_url: str) -> AsyncIterator[Broker]:
 
 
 @pytest.fixture
-async def make(broker: Broker) -> AsyncIterator[Make]:
+def calls(broker: Broker) -> TimedCalls:
+    """What all firers send: it is noon."""
+    calls = TimedCalls(broker.keys)
+    calls.time_us = round(NOON.timestamp()) * 1_000_000
+    return calls
+
+
+@pytest.fixture
+async def make(broker: Broker, calls: TimedCalls) -> AsyncIterator[Make]:
     """Firers of one schedule, each with a connection of its own."""
     async with AsyncExitStack() as stack:
 
-        def make(partitions: int = 0, step: timedelta = STEP) -> Firer:
+        def make(partitions: int = 0) -> Firer:
             lane = Server(broker.url).lane()
             stack.push_async_callback(lane.close)
-            splits = Splits(broker.calls, {"default": partitions} if partitions else {})
-            rule = Every(step.total_seconds())
+            splits = Splits(calls, {"default": partitions} if partitions else {})
+            rule = Every(STEP.total_seconds())
             each = Scheduled("clock", rule, "default", Priority.NORMAL, "tick", SPEC, key="clock")
-            return Firer(lane, broker.calls, splits, [each])
+            return Firer(lane, calls, splits, [each])
 
         yield make
 
@@ -62,58 +74,64 @@ async def occurrences(broker: Broker) -> dict[str, list[datetime]]:
     return found
 
 
-async def look(broker: Broker, *firers: Firer, until: int) -> list[datetime]:
-    """Let firers look in turn until so many occurrences have fired; return all, in order."""
-    while True:
-        waits = [await each.look() for each in firers]
-        fired = sorted(chain(*(await occurrences(broker)).values()))
-        if len(fired) >= until:
-            return fired
-        await asyncio.sleep(min(waits))
+async def look(broker: Broker, calls: TimedCalls, *firers: Firer, steps: int) -> list[datetime]:
+    """Let firers look in turn, now and after each step of the time; return what has fired."""
+    assert calls.time_us is not None
+    for step in range(steps + 1):
+        calls.time_us += STEP // timedelta(microseconds=1) if step else 0
+        for each in firers:
+            await each.look()
+    return sorted(chain(*(await occurrences(broker)).values()))
 
 
 def no_gaps(fired: list[datetime]) -> None:
     """Assert that none is missing and none is there twice."""
+    assert fired[0] == NOON + STEP, "the schedule was new at noon"
     assert {later - sooner for sooner, later in pairwise(fired)} == {STEP}
 
 
 @pytest.mark.parametrize("first", ["older", "newer"])
-async def test_while_an_older_scheduler_runs(broker: Broker, make: Make, first: str) -> None:
+async def test_while_an_older_scheduler_runs(
+    broker: Broker, calls: TimedCalls, make: Make, first: str
+) -> None:
     """It learns of the split before it fires, and goes on where the newer one fires."""
     older, newer = make(), make(PARTITIONS)
-    await look(broker, older, until=2)
+    await look(broker, calls, older, steps=2)
     turns = (older, newer) if first == "older" else (newer, older)
-    no_gaps(await look(broker, *turns, until=6))
-    assert len((await occurrences(broker))[PLACE]) >= 3
-    assert len((await occurrences(broker))["default"]) <= 3
+    fired = await look(broker, calls, *turns, steps=4)
+    no_gaps(fired)
+    assert len(fired) == 6
+    assert len((await occurrences(broker))["default"]) == 2
 
 
-async def test_the_older_one_is_left(broker: Broker, make: Make) -> None:
+async def test_the_older_one_is_left(broker: Broker, calls: TimedCalls, make: Make) -> None:
     """Where the newer scheduler ends, the older one fires in the partition alone."""
     older, newer = make(), make(PARTITIONS)
-    await look(broker, older, until=1)
+    await look(broker, calls, older, steps=1)
     await newer.look()
-    no_gaps(await look(broker, older, until=4))
+    fired = await look(broker, calls, older, steps=3)
+    no_gaps(fired)
+    assert len(fired) == 4
     assert len((await occurrences(broker))["default"]) == 1
 
 
-async def test_split_by_somebody_else(broker: Broker, make: Make) -> None:
+async def test_split_by_somebody_else(broker: Broker, calls: TimedCalls, make: Make) -> None:
     """Whoever has split the queue: the scheduler carries what it has fired to the new place."""
     firer = make()
-    await look(broker, firer, until=1)
+    await look(broker, calls, firer, steps=1)
     await broker.run(broker.calls.register("default", PARTITIONS))
-    no_gaps(await look(broker, firer, until=3))
+    fired = await look(broker, calls, firer, steps=2)
+    no_gaps(fired)
+    assert len(fired) == 3
     assert len((await occurrences(broker))["default"]) == 1
 
 
 async def test_after_a_downtime(broker: Broker, make: Make) -> None:
     """A split in a downtime loses nothing: the last occurrence missed in it fires."""
-    hour_ago = await broker.now_ms() - 3_600_000
+    hour_ago = round(NOON.timestamp() - 3600) * 1000
     await broker.redis("HSET", broker.keys.fired("default"), "clock", hour_ago)
-    firer = make(PARTITIONS, timedelta(minutes=1))
-    await firer.look()
-    [fired] = (await occurrences(broker))[PLACE]
-    assert fired.timestamp() * 1000 > await broker.now_ms() - 120_000
+    await make(PARTITIONS).look()
+    assert await occurrences(broker) == {"default": [], PLACE: [NOON]}
 
 
 async def test_code_says_another_number(broker: Broker, make: Make) -> None:

@@ -93,9 +93,9 @@ async def test_again_and_again(
 class Impatient(Server):
     """Waits for answers half a second, instead of ten."""
 
-    def lane(self, timeout: float = 0.5) -> Lane:
+    def lane(self, timeout: float | None = None) -> Lane:
         """Return a lane that loses its patience soon."""
-        return super().lane(timeout)
+        return super().lane(timeout or 0.5)
 
 
 async def test_a_stall_longer_than_the_patience(stage: Stage, redis_url: str) -> None:

@@ -92,7 +92,7 @@ async def test_before_the_task_began(stage: Stage, redis_url: str) -> None:
     """The word may come before the delivery that it speaks of: the handler never starts."""
     work = declare(stage)
     async with stage.app.worker() as worker:
-        await wait_until(lambda: worker._fetcher._token is not None, description="it waits")
+        await wait_until(lambda: worker._fetcher._tokens.awaited, description="it waits")
         fetched = worker._fetcher._start
 
         def start(queue: str, delivery: Any, clock_us: int) -> None:
@@ -111,7 +111,7 @@ async def test_before_the_task_began(stage: Stage, redis_url: str) -> None:
 async def test_while_the_worker_stops(redis_url: str, kind: str) -> None:
     """What is cancelled during the grace, or as it is handed back, does not run elsewhere."""
     hold = threading.Event()
-    async with stage_on(redis_url, grace=0.3) as stage:
+    async with stage_on(redis_url, grace=600.0) as stage:
 
         @stage.app.job()
         async def on_loop() -> None:
@@ -129,6 +129,7 @@ async def test_while_the_worker_stops(redis_url: str, kind: str) -> None:
             await stage.logged(len(jobs))
             worker.stop()
             states = [await attempt(jobs[0]), await attempt(jobs[1])]
+            worker.stop(now=True)  # the end of the grace
             await worker.wait()
             states += [await attempt(job) for job in jobs[2:4]]
         hold.set()
@@ -171,6 +172,6 @@ async def test_what_it_held_is_free(stage: Stage) -> None:
     async with stage.app.worker():
         await stage.logged(1)
         await first.cancel()
-        assert await second.result(timeout=5) == "second"
+        assert await second.result(timeout=30) == "second"
         again = await locked.enqueue("first")
         assert again.status == "created"

@@ -2,7 +2,10 @@
 
 import random
 
+import pytest
+
 from jobqueue import Priority
+from jobqueue.worker import tokens
 from tests.support.keyspace import miscounted
 from tests.support.stage import Stage
 
@@ -73,8 +76,10 @@ async def test_queues_are_served_in_their_order(stage: Stage) -> None:
     assert log == sorted(log)
 
 
-async def test_empty_queues_hold_nobody_up(stage: Stage) -> None:
+async def test_empty_queues_hold_nobody_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """With many queues, most of them empty, a job in any of them starts at once."""
+    monkeypatch.setattr(tokens, "BLOCK", 60)
+    monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
     queues = [f"q{number}" for number in range(12)]
 
     @stage.app.job()
@@ -84,6 +89,6 @@ async def test_empty_queues_hold_nobody_up(stage: Stage) -> None:
     async with stage.app.worker(queues=queues):
         for queue in reversed(queues):
             await note.options(queue=queue).enqueue(queue)
-            # Far less than the two seconds after which a blocking read ends.
-            await stage.logged(12 - queues.index(queue), deadline=1.0)
+            # Far less than the minute after which a blocking read ends here.
+            await stage.logged(12 - queues.index(queue), deadline=15.0)
     assert stage.log == queues[::-1]

@@ -10,11 +10,20 @@ from typing import Any
 import pytest
 
 from jobqueue import Job, current_job
+from jobqueue.worker import tokens
 from tests.support.meter import Meter
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 
 WEIGHTS = {"a": 6, "b": 3, "c": 1}
+SOON = 15.0  # seconds; far below the time after which a blocking read ends in these tests
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let whoever waits for the end of a blocking read wait so long that it can't be missed."""
+    monkeypatch.setattr(tokens, "BLOCK", 60)
+    monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
 
 
 def noting(stage: Stage) -> Job[..., Any, Any]:
@@ -78,21 +87,15 @@ async def test_every_queue_is_emptied(
     assert Counter(stage.log) == {"a": 3, "b": 3, "c": 3}
 
 
+@pytest.mark.usefixtures("patient")
 async def test_most_of_them_empty(stage: Stage) -> None:
     """A job starts at once in whichever queue it comes: none waits on another's blocking read."""
-
-    @stage.app.job()
-    async def work() -> int:
-        return (await stage.broker.now_ms()) - current_job().enqueued_ms
-
+    work = noting(stage)
     queues = [f"q{number}" for number in range(30)]
     async with stage.app.worker(queues=queues, concurrency=4):
-        waits = []
-        for queue in (queues[29], queues[0], queues[15], queues[29], queues[7], queues[3]):
-            job = await work.options(queue=queue).enqueue()
-            waits.append(await job.result(timeout=10))
-    assert sorted(waits)[len(waits) // 2] < 500, waits
-    assert max(waits) < 1500, waits
+        for number in (29, 0, 15, 29, 7, 3):
+            job = await work.options(queue=queues[number]).enqueue()
+            await job.result(timeout=SOON)
 
 
 async def test_concurrency_of_a_queue(redis_url: str) -> None:
@@ -111,6 +114,7 @@ async def test_concurrency_of_a_queue(redis_url: str) -> None:
     assert 2 <= meter.most["c"] <= 10
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("chosen", [["a", "b"], {"a": 5, "b": 1}])
 async def test_a_bound_costs_no_sleep(
     redis_url: str, chosen: list[str] | Mapping[str, int]
@@ -134,9 +138,10 @@ async def test_a_bound_costs_no_sleep(
             await wait_until(lambda: meter.done == 420, description="all", deadline=60)
     assert meter.most["a"] == 1
     pauses = [after - before for before, after in pairwise(moments)]
-    assert max(pauses) < 1.0, sorted(pauses)[-3:]
+    assert max(pauses) < SOON, sorted(pauses)[-3:]
 
 
+@pytest.mark.usefixtures("patient")
 async def test_a_full_queue_leaves_the_slots(redis_url: str) -> None:
     """While a bounded queue has a backlog, jobs of another queue start at once."""
     async with stage_on(redis_url, queue_concurrency={"a": 1}) as stage:
@@ -155,9 +160,8 @@ async def test_a_full_queue_leaves_the_slots(redis_url: str) -> None:
         async with stage.app.worker(queues=["a", "b"], concurrency=3):
             await stage.logged(1)
             for _ in range(5):
-                before = time.monotonic()
-                assert await (await quick.options(queue="b").enqueue()).result(timeout=5) == "done"
-                assert time.monotonic() - before < 1.5
+                job = await quick.options(queue="b").enqueue()
+                assert await job.result(timeout=SOON) == "done"
             assert stage.log == ["stays"]
             hold.set()
 

@@ -12,18 +12,18 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Monitor
 
 from jobqueue import Job
-from jobqueue.worker import fetcher
+from jobqueue.worker import tokens
 from jobqueue.worker.worker import Worker
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
-SOON = 5.0  # seconds; far below the time after which a blocking read ends in these tests
+SOON = 15.0  # seconds; far below the time after which a blocking read ends in these tests
 
 
 @pytest.fixture
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let blocking reads last so long that only tokens wake anybody."""
-    monkeypatch.setattr(fetcher, "BLOCK", 60)
+    monkeypatch.setattr(tokens, "BLOCK", 60)
     monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
 
 

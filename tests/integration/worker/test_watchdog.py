@@ -10,7 +10,7 @@ import pytest
 
 from jobqueue import JobQueueError
 from jobqueue.services import running
-from jobqueue.worker import fetcher
+from jobqueue.worker import tokens
 from jobqueue.worker.watchdog import LOOKS
 from jobqueue.worker.worker import Worker
 from tests.support.proxy import Proxy, proxy_to
@@ -25,7 +25,7 @@ ENDS = "fetching is stuck; the worker ends"
 @pytest.fixture(autouse=True)
 def _short_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle worker fetches well within the patience."""
-    monkeypatch.setattr(fetcher, "BLOCK", 0.1)
+    monkeypatch.setattr(tokens, "BLOCK", 0.1)
 
 
 @pytest.fixture
@@ -170,7 +170,7 @@ async def test_no_slot_is_free(stage: Stage, caplog: pytest.LogCaptureFixture) -
         await stage.logged(2)
         await watched(worker)
         go.set()
-        await job.result(15)
+        await job.result(30)
     assert ANEW not in caplog.messages
 
 

@@ -18,6 +18,7 @@ from jobqueue import (
     current_job,
     testing,
 )
+from jobqueue.client.handle import Wanted
 from jobqueue.settings import Settings
 
 
@@ -178,7 +179,7 @@ async def test_the_app_is_as_before() -> None:
         with testing.inline(app):
             assert app.client is not inside
             with pytest.raises(ResultGone):
-                await app.client.result(job.queue, job.id, 0, int, None)
+                await app.client.result(Wanted(job.queue, job.id, 0, int, None))
         assert app.client is inside
     assert "client" not in vars(app)
     assert await job.result() == 1

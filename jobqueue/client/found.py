@@ -1,0 +1,123 @@
+"""Puts together what Redis and the history know of a job."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker.lookup import JobView
+from jobqueue.domain.context import Progress
+from jobqueue.domain.jobs import Spec, State
+from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.redaction import mask
+from jobqueue.domain.retry import Retry
+from jobqueue.domain.views import ExecutionView, FoundJob
+
+_failure = msgspec.json.Decoder(Failure)
+_progress = msgspec.json.Decoder(Progress)
+
+
+def found(
+    job_id: str,
+    queue: str,
+    view: JobView | None,
+    rows: Sequence[ExecutionView],
+    problem: Exception | None,
+) -> FoundJob:
+    """Return a job from what is known of it.
+
+    Args:
+        job_id: Its id.
+        queue: Its queue.
+        view: What Redis knows of it, if anything.
+        rows: Its rows in the history, oldest first; not empty without a view.
+        problem: Why the history could not be asked.
+    """
+    view = _current(view, rows)
+    last = rows[-1] if rows else None
+    known = _of_view(view, rows) if view else _of_row(rows[-1])
+    # Redis keeps no more than the result of a job that has ended; the rest is in its rows.
+    for name, value in _of_row(last).items() if last else ():
+        if known.get(name) is None:
+            known[name] = value
+    return FoundJob(
+        id=job_id,
+        queue=queue,
+        executions=tuple(rows),
+        history_problem=None if problem is None else str(problem),
+        **known,
+    )
+
+
+def _current(view: JobView | None, rows: Sequence[ExecutionView]) -> JobView | None:
+    """Return what Redis knows of a job, unless the history knows of a later run."""
+    outlived = view is not None and any(row.run > view.run for row in rows)
+    return None if outlived else view
+
+
+def _of_view(view: JobView, rows: Sequence[ExecutionView]) -> dict[str, Any]:
+    begun = view.state is State.RUNNING or view.state.terminal
+    ended = [row.attempt for row in rows if row.run == view.run and row.final]
+    return {
+        "state": view.state,
+        "name": view.name,
+        "priority": view.priority,
+        "run": view.run,
+        # Redis counts an attempt when the next one is due, not when the last one has ended.
+        "attempts": ended[0] if ended else view.attempts + begun,
+        "deliveries": view.deliveries,
+        "crashes": view.crashes,
+        "worker": view.worker,
+        "enqueued_at": _moment(view.enqueued_ms),
+        "due_at": _moment(view.due_ms),
+        "result": _json(view.result),
+        "error": None if view.error is None else _failure.decode(view.error),
+        "progress": None if view.progress is None else _progress.decode(view.progress),
+        **_of_spec(view.spec),
+    }
+
+
+def _of_spec(spec: Spec | None) -> dict[str, Any]:
+    if spec is None:
+        return {"arguments": None}
+    return {
+        "arguments": _json(mask(spec.arguments, spec.redact)),
+        "timeout": _seconds(spec.timeout_ms),
+        "retry": None if spec.retry is None else Retry.from_spec(spec.retry),
+        "result_ttl": _seconds(spec.result_ttl_ms),
+        "metadata": _json(spec.metadata),
+        "tags": spec.tags or None,
+    }
+
+
+def _of_row(row: ExecutionView) -> dict[str, Any]:
+    return {
+        "state": row.state,
+        "name": row.name,
+        "priority": row.priority,
+        "run": row.run,
+        "attempts": row.attempt,
+        "deliveries": row.delivery,
+        "crashes": row.crashes,
+        "worker": row.worker,
+        "enqueued_at": row.enqueued_at,
+        "due_at": None,
+        "arguments": row.arguments,
+        "metadata": row.metadata,
+        "tags": row.tags,
+        "result": row.result,
+        "error": row.failure,
+    }
+
+
+def _json(raw: bytes | None) -> Any:
+    return None if raw is None else msgspec.json.decode(raw)
+
+
+def _seconds(ms: int | None) -> float | None:
+    return None if ms is None else ms / 1000
+
+
+def _moment(ms: int | None) -> datetime | None:
+    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
