@@ -62,7 +62,9 @@ class Gate:
         self._listener = socket.socket(socket.AF_UNIX)
         self._listener.bind(str(path))
         self._listener.listen()
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._closed = False
+        self._acceptor = threading.Thread(target=self._accept, daemon=True)
+        self._acceptor.start()
 
     def kill_at(self, step: Step) -> None:
         """Say which step kills; count from now."""
@@ -75,7 +77,11 @@ class Gate:
         self._victim = pid
 
     def close(self) -> None:
-        """End all connections."""
+        """End all connections, and take no more."""
+        self._closed = True
+        with socket.socket(socket.AF_UNIX) as last:
+            last.connect(str(self.path))  # nothing else wakes who waits for a connection
+        self._acceptor.join()
         self._listener.close()
         for end in self._ends:
             _shut(end)  # or a thread that reads from it would keep it open
@@ -83,9 +89,9 @@ class Gate:
 
     def _accept(self) -> None:
         while True:
-            try:
-                client, _ = self._listener.accept()
-            except OSError:
+            client, _ = self._listener.accept()
+            if self._closed:
+                client.close()
                 return
             server = socket.socket(socket.AF_UNIX)
             server.connect(str(self._server))

@@ -117,7 +117,7 @@ def test_sigterm_under_load(system: System) -> None:
         note = again[row["job_id"]]
         assert note["attempt"] == row["attempt"] == 1
         if note["name"] != "last_in_process":  # a new process takes its time to begin
-            assert note["at"] - row["finished_at"].timestamp() < 2 * slower()
+            assert note["at"] - row["finished_at"].timestamp() < 5 * slower()
         assert system.queue.find_sync(row["job_id"])[0].worker == heir.events[-1]["worker"]
 
 

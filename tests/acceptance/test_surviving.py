@@ -43,7 +43,7 @@ def test_whatever_ends(system: System, worker: Program) -> None:
     for job_id in died:
         assert rows[job_id]["error_type"] == "jobqueue.ChildDied"
         assert rows[job_id]["outcome"] == "failed"
-    pid = system.queue.ref("alive").enqueue_sync().result_sync(timeout=10)
+    pid = system.queue.ref("alive").enqueue_sync().result_sync(timeout=30)
     assert pid == worker.process.pid
     assert worker.stop() == 0
     assert [row for row in system.rows() if row["outcome"] == "lost"] == []
@@ -61,7 +61,7 @@ def test_a_crash_in_middleware(system: System, worker: Program) -> None:
         row = rows[job_id]
         assert (row["outcome"], row["attempt"], row["error_type"]) == ("failed", 1, error)
         assert row["started_at"] is not None
-    assert alive.enqueue_sync().result_sync(timeout=10) == worker.process.pid
+    assert alive.enqueue_sync().result_sync(timeout=30) == worker.process.pid
     assert worker.event("hook failed")["hook"] == "failure"
 
 
@@ -103,7 +103,7 @@ def test_an_exit_in_a_task_of_the_handler(system: System, worker: Program, kind:
     [row] = system.finals(1)
     assert (row["job_id"], row["outcome"], row["attempt"]) == (job_id, "failed", 1)
     alive = system.queue.ref("alive").enqueue_sync()
-    assert alive.result_sync(timeout=10) == worker.process.pid
+    assert alive.result_sync(timeout=30) == worker.process.pid
 
 
 def test_resources_that_can_not_be_opened(system: System) -> None:
@@ -113,7 +113,7 @@ def test_resources_that_can_not_be_opened(system: System) -> None:
     assert failed.code == 1
     assert "no database" in failed.err
     system.worker("opening")
-    assert job.result_sync(timeout=10) == "open"
+    assert job.result_sync(timeout=30) == "open"
 
 
 def opening(system: System, how: str, *flags: str) -> Program:
@@ -155,6 +155,6 @@ def test_resources_that_can_not_be_closed(system: System) -> None:
     worker = system.start("worker", app_path("opening"), FAILS="end")
     worker.event("worker started")
     job = system.queue.ref("look").enqueue_sync()
-    assert job.result_sync(timeout=10) == "open"
+    assert job.result_sync(timeout=30) == "open"
     assert worker.stop() == 1
     assert "already gone" in worker.log

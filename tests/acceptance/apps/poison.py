@@ -14,7 +14,7 @@ async def _reported() -> None:
     """Say it, and give the worker time to pass it on."""
     note("began")
     current_job().progress(0.4, "resizing")
-    await asyncio.sleep(1.5)
+    await asyncio.sleep(2.5)
 
 
 @app.job()

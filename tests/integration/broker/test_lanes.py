@@ -143,10 +143,10 @@ async def test_answer_lost(broker: Broker, lane: Lane) -> None:
 
 async def test_no_answer_in_time(broker: Broker) -> None:
     """An answer that does not come in time is lost; the lane opens a new connection."""
-    async with Server(broker.url).lane(timeout=0.05) as lane:
+    async with Server(broker.url).lane(timeout=1.0) as lane:
         with pytest.raises(AnswerLost, match="no answer in time"):
             await lane.command("BLPOP", "nothing", 0)
-    sync = Server(broker.url).sync_lane(timeout=0.05)
+    sync = Server(broker.url).sync_lane(timeout=1.0)
     with pytest.raises(AnswerLost):
         sync.command("BLPOP", "nothing", 0)
     assert sync.command("ECHO", "again") == b"again"

@@ -45,7 +45,7 @@ async def test_any_window(broker: Broker, rule: Rule) -> None:
         starts += [fetched.now_us] * len(fetched.deliveries)
         await broker.finish(*fetched.deliveries)
     assert all(later - first > 40_000 for first, later in zip(starts, starts[3:], strict=False))
-    assert starts[-1] - starts[0] < 40_000 * 20
+    assert starts[-1] - starts[0] < 15_000_000
 
 
 async def test_sliding(broker: Broker) -> None:

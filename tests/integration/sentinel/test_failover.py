@@ -7,10 +7,15 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from jobqueue.domain.errors import BrokerError
+from jobqueue.embedded import ValkeyServer
 from tests.support.failover import Load, through
 from tests.support.sentinel import NAME, Watched, run
 from tests.support.stage import stage_on
 from tests.support.waiting import wait_until
+
+# Seconds; a sentinel that has stood still for two does nothing for thirty.
+LONG = 60.0
 
 Disaster = Callable[[Watched], Awaitable[None]]
 
@@ -26,23 +31,37 @@ async def frozen(watched: Watched) -> None:
     """Let the master stand still: every connection to it is open, and none is answered."""
     master = watched.master()
     os.kill(master.pid, signal.SIGSTOP)
-    await wait_until(lambda: watched.master() is not master, description="another master")
-    await served(watched)
+    await another(watched, master)
     os.kill(master.pid, signal.SIGCONT)
 
 
 async def replaced(watched: Watched) -> None:
     """Let the sentinels make another master, while the old one becomes its replica."""
     master = watched.master()
-    run(watched.sentinels[0], "SENTINEL", "FAILOVER", NAME)
-    await wait_until(lambda: watched.master() is not master, description="another master")
+
+    def begun() -> bool:
+        try:
+            run(watched.sentinels[0], "SENTINEL", "FAILOVER", NAME)
+        except BrokerError:  # one is under way, or no replica is good enough yet
+            return watched.master() is not master
+        return True
+
+    await wait_until(begun, description="it begins", deadline=LONG)
+    await another(watched, master)
+
+
+async def another(watched: Watched, master: ValkeyServer) -> None:
+    """Wait until another master takes writes."""
+    await wait_until(
+        lambda: watched.master() is not master, description="another master", deadline=LONG
+    )
     await served(watched)
 
 
 async def served(watched: Watched) -> None:
     """Wait until a master takes writes."""
     await wait_until(
-        lambda: asyncio.to_thread(watched.is_served), description="a new master", deadline=30
+        lambda: asyncio.to_thread(watched.is_served), description="a new master", deadline=LONG
     )
 
 

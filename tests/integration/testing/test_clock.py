@@ -198,4 +198,4 @@ async def test_services_beside_the_test(app: JobQueue) -> None:
         async with app.scheduler(), app.worker():
             job = await note.options(delay=3600).enqueue()
             clock.move(hours=1)
-            assert await job.result(timeout=10) == 1
+            assert await job.result(timeout=30) == 1

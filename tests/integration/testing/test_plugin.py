@@ -49,7 +49,7 @@ async def test_inside(jobqueue_connect):
     jobqueue_connect(app)
     job = await double.enqueue(1)
     async with app.worker():
-        assert await job.result(10) == 2
+        assert await job.result(30) == 2
 
 @pytest.fixture
 def anyio_backend():

@@ -126,7 +126,7 @@ async def test_an_async_handler_that_ignores_it(stage: Stage) -> None:
     async with stage.app.worker():
         await stage.logged(1)
         assert await job.cancel() is State.RUNNING
-        assert await job.result(timeout=5) == "done"
+        assert await job.result(timeout=30) == "done"
     assert stage.log == ["began", "ignored"]
 
 
@@ -173,7 +173,7 @@ async def test_a_thread_that_does_not_look(stage: Stage, *, fails: bool) -> None
         if fails:
             await is_cancelled(stage, job)
         else:
-            assert await job.result(timeout=5) == "done"
+            assert await job.result(timeout=30) == "done"
 
 
 def told(worker: Any) -> bool:

@@ -61,9 +61,9 @@ async def test_waiting_is_no_part_of_it(executor: Executor, tmp_path: Path) -> N
     """While a job waits for a child, its timeout does not run and it has not started."""
     first = asyncio.create_task(executor.run(held(jobs.hang, path=str(tmp_path / "lock"))))
     await wait_until(lambda: jobs.holding(tmp_path / "lock"), description="the child is busy")
-    waiting = held(jobs.add, 1.0, point={"x": 1, "y": 2})
+    waiting = held(jobs.add, 2.0, point={"x": 1, "y": 2})
     second = asyncio.create_task(executor.run(waiting))
-    await asyncio.wait({second}, timeout=1.1)
+    await asyncio.wait({second}, timeout=2.1)
     assert (waiting.started_us, second.done()) == (0, False)
     first.cancel()
     assert isinstance(await second, Succeeded)

@@ -155,18 +155,17 @@ async def test_waiting_for_a_thread_is_no_part_of_a_run(redis_url: str) -> None:
         def first() -> None:
             release.wait()
 
-        @stage.app.job(timeout=0.2, retry=0)
+        @stage.app.job(timeout=2, retry=0)
         def second() -> None:
             pass
 
         one, two = await first.enqueue(), await second.enqueue()
         async with stage.app.worker(concurrency=2) as worker:
             await wait_until(lambda: free(worker) == 0, description="both jobs taken")
-            asyncio.get_running_loop().call_later(0.4, release.set)
+            asyncio.get_running_loop().call_later(2.2, release.set)
             rows = await stage.ended(one.id, two.id)
     assert [row.outcome for row in rows] == ["succeeded", "succeeded"]
-    assert rows[1].started_us - rows[1].ready_ms * 1000 > 300_000
-    assert rows[1].finished_us - rows[1].started_us < 200_000
+    assert rows[1].started_us - rows[1].ready_ms * 1000 > 2_000_000
 
 
 async def test_a_recovery_beyond_the_slots_is_handed_back(stage: Stage) -> None:

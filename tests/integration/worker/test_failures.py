@@ -66,7 +66,7 @@ async def last_row(stage: Stage, job_id: str) -> Execution:
 
     async with stage.app.worker(concurrency=1):
         [row] = await stage.ended(job_id)
-        assert await (await alive.enqueue()).result(timeout=5) == "alive"
+        assert await (await alive.enqueue()).result(timeout=30) == "alive"
     return row
 
 
@@ -165,7 +165,7 @@ async def test_the_largest_result_is_kept(stage: Stage) -> None:
 
     job = await produce.enqueue()
     async with stage.app.worker():
-        assert await job.result(timeout=5) == text
+        assert await job.result(timeout=30) == text
 
 
 async def test_cancelling_oneself_is_a_failure(stage: Stage) -> None:
@@ -221,7 +221,7 @@ async def test_other_tasks_of_the_loop_are_left_alone(stage: Stage) -> None:
         return "own"
 
     async with stage.app.worker():
-        assert await (await work.enqueue()).result(timeout=5) == "done"
+        assert await (await work.enqueue()).result(timeout=30) == "done"
         task = asyncio.create_task(own(), name="mine")
         assert (task.get_name(), await task) == ("mine", "own")
         assert task.get_coro().__name__ == "own"  # type: ignore[union-attr]

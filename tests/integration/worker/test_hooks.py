@@ -156,7 +156,7 @@ async def test_a_failing_hook(
 
     good, bad = await work.enqueue(fails=False), await work.enqueue(fails=True)
     async with stage.app.worker(concurrency=1):
-        assert await good.result(timeout=10) == "done"
+        assert await good.result(timeout=30) == "done"
         await stage.ended(bad.id)
         await wait_until(lambda: len(events) >= 5, description="five hooks are called")
     assert Counter(event.name for event in events) == {
@@ -181,7 +181,7 @@ async def test_a_hanging_hook(stage: Stage, caplog: pytest.LogCaptureFixture) ->
 
     async with stage.app.worker(concurrency=1):
         for number in range(5):
-            assert await (await work.enqueue(number)).result(timeout=5) == number
+            assert await (await work.enqueue(number)).result(timeout=30) == number
         await stage.logged(5)
     left = [task for task in asyncio.all_tasks() if "_awaited" in repr(task)]
     assert left == []

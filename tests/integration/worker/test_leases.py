@@ -4,6 +4,7 @@ import asyncio
 import threading
 import time
 from collections.abc import AsyncIterator
+from contextlib import closing
 
 import pytest
 
@@ -17,7 +18,7 @@ from jobqueue.worker.worker import Worker
 from tests.support.keyspace import miscounted
 from tests.support.neighbour import neighbour
 from tests.support.stage import SHORT, Stage, each_once, stage_on
-from tests.support.waiting import wait_until
+from tests.support.waiting import wait_until, wait_until_sync
 
 
 @pytest.fixture
@@ -29,6 +30,7 @@ async def stage(redis_url: str) -> AsyncIterator[Stage]:
 
 async def test_a_handler_that_blocks_the_loop_keeps_its_lease(stage: Stage, redis_url: str) -> None:
     """For two leases nothing runs on the loop, and no other worker takes the job."""
+    go = asyncio.Event()
 
     def declare(other: Stage) -> None:
         @other.app.job(name="block")
@@ -38,13 +40,22 @@ async def test_a_handler_that_blocks_the_loop_keeps_its_lease(stage: Stage, redi
     @stage.app.job()
     async def block() -> int:
         stage.log.append("started")
-        time.sleep(2 * SHORT)  # noqa: ASYNC251 - that is the point
+        await go.wait()
+        with closing(Server(redis_url).sync_lane()) as lane:
+
+            def expiry() -> float:
+                return float(lane.command("ZSCORE", key, worker.id))
+
+            until = expiry() + 3 * SHORT * 1000
+            wait_until_sync(lambda: expiry() > until, description="renewals")  # blocks the loop
         return current_job().delivery
 
+    key = stage.broker.keys.leases("default")
     job = await block.enqueue()
-    async with stage.app.worker():
+    async with stage.app.worker() as worker:
         await stage.logged(1)
         with neighbour(redis_url, declare, lease=SHORT) as other:
+            go.set()
             [row] = await stage.ended(job.id)
         assert other.log == []
     assert (row.outcome, row.delivery, row.result) == ("succeeded", 1, b"1")

@@ -50,7 +50,7 @@ async def test_around_every_job(stage: Stage) -> None:
         worker.stop()
         release.set()
         await worker.wait()
-    assert await job.result(timeout=5) is True
+    assert await job.result(timeout=30) is True
     assert stage.log == ["open", "began", "hook, open: True", "closed"]
 
 
@@ -72,7 +72,7 @@ async def test_from_a_thread_and_a_middleware(stage: Stage) -> None:
 
     job = await work.enqueue()
     async with stage.app.worker():
-        assert await job.result(timeout=10) == 14
+        assert await job.result(timeout=30) == 14
     assert stage.log == [7]
 
 
@@ -126,7 +126,7 @@ async def test_two_workers(stage: Stage) -> None:
             other.stop()
             await other.wait()
         assert sorted(pool.open for pool in opened) == [False, True]
-        assert await (await work.enqueue()).result(timeout=10) is True
+        assert await (await work.enqueue()).result(timeout=30) is True
 
 
 async def test_opening_fails(stage: Stage) -> None:
@@ -165,7 +165,7 @@ async def test_closing_fails(stage: Stage) -> None:
     job = await work.enqueue()
     with pytest.raises(ConnectionError, match="already gone"):
         async with stage.app.worker():
-            assert await job.result(timeout=10) == "done"
+            assert await job.result(timeout=30) == "done"
     assert await stage.outcomes(job.id) == ["succeeded"]
     assert await stage.app.living("worker") == []
 

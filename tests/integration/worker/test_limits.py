@@ -114,8 +114,8 @@ async def test_others_are_not_held_up(stage: Stage) -> None:
     await stage.app.enqueue_many(work.prepare("busy") for _ in range(1000))
     async with stage.app.worker(concurrency=5):
         await stage.logged(1)
-        assert await (await work.enqueue("free")).result(timeout=10) == "free"
-        assert await (await other.enqueue()).result(timeout=10) == "other"
+        assert await (await work.enqueue("free")).result(timeout=30) == "free"
+        assert await (await other.enqueue()).result(timeout=30) == "other"
         assert stage.log == ["busy"]
         hold.set()
 
@@ -271,7 +271,7 @@ async def test_what_code_no_longer_limits(stage: Stage, redis_url: str) -> None:
             """Do nothing."""
 
         async with newer.app.worker():
-            await (await new.enqueue()).result(timeout=10)
+            await (await new.enqueue()).result(timeout=30)
         assert await newer.app.limits() == []
 
 

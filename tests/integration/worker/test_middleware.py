@@ -36,7 +36,7 @@ async def test_order(stage: Stage) -> None:
 
     job = await work.enqueue()
     async with stage.app.worker():
-        assert await job.result(timeout=10) == ["value", "inner"]
+        assert await job.result(timeout=30) == ["value", "inner"]
     assert stage.log == [
         ("outer", "work", ("a",), {"trace": 7}),
         "inner",
@@ -105,7 +105,7 @@ async def test_one_that_ends_programs(stage: Stage, raised: BaseException) -> No
     job = await work.enqueue()
     async with stage.app.worker(concurrency=1):
         [row] = await stage.ended(job.id)
-        assert await (await alive.enqueue()).result(timeout=5) == "alive"
+        assert await (await alive.enqueue()).result(timeout=30) == "alive"
     assert (row.outcome, row.attempt, row.error_type) == ("failed", 1, type(raised).__name__)
 
 
@@ -142,7 +142,7 @@ async def test_one_that_swallows(stage: Stage) -> None:
 
     job = await work.enqueue("luck")
     async with stage.app.worker():
-        assert await job.result(timeout=10) == "no luck"
+        assert await job.result(timeout=30) == "no luck"
     [row] = await stage.rows(job.id)
     assert (row.outcome, row.error_type) == ("succeeded", None)
 
@@ -160,7 +160,7 @@ async def test_one_that_answers_instead(stage: Stage) -> None:
 
     job = await work.enqueue()
     async with stage.app.worker():
-        assert await job.result(timeout=10) == "cached"
+        assert await job.result(timeout=30) == "cached"
     [row] = await stage.rows(job.id)
     assert (row.outcome, row.attempt) == ("succeeded", 1)
     assert 0 < row.started_us <= row.finished_us
@@ -207,7 +207,7 @@ async def test_one_that_tries_again(stage: Stage, kind: str) -> None:
     handler = run_async if kind == "async" else run
     job = await stage.app.job(name="work", timeout=30, retry=0)(handler).enqueue()
     async with stage.app.worker():
-        assert await job.result(timeout=10) == 2
+        assert await job.result(timeout=30) == 2
     [row] = await stage.rows(job.id)
     assert (row.outcome, row.attempt, stage.log) == ("succeeded", 1, [1, 1])
 

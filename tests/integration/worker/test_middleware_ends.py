@@ -37,7 +37,7 @@ async def test_trying_again_has_no_more_time(stage: Stage) -> None:
     async with stage.app.worker():
         [row] = await stage.ended(job.id)
     assert row.outcome == "timed_out"
-    assert 150_000 <= row.finished_us - row.started_us < 2_000_000
+    assert 150_000 <= row.finished_us - row.started_us < 10_000_000
 
 
 async def test_snooze_and_timeout_pass_through(stage: Stage) -> None:
@@ -85,7 +85,15 @@ async def test_one_that_makes_a_success_of_a_timeout(stage: Stage) -> None:
 
     job = await slow.enqueue()
     async with stage.app.worker():
-        assert await job.result(timeout=10) == "late"
+        assert await job.result(timeout=30) == "late"
+
+
+async def given_up(call_next: Next, began: Callable[[], Any]) -> Any:
+    """Run a handler and lose patience as soon as it has begun."""
+    running: asyncio.Task[Any] = asyncio.create_task(call_next())  # type: ignore[arg-type]
+    await wait_until(began, description="it runs")
+    async with asyncio.timeout(0):
+        return await running
 
 
 async def test_its_own_timeout_ends_an_async_handler(stage: Stage) -> None:
@@ -93,11 +101,11 @@ async def test_its_own_timeout_ends_an_async_handler(stage: Stage) -> None:
 
     @stage.app.middleware
     async def impatient(_job: CurrentJob, call_next: Next) -> Any:
-        async with asyncio.timeout(0.05):
-            return await call_next()
+        return await given_up(call_next, stage.log.__len__)
 
     @stage.app.job(retry=0)
     async def slow() -> None:
+        stage.log.append("began")
         try:
             await asyncio.Event().wait()
         finally:
@@ -106,7 +114,8 @@ async def test_its_own_timeout_ends_an_async_handler(stage: Stage) -> None:
     job = await slow.enqueue()
     async with stage.app.worker():
         [row] = await stage.ended(job.id)
-    assert (row.outcome, row.error_type, stage.log) == ("failed", "TimeoutError", ["cancelled"])
+    assert (row.outcome, row.error_type) == ("failed", "TimeoutError")
+    assert stage.log == ["began", "cancelled"]
 
 
 async def test_its_own_timeout_waits_for_a_thread(stage: Stage) -> None:
@@ -115,9 +124,9 @@ async def test_its_own_timeout_waits_for_a_thread(stage: Stage) -> None:
 
     @stage.app.middleware
     async def impatient(_job: CurrentJob, call_next: Next) -> Any:
+        before = len(stage.log)
         try:
-            async with asyncio.timeout(0.05):
-                return await call_next()
+            return await given_up(call_next, lambda: len(stage.log) > before)
         finally:
             stage.log.append("given up")
 
@@ -145,11 +154,8 @@ async def test_its_own_timeout_kills_a_child(redis_url: str, tmp_path: Path) -> 
 
         @stage.app.middleware
         async def impatient(_job: CurrentJob, call_next: Next) -> Any:
-            running: asyncio.Task[Any] = asyncio.create_task(call_next())  # type: ignore[arg-type]
             path = tmp_path / "lock"
-            await wait_until(lambda: path.exists() and is_held(path), description="it runs")
-            async with asyncio.timeout(0):
-                return await running
+            return await given_up(call_next, lambda: path.exists() and is_held(path))
 
         job = await children.hang.enqueue(str(tmp_path / "lock"))
         async with stage.app.worker():
@@ -185,5 +191,5 @@ async def test_a_job_that_is_handed_back(stage: Stage, *, swallows: bool) -> Non
         worker.stop(now=True)
         await worker.wait()
     async with stage.app.worker():
-        assert await job.result(timeout=10) == "really done"
+        assert await job.result(timeout=30) == "really done"
     assert await stage.outcomes(job.id) == ["released", "succeeded"]

@@ -216,7 +216,7 @@ async def test_shutting_down(stage: Stage) -> None:
         await stage.logged(2)
         worker.stop()
         await worker.wait()
-    assert [await job.result(timeout=5) for job in jobs] == ["loop", "thread"]
+    assert [await job.result(timeout=30) for job in jobs] == ["loop", "thread"]
 
 
 @pytest.mark.parametrize("born", ["before", "after"])
@@ -232,4 +232,4 @@ async def test_a_child_hears_of_it(redis_url: str, tmp_path: Path, born: str) ->
                 await wait_until(lambda: bool(worker._pool.working), description="it is taken")
             worker.stop()
             await worker.wait()
-        assert await job.result(timeout=5) == "heard"
+        assert await job.result(timeout=30) == "heard"

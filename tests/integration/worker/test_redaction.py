@@ -57,7 +57,7 @@ async def test_a_failed_job(recorded: Stage, caplog: pytest.LogCaptureFixture) -
     found = [await stage.app.find(job.id)]
     async with stage.app.worker(), stage.app.scheduler():
         with pytest.raises(JobFailed) as failed:
-            await job.result(timeout=15)
+            await job.result(timeout=30)
         found.append(await stage.app.find(job.id))
 
         async def written() -> bool:
@@ -93,11 +93,11 @@ async def test_a_redrive_has_it(recorded: Stage) -> None:
     job = await work.enqueue(SECRET)
     async with stage.app.worker(), stage.app.scheduler():
         with pytest.raises(JobFailed):
-            await job.result(timeout=15)
+            await job.result(timeout=30)
         await wait_until(stage.app.dead_letters, description="the dead letter")
         [retried] = await stage.app.retry_dead_letters([job.id])
         assert retried.error is None
-        assert await job.result(timeout=15) == len(SECRET)
+        assert await job.result(timeout=30) == len(SECRET)
 
 
 @pytest.mark.parametrize(
@@ -298,7 +298,7 @@ async def test_the_worker_runs_with_it(stage: Stage) -> None:
 
     job = await work.enqueue(SECRET)
     async with stage.app.worker():
-        assert await job.result(timeout=10) == len(SECRET)
+        assert await job.result(timeout=30) == len(SECRET)
     [row] = await stage.rows(job.id)
     assert row.redact == ("token",)
     assert json.dumps(SECRET) not in repr(row.result)

@@ -27,7 +27,7 @@ async def test_fails_twice_then_succeeds(stage: Stage) -> None:
 
     job = await flaky.enqueue()
     async with stage.app.worker(), stage.app.scheduler():
-        assert await job.result(timeout=10) == 3
+        assert await job.result(timeout=30) == 3
     rows = await stage.rows(job.id)
     each_once(rows)
     assert [(r.attempt, r.delivery, r.outcome, r.final) for r in rows] == [
@@ -84,7 +84,7 @@ async def test_snooze_costs_nothing(stage: Stage) -> None:
 
     job = await sleepy.enqueue()
     async with stage.app.worker(), stage.app.scheduler():
-        assert await job.result(timeout=10) == 1
+        assert await job.result(timeout=30) == 1
     rows = await stage.rows(job.id)
     assert [row.outcome for row in rows] == ["snoozed"] * 4 + ["succeeded"]
     assert [row.delivery for row in rows] == [1, 2, 3, 4, 5]

@@ -21,7 +21,7 @@ async def test_an_async_handler_is_told(stage: Stage) -> None:
 
     job = await slow.enqueue()
     async with stage.app.worker(), stage.app.scheduler():
-        assert await job.result(timeout=10) == "done"
+        assert await job.result(timeout=30) == "done"
     first, second = await stage.rows(job.id)
     assert (first.outcome, first.attempt, first.final) == ("timed_out", 1, False)
     assert (first.error_type, first.error_message) == (

@@ -39,7 +39,7 @@ async def test_not_counted(stage: Stage, kind: str) -> None:
     work: Job[..., Any, Any] = declare(run if kind == "thread" else run_async)
     job = await work.enqueue()
     async with stage.app.worker(), stage.app.scheduler():
-        assert await job.result(timeout=15) == 2
+        assert await job.result(timeout=30) == 2
     rows = await stage.rows(job.id)
     each_once(rows)
     assert [(row.outcome, row.attempt) for row in rows] == [
@@ -61,7 +61,7 @@ async def test_not_counted_without_retries(stage: Stage) -> None:
 
     job = await work.enqueue()
     async with stage.app.worker(), stage.app.scheduler():
-        assert await job.result(timeout=15) == 4
+        assert await job.result(timeout=30) == 4
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ async def test_a_handler_that_ignores_its_end(redis_url: str) -> None:
         async with stage.app.worker():
             await stage.logged(1)
         async with stage.app.worker():
-            assert await job.result(timeout=10) == 2
+            assert await job.result(timeout=30) == 2
         release.set()
         assert await stage.outcomes(job.id) == ["released", "succeeded"]
 
