@@ -1,10 +1,18 @@
 """Measures the library beside the bare limit of Redis Streams. Started by ``scripts/bench``.
 
-One file for each family of figures (``bare``, ``enqueue``, ``drain``, ``latency``, ``memory``,
-``idle``, ``startup``): it says which figures it has and how they are measured. The rest is
-shared: servers of our own (``stage``), processes under measurement (``processes`` starts them,
-``child`` runs in them), what Redis spent (``usage``), rounds and medians (``rounds``,
-``figures``), the machine (``machine``) and the table (``report``).
+One file for each family of figures: it says which figures it has and how they are measured.
+
+- The usual ones: ``bare``, ``enqueue``, ``drain``, ``restrained``, ``recording``, ``latency``,
+  ``memory``, ``footprint``, ``idle``, ``startup``.
+- Those that take long (``--scale``): ``drain.SUSTAINED``, ``backlog``, ``promotion``,
+  ``idle.MANY_QUEUES``; ``cookbook`` (``--history``); ``growth`` with ``overtaking``
+  (``--growth``).
+
+The rest is shared: servers of our own (``stage``), processes under measurement (``processes``
+starts them, ``child`` runs in them, with the jobs of ``workload``), one drain (``draining``),
+what was spent (``usage``), rounds and medians (``rounds``, ``figures``), the machine
+(``machine``), the table (``report``, ``text``), an earlier run beside this one (``comparing``)
+and pictures (``charts``). Other queues beside ours (``--peers``) are in ``scripts.peers``.
 
 Rules of a fair figure:
 

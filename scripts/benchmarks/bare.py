@@ -2,7 +2,8 @@
 
 Pipelined ``XADD`` in batches of the size that the library uses, then a loop that reads 100
 entries, starts a task for each, and acknowledges and deletes them with the next read. No
-priorities, leases, retries, journal or repeatable calls: what a queue adds costs extra.
+priorities, leases, retries, journal or repeatable calls: what a queue adds costs extra. One
+by one, each entry is added by a script of one ``XADD`` and waited for, async and blocking.
 """
 
 import asyncio
@@ -11,6 +12,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
+from redis import Redis
 from redis.asyncio.connection import AbstractConnection
 
 from jobqueue.client.batches import MOST_JOBS
@@ -23,7 +25,9 @@ BODY = b'{"number":12345}'
 COMMAND = ("XADD", "bare", "*", "job", BODY)
 TAKE = ("XREADGROUP", "GROUP", "workers", "bench", "COUNT", READ, "STREAMS", "bare", ">")
 
-BULK, DRAIN = "bare.bulk", "bare.drain"
+SCRIPT = "return redis.call('XADD', KEYS[1], '*', 'job', ARGV[1])"
+
+BULK, DRAIN, ONE, ONE_SYNC = "bare.bulk", "bare.drain", "bare.one", "bare.one_sync"
 
 Commands = Sequence[Sequence[Any]]
 
@@ -37,11 +41,16 @@ async def measure(stage: Stage, size: Size) -> Values:
         ran = await _drain(connection)
         draining = time.perf_counter() - start
         own, redis = own_cpu() - own, await stage.usage() - redis
+        few = size.jobs // 10
+        one = few / await _one_by_one(connection, few)
+    one_sync = few / await asyncio.to_thread(_one_by_one_sync, stage.redis_url, few)
     if ran != size.jobs:
         raise Broken(f"{ran} of {size.jobs} entries came out")
     return {
         BULK: size.jobs / adding,
         DRAIN: size.jobs / draining,
+        ONE: one,
+        ONE_SYNC: one_sync,
         "bare.cpu": own / size.jobs * MICRO,
         "bare.redis_cpu": redis.cpu / size.jobs * MICRO,
     }
@@ -70,6 +79,28 @@ async def _add(connection: AbstractConnection, jobs: int) -> float:
     return time.perf_counter() - start
 
 
+async def _one_by_one(connection: AbstractConnection, jobs: int) -> float:
+    """Add entries by a script and wait for each; return the seconds that it took."""
+    [sha] = await _exchange(connection, [("SCRIPT", "LOAD", SCRIPT)])
+    start = time.perf_counter()
+    for _ in range(jobs):
+        await _exchange(connection, [("EVALSHA", sha, 1, "bare", BODY)])
+    return time.perf_counter() - start
+
+
+def _one_by_one_sync(url: str, jobs: int) -> float:
+    """Do the same by blocking calls."""
+    with Redis.from_url(url, protocol=3) as redis:
+        connection = redis.connection_pool.get_connection()
+        connection.send_command("SCRIPT", "LOAD", SCRIPT)
+        sha = connection.read_response()
+        start = time.perf_counter()
+        for _ in range(jobs):
+            connection.send_command("EVALSHA", sha, 1, "bare", BODY)
+            connection.read_response()
+        return time.perf_counter() - start
+
+
 async def _drain(connection: AbstractConnection) -> int:
     """Read, run and acknowledge until nothing is left; return how many ran."""
     ran = 0
@@ -94,8 +125,19 @@ FAMILY = Family(
     (
         Figure(BULK, "bare limit: pipelined XADD", "/s"),
         Figure(DRAIN, "bare limit: XREADGROUP, XACK+XDEL", "/s"),
+        Figure(ONE, "bare limit: EVALSHA one by one", "/s"),
+        Figure(ONE_SYNC, "bare limit: EVALSHA one by one, blocking", "/s"),
         Figure("bare.cpu", "bare limit: CPU of the process, an entry", "µs"),
         Figure("bare.redis_cpu", "bare limit: CPU of Redis, an entry", "µs"),
     ),
     measure,
 )
+
+AS_PEER = {
+    "drain": DRAIN,
+    "bulk": BULK,
+    "one": ONE,
+    "worker_cpu": "bare.cpu",
+    "broker_cpu": "bare.redis_cpu",
+}
+"""What a comparison with other queues calls these figures."""

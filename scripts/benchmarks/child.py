@@ -1,4 +1,4 @@
-"""Runs in a process of its own: a worker or a scheduler under measurement.
+"""Runs in a process of its own: a worker, a scheduler or a recorder under measurement.
 
 Standard input leads it: it says ``ready``, starts with the first line, counts its CPU time anew
 with every further one, stops when its input ends, whoever closed it, and then says in one line
@@ -7,13 +7,15 @@ of JSON what it did. So it ends with its parent, however that one dies.
 
 import asyncio
 import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import msgspec
 
-import jobqueue.services  # noqa: F401 - imported before the clock runs
+from jobqueue.services import running  # imported before the clock runs
 from scripts.benchmarks import loops
 from scripts.benchmarks.usage import own_cpu
-from scripts.benchmarks.workload import Workload
+from scripts.benchmarks.workload import Plan, Workload
 
 
 class Report(msgspec.Struct):
@@ -31,16 +33,31 @@ async def _orders() -> asyncio.StreamReader:
     return reader
 
 
-async def main(role: str, redis_url: str, database_url: str) -> None:
-    """Run a ``worker`` or a ``scheduler`` as standard input says."""
-    workload = Workload(redis_url, database_url or None)
+@asynccontextmanager
+async def _service(role: str, workload: Workload) -> AsyncIterator[None]:
+    plan = workload.plan
+    if role == "worker":
+        queues = plan.served if plan.queues else None
+        async with workload.app.worker(queues=queues, concurrency=plan.concurrency):
+            yield
+    elif role == "scheduler":
+        async with workload.app.scheduler():
+            yield
+    else:
+        async with running(await workload.app.services.recorder()):
+            yield
+
+
+async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
+    """Run a ``worker``, ``scheduler`` or ``recorder`` as standard input says."""
+    packed = msgspec.json.decode(plan, type=Plan)
+    workload = Workload(redis_url, database_url or None, packed)
     orders = await _orders()
     print("ready", flush=True)
     if not await orders.readline():
         return
     before = own_cpu()
-    service = workload.app.worker() if role == "worker" else workload.app.scheduler()
-    async with service:
+    async with _service(role, workload):
         while await orders.readline():
             before = own_cpu()
         spent = own_cpu() - before

@@ -36,6 +36,7 @@ class Figure:
         unit: Of the values.
         goal: What the median should be.
         bare: Name of the figure of the bare loop that it is compared with.
+        share: What the median ratio to the bare loop should be.
     """
 
     name: str
@@ -43,18 +44,28 @@ class Figure:
     unit: str
     goal: Goal | None = None
     bare: str | None = None
+    share: Goal | None = None
 
 
 @dataclass(frozen=True)
 class Size:
-    """How much is done for a figure; seconds and numbers of jobs."""
+    """How much is done for a figure.
+
+    Args:
+        jobs: Of most figures.
+        seconds: Of what is watched for a time.
+        many: Jobs where it is their great number that counts.
+        rows: Of history for the cookbook's queries.
+    """
 
     jobs: int
     seconds: float
+    many: int
+    rows: int = 0
 
 
-FULL = Size(jobs=100_000, seconds=10)
-QUICK = Size(jobs=10_000, seconds=5)
+FULL = Size(jobs=100_000, seconds=8, many=1_000_000)
+QUICK = Size(jobs=10_000, seconds=4, many=50_000)
 
 Values = dict[str, float]
 
@@ -68,12 +79,14 @@ class Family:
         figures: What ``measure`` returns values for.
         measure: Measures once, on an emptied stage.
         history: Whether it needs PostgreSQL.
+        scale: Whether it takes long, and is measured only when asked for.
     """
 
     name: str
     figures: Sequence[Figure]
     measure: Callable[[Stage, Size], Awaitable[Values]]
     history: bool = False
+    scale: bool = False
 
 
 @dataclass(frozen=True)
@@ -95,9 +108,15 @@ class Series:
         return median(self.ratios) if self.ratios else None
 
     @property
+    def goals(self) -> list[tuple[Goal, float]]:
+        """The goals, each with the value that shall meet it."""
+        both = [(self.figure.goal, self.median), (self.figure.share, self.of_bare)]
+        return [(goal, value) for goal, value in both if goal and value is not None]
+
+    @property
     def met(self) -> bool | None:
-        """Whether the goal is met; None without one."""
-        return self.figure.goal.met(self.median) if self.figure.goal else None
+        """Whether all goals are met; None without one."""
+        return all(goal.met(value) for goal, value in self.goals) if self.goals else None
 
 
 def series(figure: Figure, rounds: Sequence[Mapping[str, float]]) -> Series | None:

@@ -6,8 +6,12 @@ from contextlib import suppress
 from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values
 from scripts.benchmarks.processes import started
 from scripts.benchmarks.stage import Stage
+from scripts.benchmarks.usage import cpu_of
+from scripts.benchmarks.workload import Plan
 
 SETTLING = 3.0  # seconds after the start, when it says hello
+QUEUES = 200
+PERCENT = 100
 
 
 async def measure(stage: Stage, size: Size) -> Values:
@@ -18,6 +22,22 @@ async def measure(stage: Stage, size: Size) -> Values:
         sent = await _sent(stage, size.seconds)
         worker.check()
     return {"idle.commands": sent / size.seconds}
+
+
+async def many_queues(stage: Stage, size: Size) -> Values:
+    """Watch a worker that has nothing to do in many queues."""
+    async with started("worker", stage, Plan(queues=QUEUES)) as worker:
+        worker.go()
+        await asyncio.sleep(SETTLING)
+        before, cpu = await stage.usage(), cpu_of(worker.pid)
+        await asyncio.sleep(size.seconds)
+        spent, redis = cpu_of(worker.pid) - cpu, await stage.usage() - before
+        worker.check()
+    return {
+        "queues.cpu": spent / size.seconds * PERCENT,
+        "queues.redis_cpu": redis.cpu / size.seconds * PERCENT,
+        "queues.commands": redis.commands / size.seconds,
+    }
 
 
 async def _sent(stage: Stage, seconds: float) -> int:
@@ -35,4 +55,15 @@ FAMILY = Family(
     "idle",
     (Figure("idle.commands", "commands that an idle worker sends", "/s", Goal("<=", 2)),),
     measure,
+)
+
+MANY_QUEUES = Family(
+    "queues",
+    (
+        Figure("queues.cpu", "CPU of a worker idle in 200 queues", "%", Goal("<=", 1)),
+        Figure("queues.redis_cpu", "… of Redis", "%"),
+        Figure("queues.commands", "… Redis commands", "/s"),
+    ),
+    many_queues,
+    scale=True,
 )

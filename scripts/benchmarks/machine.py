@@ -6,6 +6,7 @@ from importlib.metadata import version
 from pathlib import Path
 
 import msgspec
+from psycopg import AsyncConnection
 
 from jobqueue import __version__
 from scripts.benchmarks import loops
@@ -34,15 +35,23 @@ class Machine(msgspec.Struct, frozen=True):
         return self.load[0] > BUSY * self.cores
 
 
-async def describe(stage: Stage, load: tuple[float, float, float]) -> Machine:
-    """Return what we run on; ``load`` was taken before our servers started."""
+async def describe(
+    stage: Stage, load: tuple[float, float, float], postgres: AsyncConnection | None = None
+) -> Machine:
+    """Return what we run on.
+
+    Args:
+        stage: The servers.
+        load: Was taken before they started.
+        postgres: Another PostgreSQL than the stage's.
+    """
     return Machine(
         product=f"jobqueue {__version__}",
         python=f"{platform.python_implementation()} {platform.python_version()}",
         loop=loops.name(),
         client=f"redis-py {version('redis')} with hiredis {version('hiredis')}",
         redis=await _redis(stage),
-        postgres=await _postgres(stage),
+        postgres=await _postgres(postgres or stage.postgres),
         system=f"{platform.system()} {platform.release()} {platform.machine()}",
         processor=_processor(),
         cores=len(os.sched_getaffinity(0))
@@ -57,13 +66,14 @@ async def _redis(stage: Stage) -> str:
     settings = await stage.redis.config_get("append*")
     name = f"Valkey {server['valkey_version']}" if "valkey_version" in server else ""
     aof = f"AOF {settings['appendfsync']}" if settings["appendonly"] == "yes" else "AOF off"
-    return f"{name or 'Redis ' + str(server['redis_version'])}, {aof}, Unix socket"
+    line = "Unix socket" if stage.redis_url.startswith("unix") else "TCP"
+    return f"{name or 'Redis ' + str(server['redis_version'])}, {aof}, {line}"
 
 
-async def _postgres(stage: Stage) -> str | None:
-    if stage.postgres is None:
+async def _postgres(connection: AsyncConnection | None) -> str | None:
+    if connection is None:
         return None
-    cursor = await stage.postgres.execute(
+    cursor = await connection.execute(
         "SELECT current_setting('server_version'), current_setting('fsync'),"
         " current_setting('synchronous_commit')"
     )

@@ -11,17 +11,20 @@ import msgspec
 from scripts.benchmarks.child import Report
 from scripts.benchmarks.figures import Broken
 from scripts.benchmarks.stage import Stage
+from scripts.benchmarks.workload import DEFAULTS, Plan
 
+LONGEST_LINE = 1 << 26  # bytes: it has every wait
 PATIENCE = 15.0  # seconds for a process to start or to end in order
 
 
 class Child:
-    """A worker or scheduler process that is ready to go."""
+    """A process under measurement that is ready to go."""
 
     def __init__(self, role: str, process: Process) -> None:
         assert process.stdin  # noqa: S101 - made with pipes
         assert process.stdout  # noqa: S101 - the same
         self.role = role
+        self.pid = process.pid
         self._process = process
         self._orders, self._answers = process.stdin, process.stdout
 
@@ -60,6 +63,10 @@ class Child:
         await self._process.wait()
         return report
 
+    def kill(self) -> None:
+        """End the process at once, whatever it is doing."""
+        self._process.kill()
+
     async def end(self) -> None:
         """End the process in order, or at once when it does not."""
         self._orders.close()
@@ -74,14 +81,15 @@ class Child:
 
 
 @asynccontextmanager
-async def started(role: str, stage: Stage) -> AsyncIterator[Child]:
-    """Start a process that is a ``worker`` or ``scheduler``; it waits for ``go``."""
+async def started(role: str, stage: Stage, plan: Plan = DEFAULTS) -> AsyncIterator[Child]:
+    """Start a process that is a ``worker``, ``scheduler`` or ``recorder``; it waits for ``go``."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", "scripts.benchmarks.child"),
-        *(role, stage.redis_url, stage.database_url or ""),
+        *(role, stage.redis_url, stage.database_url or "", msgspec.json.encode(plan).decode()),
         stdin=PIPE,
         stdout=PIPE,
+        limit=LONGEST_LINE,
         start_new_session=True,  # Ctrl-C is for us: we end it
     )
     child = Child(role, process)

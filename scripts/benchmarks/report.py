@@ -1,60 +1,67 @@
 """The table for people and the JSON for programs."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import msgspec
 
-from scripts.benchmarks.figures import Family, Series, Size, series
+from scripts.benchmarks.figures import Figure, Goal, Series, Size, series
 from scripts.benchmarks.machine import Machine
-from scripts.benchmarks.rounds import Results
+from scripts.benchmarks.text import aligned, number
 
-Row = tuple[str, str, str, str, str]
-
-TITLES: Row = ("", "median", "min - max", "of bare", "goal")
+TITLES = ("", "median", "min - max", "of bare", "goal")
 
 
 @dataclass(frozen=True)
 class Report:
-    """All that a run has found out."""
+    """All that a run has found out.
+
+    Args:
+        machine: Where it ran.
+        size: How much was done.
+        figures: In the order of the table.
+        rounds: Values by figure, for each round.
+        failures: Why something has no values, by its name.
+    """
 
     machine: Machine
     size: Size
-    results: Results
-    families: Sequence[Family]
+    figures: Sequence[Figure]
+    rounds: Sequence[Mapping[str, float]]
+    failures: Mapping[str, str]
 
     @property
     def found(self) -> list[Series]:
         """Every figure that has a value, in the order of the table."""
-        figures = [figure for family in self.families for figure in family.figures]
-        return [each for figure in figures if (each := series(figure, self.results.rounds))]
+        return [each for figure in self.figures if (each := series(figure, self.rounds))]
+
+    def header(self) -> list[str]:
+        """Return what was run, and on what."""
+        size, count = self.size, len(self.rounds)
+        effort = f"{size.jobs:,} jobs ({size.many:,} where they are many), median of {count} rounds"
+        return [*_header(self.machine), effort]
 
     def table(self) -> str:
         """Return what is printed for people."""
         rows = [TITLES, *map(_row, self.found)]
-        widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-        count = len(self.results.rounds)
-        lines = _header(self.machine)
-        lines += [f"{self.size.jobs:,} jobs, median of {count} rounds", ""]
-        lines += [_line(row, widths) for row in rows]
-        lines += [f"FAILED {name}: {why}" for name, why in self.results.failures.items()]
+        lines = [*self.header(), "", *aligned(rows, left=1, last_left=True)]
+        lines += [f"FAILED {name}: {why}" for name, why in self.failures.items()]
         return "\n".join(lines)
 
     def json(self) -> str:
         """Return what ``--json`` writes."""
         value = {
             "machine": self.machine,
-            "jobs": self.size.jobs,
-            "rounds": len(self.results.rounds),
+            "size": self.size,
+            "rounds": len(self.rounds),
             "figures": {each.figure.name: _entry(each) for each in self.found},
-            "failures": self.results.failures,
+            "failures": self.failures,
         }
         return msgspec.json.format(msgspec.json.encode(value).decode())
 
 
 def _entry(each: Series) -> dict[str, Any]:
-    goal = each.figure.goal
     return {
         "what": each.figure.what,
         "unit": each.figure.unit,
@@ -63,9 +70,14 @@ def _entry(each: Series) -> dict[str, Any]:
         "max": max(each.values),
         "values": each.values,
         "of_bare": each.of_bare,
-        "goal": None if goal is None else f"{goal.sign} {goal.bound:g}",
+        "goal": _bound(each.figure.goal),
+        "share": _bound(each.figure.share),
         "met": each.met,
     }
+
+
+def _bound(goal: Goal | None) -> str | None:
+    return None if goal is None else f"{goal.sign} {goal.bound:g}"
 
 
 def _header(machine: Machine) -> list[str]:
@@ -80,33 +92,22 @@ def _header(machine: Machine) -> list[str]:
     return lines
 
 
-def _row(each: Series) -> Row:
+def _row(each: Series) -> tuple[str, ...]:
     unit = each.figure.unit if each.figure.unit.startswith("/") else f" {each.figure.unit}"
     return (
         each.figure.what,
-        f"{_number(each.median)}{unit}".rstrip(),
-        f"{_number(min(each.values))} - {_number(max(each.values))}",
+        f"{number(each.median)}{unit}".rstrip(),
+        f"{number(min(each.values))} - {number(max(each.values))}",
         "" if each.of_bare is None else f"{each.of_bare:.2f}",
-        _goal(each),
+        _goals(each),
     )
 
 
-def _goal(each: Series) -> str:
-    goal = each.figure.goal
-    if goal is None:
-        return ""
-    sign = {">=": "≥", "<=": "≤"}.get(goal.sign, goal.sign)
-    return f"{sign} {_number(goal.bound)} {'ok' if each.met else 'miss'}"
-
-
-def _number(value: float) -> str:
-    """Return three digits or more, and no more than tell something."""
-    if value == int(value) or value >= 100:  # noqa: PLR2004 - three digits
-        return f"{value:,.0f}"
-    return f"{value:.3g}"
-
-
-def _line(row: Row, widths: Sequence[int]) -> str:
-    cells = [row[0].ljust(widths[0])]
-    cells += [cell.rjust(width) for cell, width in zip(row[1:4], widths[1:4], strict=True)]
-    return "  ".join([*cells, row[4]]).rstrip()
+def _goals(each: Series) -> str:
+    """Say of each goal whether it is met; of two, the second is the share of the bare loop."""
+    signs = {">=": "≥", "<=": "≤"}
+    return ", ".join(
+        f"{signs.get(goal.sign, goal.sign)} {number(goal.bound)}"
+        f"{' of bare' if goal is each.figure.share else ''} {'ok' if goal.met(value) else 'miss'}"
+        for goal, value in each.goals
+    )

@@ -2,7 +2,7 @@
 
 import asyncio
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,21 +56,28 @@ class Stage:
 
     async def usage(self) -> Usage:
         """Return what Redis has spent so far."""
-        return Usage.of(await self.redis.info("cpu", "commandstats"))
+        return Usage.of(await self.redis.info("cpu", "commandstats", "stats"))
 
-    async def succeeded(self, name: str) -> int:
+    async def succeeded(self, name: str, queues: Sequence[str] = (QUEUE,)) -> int:
         """Return how many jobs of this name have succeeded since the last reset."""
-        return int(await self.redis.hget(KEYS.counts(QUEUE), f"succeeded:{name}") or 0)
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                pipe.hget(KEYS.counts(queue), f"succeeded:{name}")
+            return sum(int(found or 0) for found in await pipe.execute())
 
-    async def journal(self) -> int:
-        """Return the length of the journal; 0 when all records are in the history."""
-        return int(await self.redis.xlen(KEYS.journal(QUEUE)))
+    async def journal(self, queues: Sequence[str] = (QUEUE,)) -> int:
+        """Return how many records wait for the history."""
+        return sum(
+            int(found or 0) for found in await self.redis.mget(map(KEYS.journal_rows, queues))
+        )
 
-    async def last_record(self) -> float:
+    async def last_record(self, queues: Sequence[str] = (QUEUE,)) -> float:
         """Return when the last journal record was written, in seconds of the Redis clock."""
-        newest: Any = await self.redis.xrevrange(KEYS.journal(QUEUE), count=1)
-        [(entry, _)] = newest
-        return int(entry.partition(b"-")[0]) / 1000
+        async with self.redis.pipeline(transaction=False) as pipe:
+            for queue in queues:
+                pipe.xrevrange(KEYS.journal(queue), count=1)
+            newest: Any = await pipe.execute()
+        return max(int(entry.partition(b"-")[0]) for [(entry, _)] in filter(None, newest)) / 1000
 
     async def rows(self) -> int:
         """Return the number of rows in the history."""

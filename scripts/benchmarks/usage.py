@@ -1,9 +1,12 @@
-"""What Redis and this process have spent: CPU time, commands, script calls."""
+"""What Redis and processes have spent: CPU time, memory, commands, script calls."""
 
 import resource
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Self
+
+import psutil
 
 MICRO = 1e6
 
@@ -17,11 +20,13 @@ class Usage:
         calls: Scripts that clients called.
         commands: All commands, those that scripts called included. ``INFO`` is not counted:
             only we ask for it.
+        trips: How often clients were read from: a round trip each, unless it is a long one.
     """
 
     cpu: float
     calls: int
     commands: int
+    trips: int
 
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> Self:
@@ -33,11 +38,15 @@ class Usage:
         }
         scripts = counts.get("eval", 0) + counts.get("evalsha", 0)
         commands = sum(counts.values()) - counts.get("info", 0)
-        return cls(info["used_cpu_user"] + info["used_cpu_sys"], scripts, commands)
+        cpu = info["used_cpu_user"] + info["used_cpu_sys"]
+        return cls(cpu, scripts, commands, int(info["total_reads_processed"]))
 
     def __sub__(self, before: Self) -> "Usage":
         return Usage(
-            self.cpu - before.cpu, self.calls - before.calls, self.commands - before.commands
+            self.cpu - before.cpu,
+            self.calls - before.calls,
+            self.commands - before.commands,
+            self.trips - before.trips,
         )
 
 
@@ -45,3 +54,20 @@ def own_cpu() -> float:
     """Return the CPU time of this process and its threads so far, in seconds."""
     spent = resource.getrusage(resource.RUSAGE_SELF)
     return spent.ru_utime + spent.ru_stime
+
+
+def cpu_of(pid: int) -> float:
+    """Return the CPU time of a process and its descendants, those that ended too, in seconds."""
+    total = 0.0
+    with suppress(psutil.NoSuchProcess):  # it ended while we looked; its parent has its time
+        root = psutil.Process(pid)
+        for process in [root, *root.children(recursive=True)]:
+            times = process.cpu_times()
+            total += times.user + times.system + times.children_user + times.children_system
+    return total
+
+
+def memory_of(pid: int) -> int:
+    """Return the resident memory of a process and its descendants, in bytes."""
+    root = psutil.Process(pid)
+    return sum(int(process.memory_info().rss) for process in [root, *root.children(recursive=True)])

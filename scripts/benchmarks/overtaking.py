@@ -1,0 +1,41 @@
+"""Latency of urgent jobs that come while a backlog of others is worked off."""
+
+import asyncio
+import time
+
+from scripts.benchmarks.figures import Broken
+from scripts.benchmarks.latency import RATE
+from scripts.benchmarks.processes import started
+from scripts.benchmarks.stage import POLL, Stage
+from scripts.benchmarks.workload import Workload
+
+LATE = 0.3  # seconds after its start when the worker is at full speed
+PATIENCE = 15.0  # seconds
+FEWEST = 5  # waits that say something
+
+
+async def overtaken(stage: Stage, backlog: int, seconds: float) -> list[int]:
+    """Send critical jobs at 50/s until the backlog or the time is over; return sorted waits, in ns.
+
+    Raises:
+        Broken: They did not all run.
+    """
+    async with started("worker", stage) as worker, Workload(stage.redis_url) as workload:
+        await workload.fill(backlog)
+        urgent = workload.stamped.options(priority="critical")
+        worker.go()
+        await asyncio.sleep(LATE)
+        sent, start = 0, time.monotonic()
+        while time.monotonic() - start < seconds:
+            await asyncio.sleep(max(0.0, start + sent / RATE - time.monotonic()))
+            await urgent.enqueue(time.monotonic_ns())
+            sent += 1
+            if sent >= FEWEST and await stage.succeeded("noop") >= backlog:
+                break
+        deadline = time.monotonic() + PATIENCE
+        while await stage.succeeded("stamped") < sent:
+            worker.check()
+            if time.monotonic() > deadline:
+                raise Broken(f"not all of {sent} urgent jobs ran in {PATIENCE:g} s")
+            await asyncio.sleep(POLL)
+        return sorted((await worker.stop()).waits)

@@ -1,0 +1,54 @@
+"""How fast a scheduler makes jobs ready that are all due at one moment."""
+
+import asyncio
+import time
+from datetime import UTC, datetime
+
+from scripts.benchmarks.draining import check
+from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.memory import used
+from scripts.benchmarks.processes import started
+from scripts.benchmarks.stage import KEYS, POLL, QUEUE, Stage
+from scripts.benchmarks.workload import Workload
+
+ENQUEUED = 15_000  # jobs a second, at least
+STARTING = 5.0  # seconds for the scheduler
+PROMOTED = 5000  # jobs a second, at least
+
+
+async def measure(stage: Stage, size: Size) -> Values:
+    """Schedule many jobs for one moment and watch what becomes of them then."""
+    due = await stage.now() + size.many / ENQUEUED + STARTING
+    before = await used(stage)
+    async with Workload(stage.redis_url) as workload:
+        call = workload.noop.options(run_at=datetime.fromtimestamp(due, UTC))
+        await workload.app.enqueue_many(map(call.prepare, range(size.many)))
+    memory = (await used(stage) - before) / size.many
+    async with started("scheduler", stage) as scheduler:
+        scheduler.go()
+        if (left := due - await stage.now()) < 0:
+            raise Broken(f"the jobs were due {-left:.1f} s before they were all scheduled")
+        check("jobs waited", await stage.redis.zcard(KEYS.scheduled(QUEUE)), size.many)
+        await asyncio.sleep(left)
+        await _promoted(stage, size.many)
+        seconds = await stage.now() - due
+    return {"promotion.rate": size.many / seconds, "promotion.memory": memory}
+
+
+async def _promoted(stage: Stage, jobs: int) -> None:
+    deadline = time.monotonic() + STARTING + jobs / PROMOTED
+    while left := await stage.redis.zcard(KEYS.scheduled(QUEUE)):
+        if time.monotonic() > deadline:
+            raise Broken(f"{left} of {jobs} jobs were not promoted in time")
+        await asyncio.sleep(POLL)
+
+
+FAMILY = Family(
+    "promotion",
+    (
+        Figure("promotion.rate", "promote jobs that are due at once", "/s", Goal(">=", 50_000)),
+        Figure("promotion.memory", "memory of Redis, a scheduled job", "bytes"),
+    ),
+    measure,
+    scale=True,
+)
