@@ -11,20 +11,22 @@ from scripts.faults.oracles import Verdict, explained
 from scripts.faults.truth import Truth
 
 EXAMPLES = 5
-HEADERS = ("fault", "times", "lost", "second deliveries", "recovered s", "longest s")
+HEADERS = ("fault", "jobs", "times", "lost", "second deliveries", "recovered s", "longest s")
 
 
 class Figures(msgspec.Struct, frozen=True):
     """What one fault did.
 
     Attributes:
-        lost: Accepted jobs that never ended; of the whole run where it had several faults.
+        jobs: Jobs that were accepted; of the whole run where it had several faults.
+        lost: Those of them that never ended.
         second: Deliveries that had to be repeated and that it explains.
         recovered: Seconds until things went on, for each injection that stopped any.
         idle: Injections that hit a worker without a job in hand.
     """
 
     fault: str
+    jobs: int
     injections: int
     lost: int
     second: int
@@ -35,9 +37,8 @@ class Figures(msgspec.Struct, frozen=True):
         """Return the row of the table."""
         middle = f"{median(self.recovered):.2f}" if self.recovered else "-"
         longest = f"{max(self.recovered):.2f}" if self.recovered else "-"
-        return (
-            self.fault, str(self.injections), str(self.lost), str(self.second), middle, longest,
-        )  # fmt: skip
+        counts = (self.jobs, self.injections, self.lost, self.second)
+        return (self.fault, *map(str, counts), middle, longest)
 
     def remark(self) -> str | None:
         """Return what makes the row worth less than it looks."""
@@ -110,7 +111,7 @@ def report(
     seconds = explained.seconds(truth)
     return Report(
         good=quiet and not any(verdict.problems for verdict in verdicts),
-        jobs=sum(job.accepted for job in truth.jobs.values()),
+        jobs=_accepted(truth),
         faults=len(truth.injections),
         lost=len(truth.lost),
         second=len(seconds),
@@ -122,6 +123,10 @@ def report(
     )
 
 
+def _accepted(truth: Truth) -> int:
+    return sum(job.accepted for job in truth.jobs.values())
+
+
 def _figures(truth: Truth, seconds: Sequence[explained.Second]) -> Iterator[Figures]:
     for name in FAULTS:
         mine = [injection for injection in truth.injections if injection.fault == name]
@@ -129,6 +134,7 @@ def _figures(truth: Truth, seconds: Sequence[explained.Second]) -> Iterator[Figu
         if mine:
             yield Figures(
                 fault=name,
+                jobs=_accepted(truth),
                 injections=len(mine),
                 lost=len(truth.lost),
                 second=sum(second.by in mine for second in seconds),

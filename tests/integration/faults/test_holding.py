@@ -98,6 +98,6 @@ async def test_nobody_holds_one(
 
 def test_the_report_says_so() -> None:
     """A row of the report tells how often a worker held nothing."""
-    row = Figures("kill-worker", 3, 0, 0, [], idle=1)
+    row = Figures("kill-worker", 100, 3, 0, 0, [], idle=1)
     assert row.remark() == "kill-worker: 1 of 3 hit a worker that held no job"
-    assert Figures("kill-worker", 3, 0, 0, []).remark() is None
+    assert Figures("kill-worker", 100, 3, 0, 0, []).remark() is None
