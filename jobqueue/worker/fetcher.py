@@ -212,7 +212,7 @@ class Fetcher:
         self._pool.changed.clear()  # first: what changes from here on is heard below
         usable = [q for q in self._queues if self._slots(q) > 0 and self._outages.tried(q)]
         some = len(usable) < len(self._queues)
-        self._called = await self._tokens.wait(usable, self._pool.changed.wait() if some else None)
+        self._called = await self._tokens.wait(usable, self._pool.changed if some else None)
 
     async def _turns(self) -> Sequence[str]:
         """Return the queues of this round: those with a token, and now and then all of them.

@@ -5,8 +5,7 @@ A queue has one token at most: whoever swallowed it and took no job would keep t
 
 import asyncio
 import logging
-from collections.abc import Callable, Coroutine, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Mapping, Sequence
 
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
@@ -49,10 +48,8 @@ class Tokens:
         """Whether a read is under way."""
         return self._read is not None
 
-    async def wait(
-        self, queues: Sequence[str], other: Coroutine[Any, Any, object] | None
-    ) -> str | None:
-        """Sleep until a token of these queues comes, a while has passed, or something else ends.
+    async def wait(self, queues: Sequence[str], other: asyncio.Event | None) -> str | None:
+        """Sleep until a token of these queues comes, a while has passed, or ``other`` is set.
 
         Returns:
             The queue whose token came; of several the first that had one.
@@ -66,7 +63,7 @@ class Tokens:
         if self._read is None and queues:
             self._asked = frozenset(queues)
             self._read = asyncio.create_task(self._take([self._keys[each] for each in queues]))
-        sooner = None if other is None else asyncio.create_task(other)
+        sooner = None if other is None else asyncio.create_task(other.wait())
         try:
             waits = [task for task in (self._read, sooner) if task is not None]
             await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
