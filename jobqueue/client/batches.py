@@ -112,7 +112,6 @@ class Attempt:
         return pause
 
 
-CREATED = Answer(Status.CREATED)
 _LETTERS = {
     "b": Status.BLOCKED,
     "r": Status.REPLACED,
@@ -126,12 +125,13 @@ _WITH_OTHER = frozenset("brdum")
 
 
 def read_answers(
-    reply: str, batch: Sequence[Prepared], reached: Reached | None = None
+    reply: str, place: str, batch: Sequence[Prepared], reached: Reached | None = None
 ) -> list[Answer]:
     """Return what became of each job of an answered batch.
 
     Args:
         reply: The script's.
+        place: The queue or partition where it ran.
         batch: The jobs.
         reached: What replicas say of all of them, where they were asked.
 
@@ -145,12 +145,13 @@ def read_answers(
         raise EnqueueUncertain(*(each.job.id for each in batch))
     other = iter(others)
     if reached is not None:
-        found = read_answers(reply, batch)
+        found = read_answers(reply, place, batch)
         return [each._replace(reached=reached if each.status.stored else None) for each in found]
+    created = Answer(Status.CREATED, place)
     return [
-        CREATED
+        created
         if letter == "c"
-        else Answer(_LETTERS[letter], next(other) if letter in _WITH_OTHER else None)
+        else Answer(_LETTERS[letter], place, next(other) if letter in _WITH_OTHER else None)
         for letter in letters
     ]
 

@@ -13,7 +13,6 @@ from jobqueue.client.control import cancelled
 from jobqueue.client.handle import Answer, JobHandle, Status, Wanted
 from jobqueue.client.loops import Loops
 from jobqueue.client.outcomes import GONE, value
-from jobqueue.client.parts import place_of
 from jobqueue.client.prepared import Prepared
 from jobqueue.client.sync import SyncClient
 from jobqueue.client.wire import Wire
@@ -81,8 +80,7 @@ class Client:
             raise error
         # Where an equal job was there, its handle is what the caller wants.
         duplicate = answer.other if answer.status is Status.DUPLICATE else None
-        place = place_of(prepared, self._wire.splits)
-        return JobHandle(duplicate or prepared.job.id, place, answer, self, prepared.returns)
+        return JobHandle(duplicate or prepared.job.id, answer, self, prepared.returns)
 
     async def result(self, wanted: Wanted) -> object:
         """Wait for a job; see :meth:`JobHandle.result`."""

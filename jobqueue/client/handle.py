@@ -36,9 +36,13 @@ _STORED = frozenset({Status.CREATED, Status.BLOCKED, Status.REPLACED})
 
 
 class Answer(NamedTuple):
-    """What became of one job: its status, the other job that this is about, its copies."""
+    """What became of one job: its status, the other job that this is about, its copies.
+
+    ``place`` is where it was sent: its queue, or the partition that was known by then.
+    """
 
     status: Status
+    place: str
     other: str | None = None
     reached: Reached | None = None  # where replicas were waited for
 
@@ -95,13 +99,10 @@ class JobHandle(Generic[T_co]):
 
     __slots__ = ("_place", "_results", "_returns", "durable", "id", "other", "queue", "status")
 
-    def __init__(
-        self, job_id: str, place: str, answer: Answer, results: Results, returns: object
-    ) -> None:
+    def __init__(self, job_id: str, answer: Answer, results: Results, returns: object) -> None:
         self.id = job_id
-        self.queue = queue_of(place)
-        self._place = place  # the partition, where the queue has some
-        self.status, self.other, reached = answer
+        self.status, self._place, self.other, reached = answer
+        self.queue = queue_of(self._place)
         self.durable = None if reached is None else reached.enough
         self._results = results
         self._returns = returns

@@ -104,7 +104,7 @@ class Submitter:
         attempt = Attempt.of(self._calls, queue, self._numbers, batch, waiting[0][2])
         try:
             reply = await self._repeat(queue, attempt)
-            answers = iter(read_answers(reply, batch, attempt.reached))
+            answers = iter(read_answers(reply, queue, batch, attempt.reached))
         except JobQueueError as error:
             for group, future, _ in waiting:
                 if not future.done():

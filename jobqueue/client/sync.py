@@ -78,7 +78,7 @@ class SyncClient:
             attempt = Attempt.of(self._calls, place, sender.numbers, batch, deadline)
             try:
                 reply = self._repeat(sender, place, attempt, self._wire.replication_of(kind))
-                return read_answers(reply, batch, attempt.reached)
+                return read_answers(reply, place, batch, attempt.reached)
             except JobQueueError as error:
                 raise error_of_batch(attempt, error, batch) from error
 

@@ -111,8 +111,8 @@ class InlineClient:
         """Do nothing: there are no connections."""
 
     def _handle(self, prepared: Prepared) -> JobHandle[Any]:
-        answer = Answer(Status.CREATED)
-        return JobHandle(prepared.job.id, prepared.queue, answer, self, prepared.returns)
+        answer = Answer(Status.CREATED, prepared.queue)
+        return JobHandle(prepared.job.id, answer, self, prepared.returns)
 
     async def _run(self, prepared: Prepared, threads: Threads) -> None:
         handler = _handler(self._app, prepared)

@@ -77,12 +77,12 @@ async def test_takes_of_any_slot(cluster: Cluster) -> None:
     """One blocking read hears of every list, wherever it is, and loses nothing."""
     async with Server(cluster.url).lane() as lane, Server(cluster.url).lane() as other:
         for key in KEYS:
-            taking = asyncio.create_task(lane.take(KEYS, 10))
+            taking = asyncio.create_task(lane.take(KEYS, 60))
             await asyncio.sleep(0)
             await other.command("RPUSH", key, f"of {key}")
             assert await taking == (key.encode(), f"of {key}".encode())
         await other.commands([("RPUSH", key, "x") for key in KEYS])
-        found = [await lane.take(KEYS, 10) for _ in KEYS]
+        found = [await lane.take(KEYS, 60) for _ in KEYS]
         assert sorted(each[0].decode() for each in found if each) == sorted(KEYS)
         assert await lane.take(KEYS, 0.1) is None
 
@@ -90,7 +90,7 @@ async def test_takes_of_any_slot(cluster: Cluster) -> None:
 async def test_reads_go_on_between_takes(cluster: Cluster) -> None:
     """What comes while nobody takes is there for the next take."""
     async with Server(cluster.url).lane() as lane, Server(cluster.url).lane() as other:
-        taking = asyncio.create_task(lane.take(KEYS, 5.0))
+        taking = asyncio.create_task(lane.take(KEYS, 60.0))
         await other.command("RPUSH", KEYS[0], "first")
         assert await taking == (KEYS[0].encode(), b"first")
         away = next(key for key in KEYS if cluster.owner(key) is not cluster.owner(KEYS[0]))
@@ -140,7 +140,7 @@ async def test_a_node_away(healing_cluster: Cluster) -> None:
         lost.server.kill()
         with pytest.raises(BrokerUnavailable):
             await lane.take(gone, 10)
-        taking = asyncio.create_task(lane.take(KEYS, 10))
+        taking = asyncio.create_task(lane.take(KEYS, 60))
         await other.command("RPUSH", here, "x")
         assert await taking == (here.encode(), b"x")
 

@@ -124,6 +124,22 @@ async def test_used_before(split: Split) -> None:
     await old.close()
 
 
+async def test_learnt_while_it_is_sent(split: Split, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A producer that hears of the split from the call that brings his job finds its result."""
+    monkeypatch.setattr("jobqueue.client.submitter.IDLE", 0.0)  # it asks with each call
+    old = split.other()
+    await old.ref("work").options(queue="mail").enqueue(1)
+
+    @split.app.job(queue="mail", retry=0)
+    async def work(number: int) -> int:
+        return number
+
+    async with split.app.worker():
+        late = await old.ref("work").options(queue="mail").enqueue(2)
+        assert await late.result(timeout=30) == 2
+    await old.close()
+
+
 async def test_a_worker_without_the_declaration(split: Split) -> None:
     """Producers and workers whose code says nothing learn the number from Redis."""
     await split.app.ref("work").options(queue="mail").enqueue(0)

@@ -75,7 +75,8 @@ async def test_workers_from_before_the_split(
             assert not scheduler.problems
             async with split.app.worker(queues=["mail"]) as worker:
                 await wait_until(partial(names, older, worker.id), description="a newer one")
-    assert said() == ["mail"]
+                # Behind this block nobody serves them again, and it may say so again.
+                assert said() == ["mail"]
 
 
 async def names(app: JobQueue, worker: str) -> bool:
