@@ -73,9 +73,11 @@ class ClusterLane(_OfCluster, Lane):
 
     async def close(self) -> None:
         """Close the connections, and end reads that go on."""
-        await self.drop()
-        for lane in (*self._lanes.values(), *self._readers.values()):
-            await lane.close()
+        try:
+            await self.drop()
+        finally:
+            for lane in (*self._lanes.values(), *self._readers.values()):
+                await lane.close()
 
     def together(self, keys: Sequence[str]) -> list[list[str]]:
         """Return ``keys`` in groups of one slot."""

@@ -18,6 +18,7 @@ from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.partitions import by_queue, queue_of
+from jobqueue.domain.tasks import end
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.outages import Outages
@@ -166,9 +167,12 @@ class Fetcher:
             await self._look_back()
         finally:
             stopping.cancel()
-            await self._tokens.close()
-            await self._outages.close()
-            await self._lane.close()
+            try:
+                await self._tokens.forgo()
+                await self._outages.close()
+            finally:  # also when the worker waits for a silent server no longer
+                await self._tokens.close()
+                await self._lane.close()
 
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
         self._outages.check()
@@ -202,8 +206,7 @@ class Fetcher:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
             if not task.done():
-                task.cancel()
-                await asyncio.wait({task})
+                await end(task)
         if not task.cancelled() and (error := task.exception()):
             raise error
 

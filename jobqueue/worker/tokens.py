@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.tasks import end
 from jobqueue.worker.outages import Outages
 
 log = logging.getLogger("jobqueue.worker")
@@ -96,8 +97,7 @@ class Tokens:
         """Wait for no token any more."""
         if self._read is not None:
             read, self._read, self._asked = self._read, None, frozenset()
-            read.cancel()
-            await asyncio.wait({read})
+            await end(read)
         if await self._lane.drop():
             await self._give_back(list(self._keys.values()))
 
@@ -115,6 +115,5 @@ class Tokens:
                 self._outages.met(error)  # no fetch has to wait for that server, too
 
     async def close(self) -> None:
-        """Wait no more, and close the connection."""
-        await self.forgo()
+        """Close the connection."""
         await self._lane.close()

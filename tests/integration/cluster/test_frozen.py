@@ -6,11 +6,14 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from itertools import count, islice
 from time import monotonic
+from typing import Any
 
 import pytest
 
 from jobqueue import current_job
+from jobqueue.broker.lanes import Lane
 from jobqueue.domain.partitions import names_of
+from jobqueue.worker import drain
 from tests.support.cluster import Cluster, Node, queues_of
 from tests.support.freezing import frozen
 from tests.support.stage import Stage, each_once, stage_on
@@ -176,3 +179,25 @@ async def test_a_worker_ends_during_an_outage(
         assert asyncio.all_tasks() <= tasks
         await later.aclose()
         await wait_until(lambda: connections(node) <= clients + 1, description="none is left")
+
+
+def opened(lane: Any) -> list[Lane]:
+    """Return the connections of a lane to a cluster that are open."""
+    inner = [each for reader in lane._readers.values() for each in reader._lanes.values()]
+    return [each for each in (*lane._lanes.values(), *inner) if each._link and each._link.open]
+
+
+async def test_a_stop_closes_everything(
+    own_cluster: Cluster, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A worker that gives back tokens in vain, and is waited for no longer, leaves nothing."""
+    monkeypatch.setattr(drain, "FLUSH", 0.1)
+    async with stage_on(own_cluster.url) as stage, AsyncExitStack() as stack:
+        before = asyncio.all_tasks()
+        async with stage.app.worker(queues=[*queues_of(own_cluster).values()]) as worker:
+            await wait_until(lambda: worker._fetcher._tokens.awaited, description="it waits")
+            lanes = worker._fetcher._tokens._lane, worker._fetcher._lane
+            await wait_until(lambda: all(map(opened, lanes)), description="it is connected")
+            await stack.enter_async_context(frozen(own_cluster, own_cluster.nodes[0]))
+        assert asyncio.all_tasks() == before
+        assert [each for lane in lanes for each in opened(lane)] == []
