@@ -58,7 +58,7 @@ def flags_of_scripts() -> set[str]:
     """Return the options of everything in ``scripts``."""
     sources = [*SCRIPTS.glob("*/*.py"), SCRIPTS / "test"]
     text = "\n".join(path.read_text("utf-8") for path in sources)
-    return set(re.findall(r"""(?:\("|^ +)(--[a-z][a-z-]*)(?:"|\))""", text, re.MULTILINE))
+    return set(re.findall(r"""(?:\("|^ +"?)(--[a-z][a-z-]*)(?:"|\))""", text, re.MULTILINE))
 
 
 def test_every_flag_exists() -> None:
