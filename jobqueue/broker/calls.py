@@ -14,6 +14,7 @@ import msgspec
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.messages import (
     Fetched,
+    Looked,
     NewJob,
     Promoted,
     Reclaimed,
@@ -24,6 +25,7 @@ from jobqueue.broker.messages import (
     Ruled,
     Settlement,
     Watched,
+    looked,
     ruled,
     watched,
 )
@@ -87,13 +89,11 @@ def _reclaimed(reply: object) -> Reclaimed:
 
 
 def _columns(attempts: Sequence[Settlement]) -> tuple[object, ...]:
-    """Turn rows into columns: a script reads nine lists faster than a list of nines."""
+    """Turn rows into columns: a script reads seven lists faster than a list of sevens."""
     numbered = [(str(i), a) for i, a in enumerate(attempts, start=1)]
     return (
         [a.id for a in attempts],
         [a.token for a in attempts],
-        [a.stream for a in attempts],
-        [a.entry for a in attempts],
         [a.name for a in attempts],
         [a.state for a in attempts],
         [-1 if a.delay_ms is None else a.delay_ms for a in attempts],
@@ -174,7 +174,7 @@ class Calls:
         self, queue: str, worker: str, number: int, lease_ms: int, limit: int
     ) -> Call[Fetched]:
         """Ask for everything that the worker owns."""
-        return self._call("recover", queue, self._fetched, worker, number, lease_ms, limit, seed())
+        return self._call("recover", queue, self._fetched, worker, number, lease_ms, limit)
 
     @staticmethod
     def _fetched(reply: object) -> Fetched:
@@ -183,26 +183,31 @@ class Calls:
     def finish(
         self,
         queue: str,
-        caller: str,
+        worker: str,
         number: int,
         attempts: Sequence[Settlement],
         records: Iterable[bytes],
     ) -> Call[str]:
         """Settle attempts; answers a letter for each: kept, lost, or cancelled meanwhile.
 
-        An empty record leaves no row in the history.
+        An empty record leaves no row in the history. ``number`` is that of the lane on which a
+        worker settles; :meth:`release` counts on with it.
         """
         columns = _pack(_columns(attempts))
-        return self._call("finish", queue, _text, caller, number, columns, *_joined(records))
+        return self._call(
+            "finish", queue, _text, f"{worker}/s", number, worker, columns, *_joined(records)
+        )
 
     def release(
-        self, queue: str, caller: str, number: int, jobs: Sequence[Return], records: Iterable[bytes]
+        self, queue: str, worker: str, number: int, jobs: Sequence[Return], records: Iterable[bytes]
     ) -> Call[str]:
         """Hand jobs back at no cost; answers a letter for each.
 
         The record is empty where the handler had not started.
         """
-        return self._call("release", queue, _text, caller, number, _pack(jobs), *_joined(records))
+        return self._call(
+            "release", queue, _text, f"{worker}/s", number, worker, _pack(jobs), *_joined(records)
+        )
 
     def renew(self, queue: str, worker: str, lease_ms: int) -> Call[int]:
         """Lengthen a lease; answers how much the worker owns, -1 when it is gone."""
@@ -282,9 +287,13 @@ class Calls:
         # It goes into the row as it is, and PostgreSQL refuses some texts.
         return self._call("cancel", queue, _text, job_id, storable(reason, LONGEST_REASON))
 
-    def progress(self, queue: str, reports: Sequence[Report]) -> Call[str]:
-        """Note how far jobs are; answers a letter for each: kept or lost."""
-        return self._call("progress", queue, _text, _pack(reports))
+    def progress(self, queue: str, worker: str, reports: Sequence[Report]) -> Call[str]:
+        """Note how far jobs of a worker are; answers a letter for each: kept or lost."""
+        return self._call("progress", queue, _text, worker, _pack(reports))
+
+    def look(self, queue: str, job_id: str) -> Call[Looked]:
+        """Ask what is known of a job."""
+        return self._call("look", queue, lambda reply: looked.decode(_bytes(reply)), job_id)
 
     def declare(
         self, queue: str, rules: Sequence[Rule], names: Sequence[str]

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import SyncLane
 from jobqueue.broker.lookup import JobView, view
@@ -16,15 +17,14 @@ _WAITING = (State.READY, State.BLOCKED, State.SCHEDULED, State.RETRYING)
 def waiting(lane: SyncLane, keys: Keys) -> list[JobView]:
     """Return every job that waits: ready ones in the order of running, blocked ones, later ones."""
     found: list[JobView] = []
+    calls = Calls(keys)
     for queue in sorted(name.decode() for name in lane.command("SMEMBERS", keys.queues)):
         start = keys.job(queue, "")
         for key in _scan(lane, start):
             job_id = key.removeprefix(start)
-            record = lane.command("GET", key)
-            live = lane.command("HGETALL", keys.state(queue, job_id))
-            due = lane.command("ZSCORE", keys.scheduled(queue), job_id)
-            if record is not None:
-                found.append(view(queue, job_id, record, live, due))
+            looked = lane.call(calls.look(queue, job_id))
+            if looked.state:
+                found.append(view(queue, job_id, looked))
     return sorted((job for job in found if job.state in _WAITING), key=_turn)
 
 

@@ -10,10 +10,19 @@ PRIORITIES = range(4)
 
 # What scripts add to base(queue). Name: (type, who removes it).
 QUEUE_KEYS = {
-    "ready:": ("stream by priority 0-3, group workers: waiting and delivered jobs", "the queue"),
+    "ready:": ("stream by priority 0-3: waiting jobs", "the queue"),
     "again:": ("stream by priority, read before ready: handed-back jobs", "the queue"),
     "job:": ("string by id: place, entry, flags, name, enqueued ms, spec", "recorded"),
-    "state:": ("hash by id: what changes, from the first delivery on", "recorded or result_ttl"),
+    "state:": ("hash by id: what else is to be known of it", "recorded or result_ttl"),
+    "running:": (
+        "hash by worker: its deliveries by job id: token, stream, entry",
+        "the end of each delivery",
+    ),
+    "taking": ("string: the worker that a fetch is giving jobs to", "that fetch, or the next"),
+    "succeeded": (
+        "hash by id: the execution that ended a job and left nothing else",
+        "recorded",
+    ),
     "poison": ("sorted set: jobs on their last life, kept back, by priority", "the queue"),
     "scheduled": ("sorted set: delayed and retrying ids, rates that refill, by ms", "the queue"),
     "expiring": ("sorted set: ids that must start until then, by ms", "the end of each job"),
@@ -129,6 +138,10 @@ class Keys:
     def counts(self, queue: str) -> str:
         """Return the counters by state and name (hash)."""
         return f"{self.base(queue)}counts"
+
+    def running(self, queue: str, worker: str) -> str:
+        """Return what a worker runs (hash by job id)."""
+        return f"{self.base(queue)}running:{worker}"
 
     def leases(self, queue: str) -> str:
         """Return the leases of the workers that take jobs here (sorted set)."""

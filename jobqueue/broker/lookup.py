@@ -3,24 +3,14 @@
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
-
+from jobqueue.broker.calls import Calls
 from jobqueue.broker.keys import PRIORITIES, Keys, poison_scores
 from jobqueue.broker.lanes import Lane
-from jobqueue.domain.errors import BrokerError
+from jobqueue.broker.messages import Looked
 from jobqueue.domain.jobs import Priority, Spec, State
 from jobqueue.domain.partitions import by_queue
 from jobqueue.domain.views import QueueView
-
-# A record is msgpack without a frame; b"\x96" in front makes it an array of six.
-_WAITS = {
-    "scheduled": State.SCHEDULED,
-    "blocked": State.BLOCKED,
-    "parked": State.BLOCKED,
-}  # what a place says of a job that was never delivered
-_record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, Spec])
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,9 +35,9 @@ class JobView:
     crashes: int
     worker: str | None
     spec: Spec | None
-    result: bytes | None
-    error: bytes | None
-    progress: bytes | None
+    result: str | None
+    error: str | None
+    progress: str | None
     place: str | None
     entry: str | None
 
@@ -57,60 +47,40 @@ def newness(view: JobView) -> tuple[int, bool]:
     return view.run, not view.state.terminal
 
 
-async def find(lane: Lane, keys: Keys, queues: Sequence[str], job_id: str) -> list[JobView]:
+async def find(lane: Lane, calls: Calls, queues: Sequence[str], job_id: str) -> list[JobView]:
     """Return the jobs with this id; ids belong to a queue, so there may be several.
 
     Args:
         lane: Any free lane.
-        keys: Names of the installation's keys.
+        calls: Makes the calls.
         queues: Where to look, in one round trip.
         job_id: The id.
     """
-    commands: list[tuple[Any, ...]] = []
-    for queue in queues:
-        commands += [
-            ("GET", keys.job(queue, job_id)),
-            ("HGETALL", keys.state(queue, job_id)),
-            ("ZSCORE", keys.scheduled(queue), job_id),
-        ]
-    answers = await lane.commands(commands)
-    found = []
-    for i, queue in enumerate(queues):
-        record, live, due = answers[3 * i : 3 * i + 3]
-        # A hash that holds nothing but waiters belongs to no job.
-        if record is not None or b"state" in live:
-            found.append(view(queue, job_id, record, live, due))
-    return found
+    answers = await lane.calls([calls.look(queue, job_id) for queue in queues])
+    found = zip(queues, answers, strict=True)
+    return [view(queue, job_id, looked) for queue, looked in found if looked.state]
 
 
-def view(
-    queue: str, job_id: str, record: bytes | None, live: Mapping[bytes, bytes], due: float | None
-) -> JobView:
-    """Return a job from its record, its changing fields and its time in the schedule."""
-    place = entry = name = spec = None
-    enqueued = 0
-    if record is not None:
-        place, entry, _flags, name, enqueued, spec = _record.decode(b"\x96" + record)
-    state = live.get(b"state", b"").decode()
-    waiting = _WAITS.get(place[:-2], State.READY) if place else State.READY
+def view(queue: str, job_id: str, looked: Looked) -> JobView:
+    """Return a job from what was said of it."""
+    place, entry, _, name, enqueued, spec = looked.record or (None,) * 6
     return JobView(
         id=job_id,
         queue=queue,
-        state=State(state) if state else waiting,
+        state=State(looked.state),
         name=name,
         priority=Priority(int(place[-1])) if place else None,
-        enqueued_ms=enqueued or None,
-        due_ms=None if due is None else int(due),
-        run=int(live.get(b"run", 0)),
-        attempts=int(live.get(b"attempts", 0)),
-        # The first delivery leaves its token alone.
-        deliveries=int(live.get(b"deliveries", b"token" in live)),
-        crashes=int(live.get(b"crashes", 0)),
-        worker=live.get(b"worker", b"").decode() or None,
+        enqueued_ms=enqueued,
+        due_ms=looked.due_ms,
+        run=looked.run,
+        attempts=looked.attempts,
+        deliveries=looked.deliveries,
+        crashes=looked.crashes,
+        worker=looked.worker,
         spec=spec,
-        result=live.get(b"result"),
-        error=live.get(b"error"),
-        progress=live.get(b"progress"),
+        result=looked.result,
+        error=looked.error,
+        progress=looked.progress,
         place=place,
         entry=entry,
     )
@@ -136,41 +106,26 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
             ("GET", keys.journal_rows(name)),
             ("XLEN", keys.journal_bad(name)),
             ("HGETALL", keys.counts(name)),
+            ("ZRANGE", keys.leases(name), 0, -1),
             *(("ZCOUNT", keys.poison(name), *poison_scores(p)) for p in PRIORITIES),
             *(("XLEN", stream) for stream in streams),
+            *(("XRANGE", stream, "-", "+", "COUNT", 1) for stream in streams),
         ]
     )
-    time, rows, bad, counts = answers[:4]
+    time, rows, bad, counts, workers = answers[:5]
+    kept_back, (lengths, firsts) = answers[5:9], (answers[9:17], answers[17:])
     names = _names(counts)
     # Not the length of the schedule: rates that refill stand in it too.
     scheduled = sum(n.get(each, 0) for n in names.values() for each in ("scheduled", "retrying"))
-    journal = int(rows or 0)
     now = int(time[0]) * 1000 + int(time[1]) // 1000
-    ready = {Priority(p): answers[4 + p] for p in PRIORITIES}
-    running, oldest = 0, None
-    for stream, length in zip(streams, answers[8:], strict=True):
-        pending, last = await _group(lane, stream) if length else (0, "0")
-        # Never the group's lag: it is unknown once a waiting entry was deleted.
-        ready[Priority(int(stream[-1]))] += length - pending
-        running += pending
-        if length > pending:
-            first = await lane.command("XRANGE", stream, f"({last}", "+", "COUNT", 1)
-            if first:
-                since = int(first[0][0].partition(b"-")[0])
-                oldest = since if oldest is None else min(oldest, since)
-    age = None if oldest is None else max(0, now - oldest)
-    return QueueView(name, ready, running, scheduled, journal, bad, age, names)
-
-
-async def _group(lane: Lane, stream: str) -> tuple[int, str]:
-    try:
-        groups = await lane.command("XINFO", "GROUPS", stream)
-    except BrokerError:  # the stream went away between two commands
-        return 0, "0"
-    for group in groups:
-        if group[b"name"] == b"workers":
-            return group[b"pending"], group[b"last-delivered-id"].decode()
-    return 0, "0"
+    ready = dict(zip(map(Priority, PRIORITIES), kept_back, strict=True))
+    for stream, length in zip(streams, lengths, strict=True):
+        ready[Priority(int(stream[-1]))] += length
+    since = [int(first[0][0].partition(b"-")[0]) for first in firsts if first]
+    age = max(0, now - min(since)) if since else None
+    held = [("HLEN", keys.running(name, worker.decode())) for worker in workers]
+    running = sum(await lane.commands(held)) if held else 0
+    return QueueView(name, ready, running, scheduled, int(rows or 0), bad, age, names)
 
 
 def _names(counts: Mapping[bytes, bytes]) -> dict[str, dict[str, int]]:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 
 import msgspec
 
+from jobqueue.domain.jobs import Spec
+
 
 class NewJob(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A job to be stored. Exactly one of ``delay_ms`` and ``at_ms``, or neither."""
@@ -65,7 +67,7 @@ class Fetched(msgspec.Struct, array_like=True, frozen=True):
 
 
 class Settlement(msgspec.Struct, frozen=True):
-    """One attempt to settle: where it stood, what it came to, what to write.
+    """One attempt to settle: what it came to, what to write.
 
     ``delay_ms`` is None for a terminal state. ``fields`` is a flat list of names
     and values of the job's state hash.
@@ -73,8 +75,6 @@ class Settlement(msgspec.Struct, frozen=True):
 
     id: str
     token: str
-    stream: str
-    entry: str
     name: str
     state: str
     delay_ms: int | None
@@ -87,8 +87,6 @@ class Return(msgspec.Struct, array_like=True, frozen=True):
 
     id: str
     token: str
-    stream: str
-    entry: str
 
 
 class Ended(msgspec.Struct, array_like=True, frozen=True):
@@ -166,6 +164,25 @@ class Watched(msgspec.Struct, array_like=True, frozen=True):
     payload: str
 
 
+class Looked(msgspec.Struct, array_like=True, frozen=True):
+    """What is known of a job; ``state`` is empty when there is no such job.
+
+    ``record`` holds place, entry, flags, name, time of enqueueing in ms and spec.
+    """
+
+    state: str
+    worker: str | None
+    due_ms: int | None
+    run: int
+    attempts: int
+    deliveries: int
+    crashes: int
+    result: str | None
+    error: str | None
+    progress: str | None
+    record: tuple[str, str, int, str, int, Spec] | None
+
+
 @dataclass(frozen=True, slots=True)
 class Promoted:
     """What a promotion did; ``next_ms`` is None when nothing is scheduled."""
@@ -186,4 +203,5 @@ class Reclaimed:
 
 
 watched = msgspec.msgpack.Decoder(Watched)
+looked = msgspec.msgpack.Decoder(Looked)
 ruled = msgspec.msgpack.Decoder(dict[str, Ruled])

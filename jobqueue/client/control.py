@@ -31,7 +31,7 @@ class Control:
         check_job_id(job_id)
         async with self.wire.server.lane() as lane:
             known = await self.wire.places(lane, queue)
-            found = await lookup.find(lane, self.wire.keys, known, job_id) if known else []
+            found = await lookup.find(lane, self.wire.calls, known, job_id) if known else []
             queues = by_queue(view.queue for view in found)
             if len(queues) > 1:
                 names = ", ".join(queues)

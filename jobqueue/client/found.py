@@ -111,7 +111,7 @@ def _of_row(row: ExecutionView) -> dict[str, Any]:
     }
 
 
-def _json(raw: bytes | None) -> Any:
+def _json(raw: str | bytes | None) -> Any:
     return None if raw is None else msgspec.json.decode(raw)
 
 

@@ -74,7 +74,7 @@ class Lookups:
     async def _views(self, job_id: str, queue: str | None) -> dict[str, JobView]:
         async with self._wire.server.lane() as lane:
             known = await self._wire.places(lane, queue)
-            views = await lookup.find(lane, self._wire.keys, known, job_id) if known else []
+            views = await lookup.find(lane, self._wire.calls, known, job_id) if known else []
             views = await hiding.applied(lane, self._wire.keys, views)
         # A queue that was split since may have an earlier run of the job where it was whole.
         return {queue_of(view.queue): view for view in sorted(views, key=lookup.newness)}

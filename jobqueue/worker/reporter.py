@@ -26,11 +26,13 @@ class Reporter:
     Args:
         lane: Used by nobody else.
         calls: Makes the calls.
+        worker: The worker whose jobs they are.
     """
 
-    def __init__(self, lane: Lane, calls: Calls) -> None:
+    def __init__(self, lane: Lane, calls: Calls, worker: str) -> None:
         self._lane = lane
         self._calls = calls
+        self._worker = worker
         self._loop = asyncio.get_running_loop()
         self._latest: dict[str, tuple[str, Report]] = {}  # by token: queue and report
         self._arrived = asyncio.Event()
@@ -58,7 +60,7 @@ class Reporter:
 
     async def _send(self, queue: str, reports: list[Report]) -> None:
         try:
-            await self._lane.call(self._calls.progress(queue, reports))
+            await self._lane.call(self._calls.progress(queue, self._worker, reports))
         except (BrokerUnavailable, BrokerError) as error:
             # The next report says more, and the outcome says all.
             log.debug("progress not sent", extra={"error": str(error)})

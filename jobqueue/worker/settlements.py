@@ -83,8 +83,6 @@ class Scribe:
         settlement = Settlement(
             delivery.id,
             delivery.token,
-            delivery.stream,
-            delivery.entry,
             delivery.name,
             decision.state.value,
             delay_ms,
@@ -167,4 +165,4 @@ def _ms(delay: float | None) -> int | None:
 
 def _return(held: Held) -> Return:
     d = held.delivery
-    return Return(d.id, d.token, d.stream, d.entry)
+    return Return(d.id, d.token)

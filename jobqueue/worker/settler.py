@@ -48,7 +48,7 @@ class Settler:
     ) -> None:
         self._lane = lane
         self._calls = calls
-        self._caller = f"{worker}/s"
+        self._worker = worker
         self._pool = pool
         self._scribe = scribe
         self._tell = settled
@@ -124,9 +124,9 @@ class Settler:
         number, records = self._numbers[queue], [w.record for w in batch]
         settlements = [w.settlement for w in batch if isinstance(w.settlement, Settlement)]
         if settlements:
-            return self._calls.finish(queue, self._caller, number, settlements, records)
+            return self._calls.finish(queue, self._worker, number, settlements, records)
         returns = [w.settlement for w in batch if isinstance(w.settlement, Return)]
-        return self._calls.release(queue, self._caller, number, returns, records)
+        return self._calls.release(queue, self._worker, number, returns, records)
 
     async def _repeat(self, call: Call[str]) -> str:
         pause = Pause()

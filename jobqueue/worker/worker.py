@@ -120,7 +120,7 @@ class Worker:
             return Reclaimer(self._lane(), calls, names, options.lease, budget, complaints)
 
         def reporter(_names: Sequence[str]) -> Reporter:
-            return Reporter(self._lane(), calls)
+            return Reporter(self._lane(), calls, self.id)
 
         self._settler = Settlers(by_queue(groups, settler))
         self._reclaimer = Reclaimers(by_queue(groups, reclaimer))

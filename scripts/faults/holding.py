@@ -15,7 +15,6 @@ from scripts.faults.plan import LEASE, QUEUES
 from scripts.faults.registry import Injection
 from scripts.faults.stage import WORKERS, Stage
 
-GROUP = "workers"
 LOOK = 0.02  # seconds
 PATIENCE = 2 * LEASE  # until somebody holds a job; after a fault of the servers that takes a while
 
@@ -50,7 +49,10 @@ def holders(redis: Redis) -> set[int]:
 
 def _owners(redis: Redis) -> Iterator[str]:
     keys = Keys(PREFIX)
-    for stream in (stream for queue in QUEUES for stream in keys.streams(queue)):
-        if redis.exists(stream):  # nobody has made the group before
-            consumers: Any = redis.xinfo_consumers(stream, GROUP)
-            yield from (each["name"] for each in consumers if each["pending"])
+    for queue in QUEUES:
+        workers: Any = redis.zrange(keys.leases(queue), 0, -1)
+        yield from (name for name in map(_text, workers) if redis.exists(keys.running(queue, name)))
+
+
+def _text(name: str | bytes) -> str:
+    return name.decode() if isinstance(name, bytes) else name

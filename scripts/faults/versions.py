@@ -18,7 +18,9 @@ for module in pkgutil.walk_packages(jobqueue.__path__, "jobqueue."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """
-FIRST = "scripts/chaos"  # where there is no tag: the commit that first had this
+# Where there is no tag: the commit that first had this. Workers from before it, which no release
+# has had, can't share a queue with those of now.
+FIRST = "jobqueue/broker/lua/lib/running.lua"
 
 
 @fault(

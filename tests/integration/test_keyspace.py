@@ -30,6 +30,9 @@ LEFT: dict[str, tuple[list[Any], str]] = {
     "slot": (["SADD", f"{BASE}limit:job:x", "token"], "token occupies it and does not run"),
     "rate": (["RPUSH", f"{BASE}rate:job:x", 1], "rate:job:x: lives for ever"),
     "parked": (["ZADD", f"{BASE}parked:limit:job:x", 1, "gone"], "gone does not wait for it"),
+    "taking": (["SET", f"{BASE}taking", "w1"], "a fetch stopped, and none came after it"),
+    "running": (["HSET", f"{BASE}running:w1", "gone", "x" * 60], "its worker has no lease"),
+    "succeeded": (["HSET", f"{BASE}succeeded", "gone", "x"], "gone will never be recorded"),
     "scope": (["SADD", f"{BASE}scopes", "limit:job:x"], "nobody waits for limit:job:x"),
 }
 
@@ -56,25 +59,27 @@ async def unleased(broker: Broker) -> None:
     await broker.redis("DEL", broker.key("leases"))
 
 
-async def unowned(broker: Broker) -> None:
-    """Acknowledge an entry and leave it in its stream."""
-    entry = (await broker.take()).entry
-    await broker.redis("XACK", broker.key("ready:2"), "workers", entry)
+async def unread(broker: Broker) -> None:
+    """Put an entry back that was taken out as its job was delivered."""
+    taken = await broker.take()
+    await broker.redis("DEL", broker.key("ready:2"))
+    await broker.redis("XADD", broker.key("ready:2"), taken.entry, "id", taken.id)
 
 
-async def removed(broker: Broker) -> None:
-    """Remove an entry and leave it to its owner."""
-    entry = (await broker.take()).entry
-    await broker.redis("XDEL", broker.key("ready:2"), entry)
+async def elsewhere(broker: Broker) -> None:
+    """Say of a job that it is in a stream, while its worker runs it."""
+    await broker.take()
+    record = broker.keys.job(broker.queue, "job")
+    await broker.redis("SETRANGE", record, 1, "again")
 
 
 @pytest.mark.parametrize(
     ("leave", "problem"),
     [
         (forgotten, "nothing will ever run or remove it"),
-        (unleased, "w1 owns entries and has no lease"),
-        (unowned, "was read and stays"),
-        (removed, "is owned and gone"),
+        (unleased, "its worker has no lease"),
+        (unread, "waits still"),
+        (elsewhere, "is not where it says"),
     ],
 )
 @pytest.mark.keys_not_judged("they are wrong here, and the test has seen it")

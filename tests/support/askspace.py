@@ -1,4 +1,4 @@
-"""What is wrong with the keys that jobs ask for: unique keys, locks with their lines, limits."""
+"""What is wrong with keys of a kind: unique keys, locks with their lines, limits, deliveries."""
 
 from collections.abc import Callable, Iterator
 
@@ -117,6 +117,28 @@ def _scopes(space: QueueSpace) -> set[str]:
     return {scope.decode() for scope in space.do("SMEMBERS", "scopes")}
 
 
+def _running(space: QueueSpace, worker: str) -> Iterator[str]:
+    """Its worker has a lease; each of its jobs left the stream from which it was taken."""
+    if worker not in space.members("leases"):
+        yield "its worker has no lease"
+    for id_ in space.map(f"running:{worker}"):
+        _, stream, entry = space.running[id_]
+        if space.records.get(id_, [])[:2] != [stream, entry]:
+            yield f"{id_} is not where it says"
+        if entry in space.streams.get(stream, {}):
+            yield f"{id_} waits still"
+
+
+def _taking(_: QueueSpace, __: str) -> Iterator[str]:
+    """Every fetch that stopped was followed by another."""
+    yield "a fetch stopped, and none came after it"
+
+
+def _succeeded(space: QueueSpace, _: str) -> Iterator[str]:
+    """The recorder will remove it."""
+    yield from (f"{id_} will never be recorded" for id_ in set(space.succeeded) - space.ended)
+
+
 JUDGES: dict[str, Callable[[QueueSpace, str], Iterator[str]]] = {
     "unique:": _unique,
     "idem:": _idem,
@@ -127,5 +149,8 @@ JUDGES: dict[str, Callable[[QueueSpace, str], Iterator[str]]] = {
     "rate:": _rate,
     "parked:": _parked,
     "scopes": _listed,
+    "running:": _running,
+    "taking": _taking,
+    "succeeded": _succeeded,
 }
 """By the name in keys.py; the part of the key behind it is given."""

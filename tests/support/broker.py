@@ -151,13 +151,12 @@ class Broker(Place):
     ) -> Call[str]:
         """Make the call that settles attempts, all with the same outcome."""
         settlements = [
-            Settlement(d.id, d.token, d.stream, d.entry, d.name, state, delay_ms, fields, payload)
-            for d in deliveries
+            Settlement(d.id, d.token, d.name, state, delay_ms, fields, payload) for d in deliveries
         ]
         if records is None:
             records = [self.record(d, state, worker) for d in deliveries]
-        caller = f"{worker}/s"
-        return self.calls.finish(self.queue, caller, self.number(caller), settlements, records)
+        number = self.number(f"{worker}/s")
+        return self.calls.finish(self.queue, worker, number, settlements, records)
 
     async def finish(self, *deliveries: Delivery, **options: Any) -> str:
         """Settle attempts; return their letters."""
@@ -173,10 +172,10 @@ class Broker(Place):
         self, *deliveries: Delivery, worker: str = "w1", started: bool = True
     ) -> Call[str]:
         """Make the call that hands jobs back."""
-        returns = [Return(d.id, d.token, d.stream, d.entry) for d in deliveries]
+        returns = [Return(d.id, d.token) for d in deliveries]
         rows = [self.record(d, "released", worker) if started else b"" for d in deliveries]
-        caller = f"{worker}/s"
-        return self.calls.release(self.queue, caller, self.number(caller), returns, rows)
+        number = self.number(f"{worker}/s")
+        return self.calls.release(self.queue, worker, number, returns, rows)
 
     async def release(self, *deliveries: Delivery, **options: Any) -> str:
         """Hand jobs back; return their letters."""
@@ -186,10 +185,12 @@ class Broker(Place):
         """Put a job off for a time; it is not counted."""
         return await self.finish(delivery, state="scheduled", delay_ms=delay_ms)
 
-    async def progress(self, delivery: Delivery, progress: str = "[0.5,null]") -> str:
+    async def progress(
+        self, delivery: Delivery, progress: str = "[0.5,null]", worker: str = "w1"
+    ) -> str:
         """Report how far a job is; return its letter."""
         report = Report(delivery.id, delivery.token, progress)
-        return await self.run(self.calls.progress(self.queue, [report]))
+        return await self.run(self.calls.progress(self.queue, worker, [report]))
 
     async def renew(self, worker: str = "w1", lease_ms: int = LEASE_MS) -> int:
         """Lengthen a lease; return what the worker owns, -1 when the lease is gone."""

@@ -123,7 +123,7 @@ def _judge(space: QueueSpace, part: str) -> Iterator[str]:
 
 
 def _judge_job(space: QueueSpace, id_: str) -> Iterator[str]:
-    if not (_waits(space, id_) or id_ in space.ended):
+    if not (_waits(space, id_) or id_ in space.running or id_ in space.ended):
         yield f"nothing will ever run or remove it ({space.records[id_][:2]})"
 
 
@@ -133,24 +133,16 @@ def _judge_state(space: QueueSpace, id_: str) -> Iterator[str]:
 
 
 def _judge_stream(space: QueueSpace, stream: str) -> Iterator[str]:
-    group = "recorder" if stream == "journal" else "workers"
-    groups = {g[b"name"].decode(): g for g in space.do("XINFO", "GROUPS", stream)}
-    if group not in groups:
+    if stream != "journal":
         return
-    last = _stamp(groups[group][b"last-delivered-id"].decode())
-    pending = space.pending(stream, group)
+    groups = {g[b"name"].decode(): g for g in space.do("XINFO", "GROUPS", stream)}
+    if "recorder" not in groups:
+        return
+    last = _stamp(groups["recorder"][b"last-delivered-id"].decode())
+    pending = space.pending(stream, "recorder")
     read = [e for e in space.streams[stream] if _stamp(e) <= last]
     yield from (f"entry {e} was read and stays" for e in read if e not in pending)
     yield from (f"entry {e} is owned and gone" for e in set(pending) - set(read))
-    if group == "workers":
-        yield from _judge_consumers(space, stream, set(pending.values()))
-
-
-def _judge_consumers(space: QueueSpace, stream: str, busy: set[str]) -> Iterator[str]:
-    names = {c[b"name"].decode() for c in space.do("XINFO", "CONSUMERS", stream, "workers")}
-    leases = space.members("leases")
-    yield from (f"{w} owns entries and has no lease" for w in sorted(busy - leases))
-    yield from (f"nobody will delete the consumer {w}" for w in sorted(names - leases - busy))
 
 
 def _waits(space: QueueSpace, id_: str) -> bool:

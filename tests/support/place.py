@@ -77,9 +77,11 @@ class Place:
         await self.redis("DEL", self.keys.wake(self.queue))
 
     async def state(self, id_: str) -> dict[str, str]:
-        """Return a job's changing fields."""
+        """Return a job's changing fields, with the state that it is in, if there is such a job."""
         live = await self.redis("HGETALL", self.keys.state(self.queue, id_))
-        return {name.decode(): value.decode(errors="replace") for name, value in live.items()}
+        noted = {name.decode(): value.decode(errors="replace") for name, value in live.items()}
+        state = (await self.run(self.calls.look(self.queue, id_))).state
+        return noted | ({"state": state} if state else {})
 
     async def exists(self, id_: str) -> bool:
         """Say whether Redis knows anything of a job."""

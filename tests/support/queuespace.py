@@ -31,9 +31,16 @@ class QueueSpace:
     _ids: dict[str, list[str]] = field(default_factory=dict)
 
     def state(self, id_: str) -> str:
-        """Return a job's state, by its fields or by the place where it waits."""
-        place = self.records[id_][0].partition(":")[0]
-        return self.states.get(id_) or STATES.get(place, "ready")
+        """Return a job's state: by its fields, or by where it is."""
+        place, entry = self.records[id_][:2]
+        noted = self.states.get(id_, "ready")
+        if noted != "ready":
+            return noted
+        if id_ in self.succeeded:
+            return "succeeded"
+        seems = STATES.get(place.partition(":")[0], "ready")
+        gone = entry != "-" and entry not in self.streams.get(place, {})
+        return "running" if seems == "ready" and gone and id_ in self.running else seems
 
     def ids(self, kind: str) -> list[str]:
         """Return what stands behind a kind of key."""
@@ -59,8 +66,21 @@ class QueueSpace:
     @cached_property
     def tokens(self) -> set[str]:
         """Tokens of the deliveries that run."""
-        jobs = [id_ for id_ in self.ids("state:") if self.states.get(id_) == "running"]
-        return {text(t) for t in self.each([f"state:{i}" for i in jobs], "HGET", "token")}
+        return {token for token, _, _ in self.running.values()}
+
+    @cached_property
+    def running(self) -> dict[str, tuple[str, str, str]]:
+        """Token, stream and entry of every delivery, by job, as the workers' hashes have them."""
+        return {
+            id_: (line[:36], line[36:43], line[43:].strip())
+            for worker in self.ids("running:")
+            for id_, line in self.map(f"running:{worker}").items()
+        }
+
+    @cached_property
+    def succeeded(self) -> dict[str, str]:
+        """The execution that ended each job which left nothing but its record."""
+        return self.map("succeeded")
 
     @cached_property
     def types(self) -> dict[str, str]:

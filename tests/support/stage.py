@@ -65,7 +65,7 @@ class Stage:
         return self.log
 
     async def state(self, job_id: str) -> str | None:
-        """Return the state that Redis has noted for a job; none before its first delivery."""
+        """Return the state that a job is in; none where Redis knows of no such job."""
         return (await self.broker.state(job_id)).get("state")
 
     async def reaches(self, job_id: str, state: str) -> dict[str, str]:

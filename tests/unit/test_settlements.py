@@ -72,11 +72,7 @@ def test_a_success() -> None:
     """Its state is terminal; its row holds the delivery's place and times on the Redis clock."""
     settlement = settled(returned(None, 9, 9))
     assert (settlement.state, settlement.delay_ms, settlement.fields) == ("succeeded", None, [])
-    assert (settlement.id, settlement.token, settlement.entry) == (
-        "job-1",
-        "token",
-        "1700000000000-7",
-    )
+    assert (settlement.id, settlement.token) == ("job-1", "token")
     execution = row(returned(None, 9, 9), attempts=2)
     assert (execution.outcome, execution.final, execution.attempt) == ("succeeded", True, 3)
     assert (execution.worker, execution.code_version, execution.queue) == ("w1", "v7", "default")
@@ -148,7 +144,7 @@ def test_what_costs_no_attempt(
     """It changes no count, and leaves a row only when the handler had started."""
     done = written(outcome, started=started, attempts=1)
     if state is None:
-        assert done.settlement == Return("job-1", "token", "ready:1", "1700000000000-7")
+        assert done.settlement == Return("job-1", "token")
     else:
         assert isinstance(done.settlement, Settlement)
         fields = ["unknown", 1] if isinstance(outcome, Unknown) else []

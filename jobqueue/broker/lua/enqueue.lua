@@ -12,14 +12,15 @@ ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms sin
 ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
 ARGV[5]  specs   msgpack the packed specs, one behind the other
 Keys     call:<caller>, rules, counts, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring,
-         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, limit:<scope>, rate:<scope>, parked:<scope>,
-         scopes, journal, journal:size, journal:rows, inbox:<client>, wake, wake:due
+         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, leases, running:<worker>, succeeded,
+         limit:<scope>, rate:<scope>, parked:<scope>, scopes, journal, journal:size, journal:rows, inbox:<client>, wake,
+         wake:due
 Returns  a string with one letter for each job: c created, b created and blocked by the holder of its lock, r created
          and another one replaced, x a job with this id exists, d an equal one exists, u its unique key is taken, m its
          idempotency key belongs to other arguments, f the queue is full; after b, r, d, u and m, in their order, a new
          line each with the id of the other job; "stale" for a lower number
 ]]
---@use clock call wake due count pieces ack record
+--@use clock call wake due count pieces record
 local number = tonumber(ARGV[2])
 local known = redis.call('MGET', base .. 'call:' .. ARGV[1], base .. 'rules')
 local before = answered(number, known[1])
@@ -29,7 +30,7 @@ if before then return before end
 local late
 local function asking()
   if late then return late end
---@use answer journal uuid7 requeue lock limits parking keys row leave withdraw claim
+--@use running answer journal uuid7 requeue lock limits parking keys row find leave withdraw claim
   late = {claim = claim, conflict = conflict, take_lock = take_lock, withdraw = withdraw}
   return late
 end
@@ -105,7 +106,6 @@ for i, job in ipairs(jobs) do
   end
 end
 write_records()
-write_acks()
 write_counts()
 local reply = table.concat(codes) .. table.concat(others)
 remember(ARGV[1], number, reply)

@@ -6,6 +6,9 @@ Within a priority, `again` (released, reclaimed) is read before `ready`. Entries
 or left by a script that stopped half way: they are dropped here. A job that a limit of its name or key refuses
 stands aside until the limit lets it in; one that has expired ends.
 
+What is delivered is written down as the worker's, then leaves its stream. `taking` names the worker meanwhile: where
+it does so at the start, a fetch stopped in between, and what waits still is the worker's no more.
+
 KEYS[1]  base     string  prefix of every key of the queue; names no key itself
 ARGV[1]  worker   string  id of the worker
 ARGV[2]  number   int     call number of the worker; a number seen before delivers nothing
@@ -15,19 +18,20 @@ ARGV[5]  bound    int     size of the journal above which nothing is delivered, 
 ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
-Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<priority>, ready:<priority>, poison, job:<id>, state:<id>,
-         leases, counts, limit:<scope>, rate:<scope>, parked:<scope>, scopes, scheduled, expiring, unique:<key>,
-         idem:<key>, lock:<key>, waiting:<key>, inbox:<client>, wake, wake:due
+Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<priority>, ready:<priority>, poison,
+         job:<id>, state:<id>, leases, running:<worker>, taking, counts, limit:<scope>, rate:<scope>, parked:<scope>,
+         scopes, scheduled, expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, inbox:<client>, wake,
+         wake:due
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
          is past its bound), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
          did not know its name}
 ]]
---@use clock call wake due count record pieces ack uuid7 deliver owned
+--@use clock call wake due count record pieces uuid7 deliver running
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
-local known = redis.call('MGET', base .. 'call:' .. worker, base .. 'journal:size', base .. 'rules')
+local known = redis.call('MGET', base .. 'call:' .. worker, base .. 'journal:size', base .. 'rules', base .. 'taking')
 if answered(number, known[1]) then return reply('stale', {}) end
 if known[2] and tonumber(known[2]) > tonumber(ARGV[5]) then return reply('full', {}) end
 
@@ -41,7 +45,7 @@ local rooms = {}
 local late
 local function rarely()
   if late then return late end
---@use answer journal requeue lock limits parking keys row leave withdraw poison
+--@use answer journal requeue lock limits parking keys row find leave withdraw poison
   read_rules(known[3])
 
   local function full_one(under)
@@ -60,7 +64,7 @@ local function rarely()
     rooms = {}
   end
 
-  -- Gives a job to the worker under all its rules. A start counts before it is made, a slot when its token is known.
+  -- Delivers a job under all its rules. A start counts before it is made, a slot when its token is known.
   local function start(id, record, past, under)
     local held = {}
     for _, rule in ipairs(queue_rules) do under[#under + 1] = rule end
@@ -69,13 +73,13 @@ local function rarely()
       if rule.kind == 'rate' then note_start(scope, rule) else held[#held + 1] = scope end
       if rooms[scope] then rooms[scope][1] = rooms[scope][1] - 1 end
     end
-    local delivery, token = deliver(id, record, past, worker, ARGV[8], held)
+    local delivery, token = deliver(id, record, past, ARGV[8], held)
     for _, scope in ipairs(held) do redis.call('SADD', base .. scope, token) end
-    return delivery
+    return delivery, token
   end
 
-  -- Hands over a job that asks for something, or that rules may concern; returns nil when it ended or has to wait.
-  local function consider(id, record, stream, entry, past)
+  -- Delivers a job that asks for something, or that rules may concern; returns nil when it ended or has to wait.
+  local function consider(id, record, past)
     local job = parse(record)
     local asks = job.asks
     local expires = not past and expiry(asks, job.enqueued)
@@ -88,7 +92,6 @@ local function rarely()
     local full, rule, at = full_one(under)
     if full then
       park(id, job, full, at)
-      ack(stream, entry)
       -- Who waits for another key's sake holds nobody up; where the rule is the name's, the others would wait too.
       if rule.keyed then pass_on(job.name, asks) end
       return nil
@@ -100,10 +103,9 @@ local function rarely()
   end
 
   -- A job on its last life must not take another such job with it: it waits for a worker without one.
-  local function set_aside(id, record, stream, entry)
+  local function set_aside(id, record)
     local job = parse(record)
     keep_back(id, job)
-    ack(stream, entry)
     pass_on(job.name, job.asks)
   end
 
@@ -124,27 +126,27 @@ if known[3] then
   end
 end
 
-local function read(stream, limit)
-  local rows = redis.pcall('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', limit, 'STREAMS', base .. stream, '>')
-  if rows and rows.err then
-    if not string.find(rows.err, 'NOGROUP', 1, true) then return error(rows) end
-    -- At 0, never at $: what was added before the group existed is work too.
-    redis.call('XGROUP', 'CREATE', base .. stream, 'workers', '0', 'MKSTREAM')
-    rows = redis.call('XREADGROUP', 'GROUP', 'workers', worker, 'COUNT', limit, 'STREAMS', base .. stream, '>')
-  end
-  return rows and rows[1][2] or {}
-end
-
 -- Set before anything is read, since what a worker without a lease owns is never taken back; and set when nothing is
 -- there, so that the consumers of an idle worker are deleted too, after its end.
 redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[4]), worker)
 local others = not alone and slots > 0 and redis.call('EXISTS', base .. 'poison') == 1 and rarely().admit()
 put_back = 0 -- what was admitted is read here
+if known[4] then
+  local waiting = {}
+  for _, each in ipairs(running_of(known[4])) do
+    if waits(each.stream, each.entry) then waiting[#waiting + 1] = each.id end
+  end
+  give_up(known[4], waiting)
+  redis.call('DEL', base .. 'taking')
+end
 local deliveries, taken = {}, {}
+local lines, read_to = {}, {} -- of the worker's hash, and how far each stream was read
 
 -- An answer is bounded in bytes as well, give or take one portion: how large a job is shows once it is read.
 local PORTION, MOST_BYTES = 64, 16 * 1024 * 1024
 local bytes, kept = 0, false
+
+local STREAMS = {'again:0', 'ready:0', 'again:1', 'ready:1', 'again:2', 'ready:2', 'again:3', 'ready:3'}
 
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
@@ -152,7 +154,8 @@ for _, stream in ipairs(STREAMS) do
   local own = string.char(160 + #stream) .. stream
   while #deliveries < slots and touches > 0 and bytes < MOST_BYTES do
     local limit = math.min(slots - #deliveries, touches, PORTION)
-    local rows = read(stream, limit)
+    local from = read_to[stream] and '(' .. read_to[stream] or '-'
+    local rows = redis.call('XRANGE', base .. stream, from, '+', 'COUNT', limit)
     touches = touches - #rows
     local before = put_back
     local keys = {}
@@ -161,42 +164,51 @@ for _, stream in ipairs(STREAMS) do
     for i, row in ipairs(rows) do
       local entry, id, record = row[1], row[2][2], records[i]
       local named = own .. string.char(160 + #entry) .. entry
-      if not record or string.sub(record, 1, #named) ~= named then
-        ack(stream, entry)
-      else
+      if record and string.sub(record, 1, #named) == named then
         bytes = bytes + #record
         local flags = string.byte(record, #named + 1)
         local past = flags % 2 == PAST and lives(id) or nil
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
-          rarely().set_aside(id, record, stream, entry)
+          rarely().set_aside(id, record)
           kept = true
         else
           local _, name = cmsgpack.unpack_one(record, #named + 1)
-          local delivery
+          local delivery, token
           if flags >= ASKS or queue_rules[1] or name_rules and name_rules[name] then
-            delivery = rarely().consider(id, record, stream, entry, past)
+            delivery, token = rarely().consider(id, record, past)
           else
-            delivery = deliver(id, record, past, worker, ARGV[8])
+            delivery, token = deliver(id, record, past, ARGV[8])
           end
           if delivery then
             alone = alone or poisonous
             deliveries[#deliveries + 1] = delivery
             taken[name] = (taken[name] or 0) + 1
+            lines[#lines + 1], lines[#lines + 2] = id, delivery_of(token, stream, entry)
           end
         end
       end
+      read_to[stream] = entry
     end
     -- What was let in meanwhile may stand in this stream.
     if #rows < limit and put_back == before then break end
   end
 end
+if lines[1] then
+  redis.call('SET', base .. 'taking', worker)
+  for first, last in pieces(#lines) do redis.call('HSET', base .. 'running:' .. worker, unpack(lines, first, last)) end
+end
+-- All that was read has gone elsewhere. To cut off the begin of a stream is much cheaper than to delete its entries.
+for stream, entry in pairs(read_to) do
+  local ms, place = string.match(entry, '^(%d+)-(%d+)$')
+  redis.call('XTRIM', base .. stream, 'MINID', ms .. '-' .. string.format('%d', place + 1))
+end
+if lines[1] then redis.call('DEL', base .. 'taking') end
 for _, each in ipairs(queue_rules) do
   local free, at = late.room(each[1], each[2])
   if free <= 0 and at then schedule(' ' .. each[1], at) end
 end
 if name_rules and #deliveries < slots and touches > 0 and bytes < MOST_BYTES then late.look_again() end
-write_acks()
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)
   count('running', name, jobs)

@@ -3,23 +3,25 @@
 finish: settle attempts: write their journal records, and end the jobs or put them into the schedule again.
 
 Each attempt is fenced by its delivery token; one that lost its job changes nothing. The order within the call is
-journal, schedule, acknowledgement, keys, state: repeating it after a stop at any line is harmless.
+journal, schedule, keys, state, and in the end the worker has the job no more: repeating it after a stop at any line is
+harmless.
 
 KEYS[1]  base      string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller    string  id of the worker's settling lane
 ARGV[2]  number    int     call number of that lane; the same number gets the same answer
-ARGV[3]  attempts  msgpack columns, each with a value for each attempt: ids, tokens, streams, entries, names, new
-                   states, delays in ms (-1 for none); then two maps from an attempt's number, as text, for those
-                   that have some: fields to set as a flat list, and the payload for waiting clients
-ARGV[4]  sizes     msgpack list of the length of each journal record, 0 for an attempt that leaves no row
-ARGV[5]  records   msgpack the journal records, one behind the other
-Keys     call:<caller>, job:<id>, state:<id>, journal, journal:size, journal:rows, scheduled, expiring, again:<priority>,
-         ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes,
-         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake, wake:due
+ARGV[3]  worker    string  id of the worker
+ARGV[4]  attempts  msgpack columns, each with a value for each attempt: ids, tokens, names, new states, delays in ms
+                   (-1 for none); then two maps from an attempt's number, as text, for those that have some: fields to
+                   set as a flat list, and the payload for waiting clients
+ARGV[5]  sizes     msgpack list of the length of each journal record, 0 for an attempt that leaves no row
+ARGV[6]  records   msgpack the journal records, one behind the other
+Keys     call:<caller>, running:<worker>, job:<id>, state:<id>, succeeded, journal, journal:size, journal:rows,
+         scheduled, expiring, again:<priority>, ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>,
+         rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake, wake:due
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
          not go on; "stale" for a lower number
 ]]
---@use clock call wake due count pieces ack answer journal record
+--@use clock call wake due count pieces answer journal record running
 local number = tonumber(ARGV[2])
 local before = answered(number, last_of(ARGV[1]))
 if before then return before end
@@ -33,27 +35,56 @@ local function holding()
   return late
 end
 
-local columns = cmsgpack.unpack(ARGV[3])
-local ids, tokens, streams, entries, names, states, delays = unpack(columns, 1, 7)
-local fields, payloads = columns[8], columns[9]
-local codes, waiters, held = {}, {}, {}
-for i, id in ipairs(ids) do
-  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'waiters', 'held', 'cancel')
-  codes[i] = live[1] == tokens[i] and live[2] == 'running' and 'k' or 'l'
-  if codes[i] == 'k' and live[5] and delays[i] >= 0 then codes[i] = 'c' end
-  waiters[i], held[i] = live[3], live[4]
+local worker = ARGV[3]
+local columns = cmsgpack.unpack(ARGV[4])
+local ids, tokens, names, states, delays, fields, payloads = unpack(columns, 1, 7)
+
+-- Most jobs leave no state hash, and one look says so.
+local keys, some, lines = {}, false, {}
+for i, id in ipairs(ids) do keys[i] = base .. 'state:' .. id end
+for first, last in pieces(#ids) do
+  some = redis.call('EXISTS', unpack(keys, first, last)) > 0 or some
+  for _, line in ipairs(redis.call('HMGET', base .. 'running:' .. worker, unpack(ids, first, last))) do
+    lines[#lines + 1] = line
+  end
 end
 
-journal_kept(codes, cmsgpack.unpack(ARGV[4]), ARGV[5])
+-- Whether a job that is to go on may: its record names the entry that it was taken from.
+local function goes_on(i, id)
+  local record = redis.call('GET', base .. 'job:' .. id)
+  return record and belongs(read_delivery(id, lines[i]), parse(record))
+end
+
+local codes, waiters, held, noted, over = {}, {}, {}, {}, {}
+for i, id in ipairs(ids) do
+  codes[i] = 'l'
+  if lines[i] and string.sub(lines[i], 1, 36) == tokens[i] then
+    local live = some and redis.call('HMGET', keys[i], 'waiters', 'held', 'cancel', 'token', 'progress', 'lost')
+      or {}
+    waiters[i], held[i] = live[1], live[2]
+    noted[i] = live[1] or live[3] or live[4] or live[5]
+    if live[6] == tokens[i] then
+      codes[i] = 'l'
+    elseif delays[i] < 0 then
+      codes[i] = 'k'
+    elseif live[3] then
+      codes[i] = 'c'
+    elseif goes_on(i, id) then
+      codes[i] = 'k'
+    end
+    if codes[i] == 'k' then over[#over + 1] = id end
+  end
+end
+
+journal_kept(codes, cmsgpack.unpack(ARGV[5]), ARGV[6])
 for i, id in ipairs(ids) do
   if codes[i] == 'k' then
     if delays[i] >= 0 then schedule(id, now + delays[i]) end
-    ack(streams[i], entries[i])
     count('running', names[i], -1)
     count(states[i], names[i], 1)
   end
 end
-write_acks()
+local succeeded = {}
 for i, id in ipairs(ids) do
   if codes[i] == 'k' then
     if held[i] then
@@ -62,10 +93,16 @@ for i, id in ipairs(ids) do
       if record then holding().let_go(id, parse(record).asks, delays[i] < 0) end
     end
     local more = fields[tostring(i)]
-    redis.call('HSET', base .. 'state:' .. id, 'state', states[i], unpack(more or {}))
+    if more or noted[i] or states[i] ~= 'succeeded' then
+      redis.call('HSET', keys[i], 'state', states[i], 'token', tokens[i], unpack(more or {}))
+    else
+      succeeded[#succeeded + 1], succeeded[#succeeded + 2] = id, tokens[i]
+    end
     if waiters[i] and delays[i] < 0 then answer(id, waiters[i], states[i], payloads[tostring(i)] or '') end
   end
 end
+for first, last in pieces(#succeeded) do redis.call('HSET', base .. 'succeeded', unpack(succeeded, first, last)) end
+give_up(worker, over)
 write_counts()
 local reply = table.concat(codes)
 remember(ARGV[1], number, reply)

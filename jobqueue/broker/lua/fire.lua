@@ -18,7 +18,8 @@ Keys     fired, moved, job:<id>, state:<id>, ready:<priority>, again:<priority>,
 Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future; "skipped"
          when another job has its unique key; "moved" when the schedule fires in a partition of the queue: ask again
 ]]
---@use clock wake due count pieces ack answer journal uuid7 record requeue lock limits parking keys row leave withdraw store claim
+--@use clock wake due count pieces record running answer journal uuid7 requeue lock limits parking keys row
+--@use find leave withdraw store claim
 local schedule_name, time, id, priority, name, spec, asked = unpack(ARGV, 1, 7)
 if redis.call('SISMEMBER', base .. 'moved', schedule_name) == 1 then return 'moved' end
 local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule_name) or -1)
@@ -39,7 +40,6 @@ if not exists then
     count(store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks), name, 1)
     write_records()
   end
-  write_acks()
   write_counts()
 end
 redis.call('HSET', base .. 'fired', schedule_name, time)

@@ -3,29 +3,36 @@
 promote: make due jobs ready, let in what a rate allows again, and end what expired. Never early: the server's clock
 decides.
 
-A job whose present entry is still there, or that stands aside, is ready or running already: a promotion or a finish
-stopped half way. It leaves the schedule and nothing else happens to it. A member that begins with a space is the
+A job that is ready, runs, or stands aside already is there since a promotion or a finish stopped half way. It leaves
+the schedule and nothing else happens to it. A member that begins with a space is the
 marker of a scope: jobs wait for that.
 
 KEYS[1]  base   string  prefix of every key of the queue; names no key itself
 ARGV[1]  limit  int     most jobs in one call
-Keys     scheduled, expiring, job:<id>, state:<id>, ready:<priority>, again:<priority>, counts, rules, limit:<scope>,
-         rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, journal,
-         journal:size, journal:rows, inbox:<client>, wake
+Keys     scheduled, expiring, succeeded, leases, running:<worker>, job:<id>, state:<id>, ready:<priority>,
+         again:<priority>, counts, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
+         lock:<key>, waiting:<key>, poison, journal, journal:size, journal:rows, inbox:<client>, wake
 Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
---@use clock wake due count record pieces ack answer journal uuid7 requeue lock limits parking keys row leave withdraw
+--@use clock wake due count record pieces running answer journal uuid7 requeue lock limits parking keys row
+--@use find leave withdraw
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
 local jobs, states = {}, {}
+local DELAYED = {scheduled = true, retrying = true}
+
+-- Whether a promotion stopped half way: the job's state is new, and its place the one before its retry.
+local function lies_nowhere(id, job, state)
+  return WAITING[state or 'ready'] and job.entry ~= '-' and not waits(job.place, job.entry)
+    and redis.call('HEXISTS', base .. 'succeeded', id) == 0 and not runner_of(id, job)
+end
+
 for i, id in ipairs(ids) do
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
-  local waits = job and string.match(job.place, '^%a+') == 'scheduled'
-  if waits or job and job.entry ~= '-' and #redis.call('XRANGE', base .. job.place, job.entry, job.entry) == 0 then
-    local state = redis.call('HGET', base .. 'state:' .. id, 'state')
-    -- Running: its finish stopped half way.
-    if not state or WAITING[state] or state == 'running' then jobs[i], states[i] = job, state end
+  local state = job and redis.call('HGET', base .. 'state:' .. id, 'state')
+  if job and (DELAYED[state] or string.match(job.place, '^%a+') == 'scheduled' or lies_nowhere(id, job, state)) then
+    jobs[i], states[i] = job, state
   end
 end
 
@@ -60,7 +67,6 @@ for _, id in ipairs(expired) do
   if redis.call('HEXISTS', base .. 'state:' .. id, 'token') == 0 then withdraw(id, 'expired', '', EXPIRED) end
   redis.call('ZREM', expiring, id)
 end
-write_acks()
 write_counts()
 if readied + put_back > 0 then wake() end
 local following

@@ -12,25 +12,31 @@ ARGV[3]  limit   int     most deliveries in one call
 ARGV[4]  budget  int     crashes that end a job
 ARGV[5]  ending  string  how the worker ended, for people
 ARGV[6]  memory  string  how much memory it used, for people; may be empty
-Keys     leases, again:<priority>, ready:<priority>, job:<id>, state:<id>, journal, journal:size, journal:rows, inbox:<client>,
-         counts, expiring, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
-         lock:<key>, waiting:<key>, wake
+Keys     leases, running:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, succeeded, journal,
+         journal:size, journal:rows, inbox:<client>, counts, expiring, rules, limit:<scope>, rate:<scope>,
+         parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
 ]]
---@use clock wake due count record pieces ack owned requeue lock limits parking keys answer uuid7 journal row
+--@use clock wake due count record pieces running requeue lock limits parking keys answer uuid7 journal row find
 local worker, budget = ARGV[1], tonumber(ARGV[4])
 local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or nil)
 if not expiry or expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
 
-local all = owned(worker, tonumber(ARGV[3]))
-local jobs = {}
-for i, place in ipairs(all) do
-  local id = job_id(place[1], place[2])
-  local record = id and redis.call('GET', base .. 'job:' .. id)
+local all, jobs = running_of(worker), {}
+local most = math.min(#all, tonumber(ARGV[3]))
+for i = 1, most do
+  local each = all[i]
+  local record = redis.call('GET', base .. 'job:' .. each.id)
   local job = record and parse(record)
-  if job and job.place == place[1] and job.entry == place[2] then
-    local live = live_of(id)
-    jobs[i] = {id = id, job = job, live = live, crashes = tonumber(live.crashes or 0) + 1}
+  if belongs(each, job) then
+    local live = live_of(each.id)
+    -- Else its finish went as far as that, and stopped.
+    if (live.state or 'ready') == 'ready' and redis.call('HGET', base .. 'succeeded', each.id) ~= each.token then
+      -- One that is called lost has its row, and its crash is counted: this call stopped half way before.
+      local known = live.lost == each.token
+      local crashes = tonumber(live.crashes or 0) + (known and 0 or 1)
+      jobs[#jobs + 1] = {id = each.id, delivery = each, job = job, live = live, known = known, crashes = crashes}
+    end
   end
 end
 
@@ -49,18 +55,17 @@ local function last_words(id)
   return ARGV[5] .. (notes[1] and ' (' .. table.concat(notes, ', ') .. ')' or '') .. ': worker ' .. worker
 end
 
-local rows = {}
-for _, lost in pairs(jobs) do
-  local live = lost.live
-  -- Without a token the fetch stopped before the job was handed over: nobody ran it and no row is due.
-  lost.running = live.state == 'running' and live.worker == worker
-  lost.over = lost.running and (live.cancel or lost.crashes >= budget)
+local rows, back, dead = {}, {}, {}
+for _, lost in ipairs(jobs) do
+  local live, each = lost.live, lost.delivery
+  lost.over = not lost.known and (live.cancel or lost.crashes >= budget)
   lost.state = live.cancel and 'cancelled' or 'dead'
-  if lost.running then
+  table.insert(lost.over and dead or back, lost)
+  if not lost.known then
     lost.words = last_words(lost.id)
-    rows[#rows + 1] = row(lost.id, lost.job, live, {token = live.token, attempt = tonumber(live.attempts or 0) + 1,
+    rows[#rows + 1] = row(lost.id, lost.job, live, {token = each.token, attempt = tonumber(live.attempts or 0) + 1,
       delivery = tonumber(live.deliveries or 1), final = lost.over and true,
-      outcome = live.cancel and 'cancelled' or 'lost', worker = worker, started = minted_ms(live.token) * 1000,
+      outcome = live.cancel and 'cancelled' or 'lost', worker = worker, started = minted_ms(each.token) * 1000,
       reason = live.cancel and 'cancelled' or lost.over and 'worker_lost' or '',
       type = not live.cancel and 'jobqueue.WorkerLost' or nil,
       message = live.cancel or lost.words,
@@ -68,49 +73,40 @@ for _, lost in pairs(jobs) do
   end
 end
 journal(rows)
-
-local back, dead = 0, {}
-for i, place in ipairs(all) do
-  ack(place[1], place[2])
-  local lost = jobs[i]
-  if lost then
-    local id, job, live, running, over = lost.id, lost.job, lost.live, lost.running, lost.over
-    if running then count('running', job.name, -1) end
-    if over then
-      dead[#dead + 1] = lost
-      count(lost.state, job.name, 1)
-    elseif running then
-      requeue(id, job, PAST, 'crashes', lost.crashes)
-      count('ready', job.name, 1)
-    else
-      requeue(id, job, live.state and PAST or job.past)
-    end
-    if not over then
-      back = back + 1
-      if running and live.held then vacate(live.token, cmsgpack.unpack(live.held)) end
-    end
+-- From here on the worker can't settle what goes back.
+for _, lost in ipairs(back) do
+  if not lost.known then
+    local token = lost.delivery.token
+    redis.call('HSET', base .. 'state:' .. lost.id, 'crashes', lost.crashes, 'token', token, 'lost', token)
   end
 end
-write_acks()
--- Only now: a dead job whose entry is still owned would be put back when this call is repeated.
+for _, lost in ipairs(back) do
+  requeue(lost.id, lost.job, PAST)
+  count('running', lost.job.name, -1)
+  count('ready', lost.job.name, 1)
+  if lost.live.held then vacate(lost.delivery.token, cmsgpack.unpack(lost.live.held)) end
+end
 for _, lost in ipairs(dead) do
   local payload = cjson.encode({type = 'jobqueue.WorkerLost', traceback = '',
     message = 'its worker died ' .. lost.crashes .. ' times; the last: ' .. lost.words})
-  if lost.live.held then vacate(lost.live.token, cmsgpack.unpack(lost.live.held)) end
+  count('running', lost.job.name, -1)
+  count(lost.state, lost.job.name, 1)
+  if lost.live.held then vacate(lost.delivery.token, cmsgpack.unpack(lost.live.held)) end
   let_go(lost.id, lost.job.asks, true)
+  local key = base .. 'state:' .. lost.id
   if lost.state == 'dead' then
-    redis.call('HSET', base .. 'state:' .. lost.id, 'state', 'dead', 'crashes', lost.crashes, 'error', payload)
+    redis.call('HSET', key, 'state', 'dead', 'token', lost.delivery.token, 'crashes', lost.crashes, 'error', payload)
   else
     payload = ''
-    redis.call('HSET', base .. 'state:' .. lost.id, 'state', lost.state, 'crashes', lost.crashes)
+    redis.call('HSET', key, 'state', lost.state, 'token', lost.delivery.token, 'crashes', lost.crashes)
   end
   answer(lost.id, lost.live.waiters, lost.state, payload)
 end
+local ids = {}
+for i = 1, most do ids[i] = all[i].id end
+give_up(worker, ids)
 write_counts()
-local rest = #all == tonumber(ARGV[3])
-if not rest then
-  for _, stream in ipairs(STREAMS) do redis.pcall('XGROUP', 'DELCONSUMER', base .. stream, 'workers', worker) end
-  redis.call('ZREM', base .. 'leases', worker)
-end
+local rest = #all > most
+if not rest then redis.call('ZREM', base .. 'leases', worker) end
 if put_back > 0 then wake() end
-return {back, #dead, rest and 1 or 0}
+return {#back, #dead, rest and 1 or 0}

@@ -11,40 +11,59 @@ ARGV[1]  bound    int     size of the journal above which workers stop, bytes
 ARGV[2]  entries  msgpack list of {journal entry, its size in bytes, number of its records, number of bad ones}
 ARGV[3]  ended    msgpack list of {job id, execution id, how long to keep the result in ms}
 ARGV[4…] bad      msgpack the records that PostgreSQL refused, in the order of their entries
-Keys     journal, journal:size, journal:rows, journal:bad, job:<id>, state:<id>, scheduled, expiring, poison,
-         again:<priority>, ready:<priority>, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>,
-         idem:<key>, lock:<key>, waiting:<key>, counts, wake
+Keys     journal, journal:size, journal:rows, journal:bad, job:<id>, state:<id>, succeeded, leases, running:<worker>,
+         scheduled, expiring, poison, again:<priority>, ready:<priority>, rules, limit:<scope>, rate:<scope>,
+         parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, counts, wake
 Returns  number of job records that were removed
 ]]
---@use clock wake due count record pieces ack requeue lock limits parking keys row leave
+--@use clock wake due count record pieces running requeue lock limits parking keys row find leave
 local journal = base .. 'journal'
 local before = tonumber(redis.call('GET', base .. 'journal:size') or 0)
-local ended, halfway = {}, {}
 local TERMINAL = {succeeded = true, dead = true, cancelled = true, expired = true}
-for _, job in ipairs(cmsgpack.unpack(ARGV[3])) do
-  local live = redis.call('HMGET', base .. 'state:' .. job[1], 'token', 'state', 'ending')
-  if live[1] == job[2] or live[3] == job[2] then
-    ended[#ended + 1] = job
-    if not TERMINAL[live[2]] then halfway[job[1]] = true end
+local finals = cmsgpack.unpack(ARGV[3])
+
+-- Those that left no state are known by one look.
+local ids, succeeded = {}, {}
+for i, job in ipairs(finals) do ids[i] = job[1] end
+for first, last in pieces(#ids) do
+  for _, token in ipairs(redis.call('HMGET', base .. 'succeeded', unpack(ids, first, last))) do
+    succeeded[#succeeded + 1] = token
   end
 end
 
-for id in pairs(halfway) do
-  local job, live, state = find(id)
-  if job then
-    if live.held then vacate(live.token, cmsgpack.unpack(live.held)) end
-    leave(id, job, state)
-    count(state, job.name, -1)
+-- Brings a finish or a cancel to its end; says whether that was the execution that the row is of.
+local function end_of(id, execution)
+  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'ending')
+  local known = live[1] == execution or live[3] == execution
+  if known and TERMINAL[live[2]] then return true end
+  local job, now_live, state, worker = find(id)
+  if not job or not known and now_live.token ~= execution then return known end
+  if now_live.held then vacate(now_live.token, cmsgpack.unpack(now_live.held)) end
+  leave(id, job, state)
+  count(state, job.name, -1)
+  if worker then give_up(worker, {id}) end
+  return true, true
+end
+
+local gone, plain, over = {}, {}, 0
+for i, job in ipairs(finals) do
+  local id, execution, keep = unpack(job, 1, 3)
+  if succeeded[i] == execution then
+    gone[#gone + 1], plain[#plain + 1] = base .. 'job:' .. id, id
+    over = over + 1
+  else
+    local ended, halfway = end_of(id, execution)
+    if ended then
+      over = over + 1
+      gone[#gone + 1] = base .. 'job:' .. id
+      local key = base .. 'state:' .. id
+      if keep > 0 and not halfway then redis.call('PEXPIRE', key, keep) else gone[#gone + 1] = key end
+    end
   end
 end
 write_counts()
-local gone = {}
-for _, job in ipairs(ended) do
-  local id, keep = job[1], halfway[job[1]] and 0 or job[3]
-  gone[#gone + 1] = base .. 'job:' .. id
-  if keep > 0 then redis.call('PEXPIRE', base .. 'state:' .. id, keep) else gone[#gone + 1] = base .. 'state:' .. id end
-end
 for first, last in pieces(#gone) do redis.call('DEL', unpack(gone, first, last)) end
+for first, last in pieces(#plain) do redis.call('HDEL', base .. 'succeeded', unpack(plain, first, last)) end
 
 local bytes, rows, bad = 0, 0, 3
 for _, each in ipairs(cmsgpack.unpack(ARGV[2])) do
@@ -68,4 +87,4 @@ elseif bytes > 0 then
 end
 -- Above its bound the journal was a reason not to read: say that it is gone.
 if before > tonumber(ARGV[1]) or put_back > 0 then wake() end
-return #ended
+return over

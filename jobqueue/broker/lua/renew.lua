@@ -7,18 +7,11 @@ An absent lease is never made again here: its jobs may belong to others already.
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  worker  string  id of the worker
 ARGV[2]  lease   int     life of the lease from now, ms
-Keys     leases, again:<priority>, ready:<priority>
+Keys     leases, running:<worker>
 Returns  number of deliveries that the worker owns; -1 when the lease is gone
 ]]
---@use clock owned
+--@use clock
 local worker = ARGV[1]
 if not redis.call('ZSCORE', base .. 'leases', worker) then return -1 end
 redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[2]), worker)
-local count = 0
-for _, stream in ipairs(STREAMS) do
-  local summary = redis.pcall('XPENDING', base .. stream, 'workers')
-  for _, consumer in ipairs(not summary.err and summary[4] or {}) do
-    if consumer[1] == worker then count = count + tonumber(consumer[2]) end
-  end
-end
-return count
+return redis.call('HLEN', base .. 'running:' .. worker)

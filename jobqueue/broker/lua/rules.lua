@@ -8,11 +8,11 @@ ARGV[1]  layer   string  `declared` or `set`
 ARGV[2]  rules   msgpack list of {label, kind (limit, rate, depth), name of the jobs or nil, keyed, n or nil to take it
                  back, period in ms or nil}
 ARGV[3]  names   msgpack list of the job names whose other declarations end; empty for `set`
-Keys     rules, scopes, limit:<scope>, again:<priority>, ready:<priority>, job:<id>, state:<id>, scheduled, wake,
-         wake:due
+Keys     rules, scopes, limit:<scope>, leases, running:<worker>, again:<priority>, ready:<priority>, job:<id>,
+         state:<id>, scheduled, wake, wake:due
 Returns  msgpack map of all rules by label
 ]]
---@use clock wake due record owned
+--@use clock wake due record pieces running
 local layer = ARGV[1]
 local packed = redis.call('GET', base .. 'rules')
 local rules = packed and cmsgpack.unpack(packed) or {}
@@ -61,23 +61,21 @@ local function under(job)
 end
 
 -- Noted with the job first: what a stop leaves is no slot that nobody gives back.
-local function occupy(id, scopes)
-  local key = base .. 'state:' .. id
-  local live = redis.call('HMGET', key, 'state', 'token', 'held')
-  if live[1] ~= 'running' then return end
-  local held = live[3] and cmsgpack.unpack(live[3]) or {}
+local function occupy(each, scopes)
+  local key = base .. 'state:' .. each.id
+  local known = redis.call('HGET', key, 'held')
+  local held = known and cmsgpack.unpack(known) or {}
   for _, scope in ipairs(scopes) do held[#held + 1] = scope end
-  redis.call('HSET', key, 'held', cmsgpack.pack(held))
-  for _, scope in ipairs(scopes) do redis.call('SADD', base .. scope, live[2]) end
+  redis.call('HSET', key, 'held', cmsgpack.pack(held), 'token', each.token)
+  for _, scope in ipairs(scopes) do redis.call('SADD', base .. scope, each.token) end
 end
 
-for _, stream in ipairs(next(new) and STREAMS or {}) do
-  local pending = redis.pcall('XPENDING', base .. stream, 'workers', '-', '+', 100000)
-  for _, row in ipairs(pending.err and {} or pending) do
-    local id = job_id(stream, row[1])
-    local record = id and redis.call('GET', base .. 'job:' .. id)
-    local scopes = record and under(parse(record)) or {}
-    if scopes[1] then occupy(id, scopes) end
+for _, worker in ipairs(next(new) and redis.call('ZRANGE', base .. 'leases', 0, -1) or {}) do
+  for _, each in ipairs(running_of(worker)) do
+    local record = redis.call('GET', base .. 'job:' .. each.id)
+    local job = record and parse(record)
+    local scopes = job and belongs(each, job) and under(job) or {}
+    if scopes[1] then occupy(each, scopes) end
   end
 end
 

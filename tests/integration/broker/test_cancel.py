@@ -52,7 +52,7 @@ async def test_ended(broker: Broker, end: Way) -> None:
     assert await broker.cancel("a") == state
     assert len(await broker.journal()) == rows
     await broker.recorded(keep_ms=HOUR_MS)
-    assert await broker.cancel("a") == state
+    assert await broker.cancel("a") == ("" if state == "succeeded" else state), "that left nothing"
     assert await broker.cancel("unknown") == ""
     assert not await broker.exists("unknown")
 

@@ -182,7 +182,7 @@ async def test_deleted_and_not_acknowledged(
     await readers[1].adopt(broker.queue, 10)
     assert await broker.redis("XPENDING", stream, journal.GROUP) == [0, None, None, None]
     await broker.redis("DEL", broker.keys.job(broker.queue, "a"))
-    await broker.redis("DEL", broker.keys.state(broker.queue, "a"))
+    await broker.redis("DEL", broker.key("succeeded"))
 
 
 async def test_leave(broker: Broker, readers: list[Journal]) -> None:

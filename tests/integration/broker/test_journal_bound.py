@@ -15,7 +15,7 @@ async def run_jobs(broker: Broker, n: int, *, spec: bytes = SPEC, prefix: str = 
     for first in range(0, n, 500):
         names = [f"{prefix}-{i}" for i in range(first, min(first + 500, n))]
         await broker.enqueue(*names, spec=spec)
-        await broker.finish(*await broker.fetch("runs", len(names)))
+        await broker.finish(*await broker.fetch("runs", len(names)), worker="runs")
 
 
 async def status(broker: Broker, bound: int) -> str:

@@ -145,21 +145,6 @@ async def test_renewed_between_two_parts(broker: Broker) -> None:
     assert await broker.finish(a, b, c) == "lkk"
 
 
-async def test_half_fetched(broker: Broker) -> None:
-    """What a fetch took that stopped before it gave a token comes back at no cost."""
-    await broker.enqueue("a")
-    await broker.fetch("other")
-    await broker.crash("other")
-    stream = broker.key("again:2")
-    await broker.redis("ZADD", broker.keys.leases(broker.queue), 1, "w1")
-    await broker.redis("XREADGROUP", "GROUP", "workers", "w1", "STREAMS", stream, ">")
-    taken = await broker.reclaim("w1", 1)
-    assert (taken.returned, taken.ended) == (1, 0)
-    delivery = await broker.take()
-    assert (delivery.crashes, delivery.delivery) == (1, 2)
-    assert len(await broker.journal()) == 1
-
-
 async def test_cancelled_meanwhile(broker: Broker) -> None:
     """A held entry that no record names any more is dropped."""
     await broker.enqueue("a", "b")
@@ -170,12 +155,11 @@ async def test_cancelled_meanwhile(broker: Broker) -> None:
     assert ids(await broker.fetch("w2")) == ["b"]
 
 
-async def test_consumers_go(broker: Broker) -> None:
-    """A worker that was swept leaves no consumer behind."""
+async def test_nothing_stays(broker: Broker) -> None:
+    """A worker that was swept owns nothing more."""
     for priority in range(4):
         await broker.enqueue(f"a{priority}", priority=priority)
     await broker.release(*await broker.fetch())
     await broker.fetch()
     await broker.crash()
-    for stream in broker.keys.streams(broker.queue):
-        assert await broker.redis("XINFO", "CONSUMERS", stream, "workers") == []
+    assert await broker.redis("EXISTS", broker.keys.running(broker.queue, "w1")) == 0

@@ -124,19 +124,6 @@ async def test_stale_holder_frees_nothing(broker: Broker) -> None:
     assert await broker.finish(fresh, worker="w2") == "k"
 
 
-async def test_lost_group(broker: Broker) -> None:
-    """When a group is lost and a job delivered twice, it occupies one slot."""
-    await broker.declare(limit(1))
-    await broker.enqueue("a", "b")
-    await broker.fetch("w1")
-    await broker.redis("XGROUP", "DESTROY", broker.key("ready:2"), "workers")
-    await broker.fetch("w2")
-    assert await broker.occupied(SCOPE) == 1
-    assert await broker.drain() == []
-    await broker.crash("w2", budget=1)
-    assert await broker.drain() == ["b"]
-
-
 async def test_plain_jobs_cost_nothing(broker: Broker) -> None:
     """Without rules and wishes, a batch needs one more command for each enqueue and fetch."""
     names = [f"job-{n}" for n in range(100)]

@@ -9,13 +9,13 @@ from tests.support.broker import HOUR_MS, Broker
 
 async def view(broker: Broker, id_: str) -> lookup.JobView:
     """Return the one job with this id."""
-    [found] = await lookup.find(broker.lane, broker.keys, ["other", broker.queue], id_)
+    [found] = await lookup.find(broker.lane, broker.calls, ["other", broker.queue], id_)
     return found
 
 
 async def test_unknown(broker: Broker) -> None:
     """An id that no queue knows is found nowhere."""
-    assert await lookup.find(broker.lane, broker.keys, ["a", "b"], "x") == []
+    assert await lookup.find(broker.lane, broker.calls, ["a", "b"], "x") == []
 
 
 async def test_life(broker: Broker) -> None:
@@ -47,7 +47,7 @@ async def test_life(broker: Broker) -> None:
     found = await view(broker, "a")
     assert (found.state, found.result, found.name, found.spec) == (
         State.SUCCEEDED,
-        b"1",
+        "1",
         None,
         None,
     )
@@ -56,7 +56,7 @@ async def test_life(broker: Broker) -> None:
 async def test_watched_and_gone(broker: Broker) -> None:
     """An address that a client left makes no job."""
     await broker.redis("HSET", broker.keys.state(broker.queue, "a"), "waiters", " x")
-    assert await lookup.find(broker.lane, broker.keys, [broker.queue], "a") == []
+    assert await lookup.find(broker.lane, broker.calls, [broker.queue], "a") == []
     await broker.redis("DEL", broker.keys.state(broker.queue, "a"))
 
 

@@ -59,9 +59,9 @@ async def test_conflict(broker: Broker, state: str) -> None:
     if state in {"running", "retrying", "succeeded"}:
         delivery = await broker.take("w2")
     if state == "retrying":
-        await broker.fail(delivery, HOUR_MS)
+        await broker.fail(delivery, HOUR_MS, worker="w2")
     if state == "succeeded":
-        await broker.finish(delivery)
+        await broker.finish(delivery, worker="w2")
     before = await broker.counts(), await broker.state("a")
     assert await broker.run(broker.redriving(dead.token, "a")) == "conflict"
     assert (await broker.counts(), await broker.state("a")) == before

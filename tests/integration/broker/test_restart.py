@@ -56,7 +56,6 @@ async def test_whole_life(mortal: tuple[Broker, ValkeyServer]) -> None:
 async def everything(broker: Broker) -> object:
     """Return what jobs, workers, schedulers and recorders see."""
     jobs = ("done", "retried", "released", "running", "lost", "later", "waits")
-    pending = await broker.redis("XPENDING", broker.key("ready:2"), "workers", "-", "+", 10)
     return (
         [await broker.redis("GET", broker.keys.job(broker.queue, id_)) for id_ in jobs],
         [await broker.state(id_) for id_ in jobs],
@@ -64,5 +63,5 @@ async def everything(broker: Broker) -> object:
         await broker.journal(),
         await broker.counts(),
         await broker.lease(),
-        [row[:2] for row in pending],
+        await broker.redis("HGETALL", broker.keys.running(broker.queue, "w1")),
     )

@@ -60,7 +60,7 @@ async def test_worker_drains_at_the_end(stage: Stage) -> None:
     assert await first.result(30) == 1
     with pytest.raises(ResultTimeout):
         await second.result(0)
-    assert await stage.state(second.id) is None
+    assert await stage.state(second.id) == "ready"
 
 
 async def test_body_that_fails(stage: Stage) -> None:

@@ -45,7 +45,7 @@ async def every_call(broker: Broker) -> dict[str, Callable[[], Call[Any]]]:
         "fetch": lambda: broker.fetching("w2"),
         "recover": broker.recovering,
         "renew": lambda: calls.renew(queue, "w1", LEASE_MS),
-        "progress": lambda: calls.progress(queue, []),
+        "progress": lambda: calls.progress(queue, "w1", []),
         "watch": lambda: calls.watch(queue, "running", "inbox"),
         "cancel": lambda: calls.cancel(queue, "waiting", "no more"),
         "rules": lambda: calls.set_rule(queue, limit(5)),

@@ -26,8 +26,8 @@ async def test_not_before_the_commit(stage: Stage, history_url: str, ask: Ask) -
     with blocked(history_url) as unblock:
         async with stage.app.scheduler(), stage.app.worker():
             job = await work.enqueue()
+            await stage.reaches(job.id, "succeeded")
             await wait_until(lambda: waiting(ask), description="a recorder that writes")
-            assert await stage.state(job.id) == "succeeded"
             assert len(await stage.rows(job.id)) == 1
             unblock()
             await journal_is_empty(stage)

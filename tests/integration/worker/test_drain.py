@@ -39,7 +39,7 @@ async def test_running_jobs_finish(stage: Stage) -> None:
     rows = await stage.rows()
     assert sorted(row.job_id for row in rows) == sorted(job.id for job in running)
     assert {row.outcome for row in rows} == {"succeeded"}
-    assert await stage.state(left.id) is None
+    assert await stage.state(left.id) == "ready"
 
 
 async def test_unfinished_jobs_go_back_in_front(redis_url: str) -> None:

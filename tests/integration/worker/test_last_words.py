@@ -53,7 +53,7 @@ async def lost(broker: Broker, progress: str | None, **known: Any) -> Any:
     await broker.enqueue("1")
     delivery = await broker.take(WORKER)
     if progress is not None:
-        await broker.progress(delivery, progress)
+        await broker.progress(delivery, progress, WORKER)
     expiry = await broker.lapse(WORKER)
     call = broker.calls.reclaim(broker.queue, WORKER, expiry, 100, 1, **known)
     assert (await broker.run(call)).ended == 1

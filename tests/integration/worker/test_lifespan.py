@@ -146,7 +146,7 @@ async def test_opening_fails(stage: Stage) -> None:
     with pytest.raises(ConnectionError, match="no database"):
         await stage.app.run_worker()
     assert stage.log == []
-    assert not await stage.broker.state(job.id)
+    assert await stage.state(job.id) == "ready"
     assert await stage.app.living("worker") == []
 
 

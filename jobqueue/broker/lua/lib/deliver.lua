@@ -1,5 +1,5 @@
--- deliver: give a job to a worker: mint its token, note the owner, and pack what the worker needs to know.
--- A first delivery writes only what can't be derived: its fence lies in its token's millisecond.
+-- deliver: give a job to a worker: mint its token, and pack what the worker needs to know. A plain job that was never
+-- delivered before leaves nothing but its line among those that the worker runs: its fence lies in its token's ms.
 local FIRST = '\0\0\1\0\0' .. cmsgpack.pack(now_us)
 
 -- What the state hash knows of earlier deliveries.
@@ -19,10 +19,10 @@ local function note(key, held, ...)
   return redis.call('HSET', key, ...)
 end
 
-local function deliver(id, record, past, worker, seed, held)
+local function deliver(id, record, past, seed, held)
   local key, token = base .. 'state:' .. id, uuid7(seed)
   if not past then
-    note(key, held, 'state', 'running', 'token', token, 'worker', worker)
+    if held then note(key, held, 'token', token) end
     return '\158' .. cmsgpack.pack(id) .. '\217\36' .. token .. record .. FIRST, token
   end
   local delivery = tonumber(past[3] or (past[7] and 1 or 0)) + 1
@@ -31,8 +31,7 @@ local function deliver(id, record, past, worker, seed, held)
   local fence = math.max(last + 1, now_us)
   if past[9] then redis.call('HDEL', key, 'progress') end -- this delivery has not come that far
   -- As text: Redis formats numbers slowly.
-  note(key, held, 'state', 'running', 'token', token, 'worker', worker,
-    'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))
+  note(key, held, 'token', token, 'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))
   return pack_delivery(id, token, record, past, delivery, fence), token
 end
 

@@ -6,13 +6,3 @@ local function row(id, job, live, ends)
     job.enqueued, ready, ends.started, now_us) .. string.sub(job.rest, job.spec + 1) .. cmsgpack.pack(ends.reason)
     .. '\192' .. cmsgpack.pack(ends.type, ends.message) .. '\192\192' .. cmsgpack.pack(ends.crashes)
 end
-
-local LIVE = {'state', 'token', 'run', 'attempts', 'deliveries', 'crashes', 'waiters', 'worker', 'held', 'cancel',
-  'ending'}
-
--- The changing fields of a job by name.
-local function live_of(id)
-  local values, live = redis.call('HMGET', base .. 'state:' .. id, unpack(LIVE)), {}
-  for i, name in ipairs(LIVE) do live[name] = values[i] or nil end
-  return live
-end

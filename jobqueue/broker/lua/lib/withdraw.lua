@@ -10,10 +10,11 @@ local function ending(id, live)
   return token
 end
 
--- Returns the job's state before; it was ended only if that is one in which a job waits.
+-- Returns the job's state before, what was noted of it, and the worker that runs it, if one does. It was ended only if
+-- that is a state in which a job waits.
 local function withdraw(id, outcome, reason, message)
-  local job, live, state = find(id)
-  if not job or not WAITING[state] then return state, live end
+  local job, live, state, worker = find(id)
+  if not job or not WAITING[state] then return state, live, worker end
   local token = ending(id, live)
   journal({row(id, job, live, {token = token, attempt = 0, delivery = 0, final = true, outcome = outcome, worker = '',
     started = 0, reason = reason, message = message, crashes = tonumber(live.crashes or 0)})})
