@@ -14,6 +14,10 @@ QUEUE_KEYS = {
     "again:": ("stream by priority, read before ready: handed-back jobs", "the queue"),
     "job:": ("string by id: place, entry, flags, name, enqueued ms, spec", "recorded"),
     "state:": ("hash by id: what else is to be known of it", "recorded or result_ttl"),
+    "noted": (
+        "set: ids of jobs that have a state hash of which their records say nothing",
+        "recorded",
+    ),
     "running:": (
         "hash by worker: its deliveries by job id: token, stream, entry",
         "the end of each delivery",

@@ -69,12 +69,14 @@ class Fetched(msgspec.Struct, array_like=True, frozen=True):
 class Settlement(msgspec.Struct, frozen=True):
     """One attempt to settle: what it came to, what to write.
 
-    ``delay_ms`` is None for a terminal state. ``fields`` is a flat list of names
+    ``known`` says that its delivery was not plain: the job asks for something, or was delivered
+    before. ``delay_ms`` is None for a terminal state. ``fields`` is a flat list of names
     and values of the job's state hash.
     """
 
     id: str
     token: str
+    known: bool
     name: str
     state: str
     delay_ms: int | None

@@ -83,6 +83,7 @@ class Scribe:
         settlement = Settlement(
             delivery.id,
             delivery.token,
+            delivery.flags > 0,
             delivery.name,
             decision.state.value,
             delay_ms,

@@ -129,6 +129,12 @@ def _running(space: QueueSpace, worker: str) -> Iterator[str]:
             yield f"{id_} waits still"
 
 
+def _noted(space: QueueSpace, _: str) -> Iterator[str]:
+    """The recorder will remove it with its job."""
+    noted = {id_.decode() for id_ in space.do("SMEMBERS", "noted")}
+    yield from (f"{id_} is no job" for id_ in noted - set(space.records))
+
+
 def _taking(_: QueueSpace, __: str) -> Iterator[str]:
     """Every fetch that stopped was followed by another."""
     yield "a fetch stopped, and none came after it"
@@ -150,6 +156,7 @@ JUDGES: dict[str, Callable[[QueueSpace, str], Iterator[str]]] = {
     "parked:": _parked,
     "scopes": _listed,
     "running:": _running,
+    "noted": _noted,
     "taking": _taking,
     "succeeded": _succeeded,
 }

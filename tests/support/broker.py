@@ -151,7 +151,8 @@ class Broker(Place):
     ) -> Call[str]:
         """Make the call that settles attempts, all with the same outcome."""
         settlements = [
-            Settlement(d.id, d.token, d.name, state, delay_ms, fields, payload) for d in deliveries
+            Settlement(d.id, d.token, d.flags > 0, d.name, state, delay_ms, fields, payload)
+            for d in deliveries
         ]
         if records is None:
             records = [self.record(d, state, worker) for d in deliveries]

@@ -33,7 +33,8 @@ HELD = ("unique:k", "lock:l", "waiting:l", "expiring", "scopes", "limit:job:job"
 GUARD = """
 local server, left = redis, %d
 local reads = {EXISTS = 1, GET = 1, HEXISTS = 1, HGET = 1, HGETALL = 1, HMGET = 1, LINDEX = 1,
-  LLEN = 1, MGET = 1, PTTL = 1, SCARD = 1, SISMEMBER = 1, SMEMBERS = 1, SRANDMEMBER = 1, TIME = 1,
+  LLEN = 1, MGET = 1, PTTL = 1, SCARD = 1, SISMEMBER = 1, SMISMEMBER = 1,
+  SMEMBERS = 1, SRANDMEMBER = 1, TIME = 1,
   HLEN = 1, XLEN = 1, XRANGE = 1, ZRANGE = 1, ZRANGEBYSCORE = 1, ZSCORE = 1}
 local function guard(run)
   return function(command, ...)

@@ -10,11 +10,12 @@ Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, ex
          parked:<scope>, scopes, journal, journal:size, journal:rows, inbox:<client>, counts, tell:<worker>, wake
 Returns  the job's state before, as text; "" when there is no such job
 ]]
---@use clock wake due count record pieces running answer journal uuid7 requeue lock limits parking keys row
+--@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
 --@use find leave withdraw
 local id, reason = ARGV[1], ARGV[2]
 local state, live, worker = withdraw(id, 'cancelled', 'cancelled', reason)
 if state == 'running' then
+  remark(id)
   redis.call('HSET', base .. 'state:' .. id, 'cancel', reason)
   local tell = base .. 'tell:' .. worker
   redis.call('RPUSH', tell, live.token)

@@ -32,8 +32,8 @@ local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
 local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
 local known = redis.call('MGET', base .. 'call:' .. worker, base .. 'journal:size', base .. 'rules', base .. 'taking')
-if answered(number, known[1]) then return reply('stale', {}) end
-if known[2] and tonumber(known[2]) > tonumber(ARGV[5]) then return reply('full', {}) end
+if answered(number, known[1]) then return reply('stale') end
+if known[2] and tonumber(known[2]) > tonumber(ARGV[5]) then return reply('full') end
 
 -- The rules of the queue bound the slots; those of names and keys are asked job by job.
 local queue_rules, bounded = {}, false
@@ -45,7 +45,7 @@ local rooms = {}
 local late
 local function rarely()
   if late then return late end
---@use answer journal requeue lock limits parking keys row find leave withdraw poison
+--@use noted answer journal requeue lock limits parking keys row find leave withdraw poison
   read_rules(known[3])
 
   local function full_one(under)
@@ -73,12 +73,14 @@ local function rarely()
       if rule.kind == 'rate' then note_start(scope, rule) else held[#held + 1] = scope end
       if rooms[scope] then rooms[scope][1] = rooms[scope][1] - 1 end
     end
-    local delivery, token = deliver(id, record, past, ARGV[8], held)
+    remark(id)
+    local token = deliver(id, record, past, ARGV[8], held)
     for _, scope in ipairs(held) do redis.call('SADD', base .. scope, token) end
-    return delivery, token
+    return token
   end
 
-  -- Delivers a job that asks for something, or that rules may concern; returns nil when it ended or has to wait.
+  -- Delivers a job that asks for something, or that rules may concern; returns its token, or nil when it ended or has
+  -- to wait.
   local function consider(id, record, past)
     local job = parse(record)
     local asks = job.asks
@@ -139,7 +141,7 @@ if known[4] then
   give_up(known[4], waiting)
   redis.call('DEL', base .. 'taking')
 end
-local deliveries, taken = {}, {}
+local taken = {}
 local lines, read_to = {}, {} -- of the worker's hash, and how far each stream was read
 
 -- An answer is bounded in bytes as well, give or take one portion: how large a job is shows once it is read.
@@ -148,12 +150,19 @@ local bytes, kept = 0, false
 
 local STREAMS = {'again:0', 'ready:0', 'again:1', 'ready:1', 'again:2', 'ready:2', 'again:3', 'ready:3'}
 
+-- A short name is read from the record as it is, which is quicker.
+local byte, find, sub = string.byte, string.find, string.sub
+local function name_at(record, offset)
+  local _, name = cmsgpack.unpack_one(record, offset)
+  return name
+end
+
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
 for _, stream in ipairs(STREAMS) do
   local own = string.char(160 + #stream) .. stream
-  while #deliveries < slots and touches > 0 and bytes < MOST_BYTES do
-    local limit = math.min(slots - #deliveries, touches, PORTION)
+  while delivered < slots and touches > 0 and bytes < MOST_BYTES do
+    local limit = math.min(slots - delivered, touches, PORTION)
     local from = read_to[stream] and '(' .. read_to[stream] or '-'
     local rows = redis.call('XRANGE', base .. stream, from, '+', 'COUNT', limit)
     touches = touches - #rows
@@ -163,26 +172,28 @@ for _, stream in ipairs(STREAMS) do
     local records = rows[1] and redis.call('MGET', unpack(keys))
     for i, row in ipairs(rows) do
       local entry, id, record = row[1], row[2][2], records[i]
-      local named = own .. string.char(160 + #entry) .. entry
-      if record and string.sub(record, 1, #named) == named then
+      -- Whether it begins with this place and this entry, compared without making a new text of them.
+      local named = #own + 1 + #entry
+      if record and find(record, entry, #own + 2, true) == #own + 2 and find(record, own, 1, true) == 1
+        and byte(record, #own + 1) == 160 + #entry then
         bytes = bytes + #record
-        local flags = string.byte(record, #named + 1)
+        local flags, size = byte(record, named + 1, named + 2)
         local past = flags % 2 == PAST and lives(id) or nil
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
           rarely().set_aside(id, record)
           kept = true
         else
-          local _, name = cmsgpack.unpack_one(record, #named + 1)
-          local delivery, token
+          local name = size < 192 and sub(record, named + 3, named + size - 158)
+            or name_at(record, named + 1)
+          local token
           if flags >= ASKS or queue_rules[1] or name_rules and name_rules[name] then
-            delivery, token = rarely().consider(id, record, past)
+            token = rarely().consider(id, record, past)
           else
-            delivery, token = deliver(id, record, past, ARGV[8])
+            token = deliver(id, record, past, ARGV[8])
           end
-          if delivery then
+          if token then
             alone = alone or poisonous
-            deliveries[#deliveries + 1] = delivery
             taken[name] = (taken[name] or 0) + 1
             lines[#lines + 1], lines[#lines + 2] = id, delivery_of(token, stream, entry)
           end
@@ -208,7 +219,7 @@ for _, each in ipairs(queue_rules) do
   local free, at = late.room(each[1], each[2])
   if free <= 0 and at then schedule(' ' .. each[1], at) end
 end
-if name_rules and #deliveries < slots and touches > 0 and bytes < MOST_BYTES then late.look_again() end
+if name_rules and delivered < slots and touches > 0 and bytes < MOST_BYTES then late.look_again() end
 for name, jobs in pairs(taken) do
   count('ready', name, -jobs)
   count('running', name, jobs)
@@ -216,6 +227,6 @@ end
 write_counts()
 remember(worker, number, '')
 wake_scheduler()
-local more = #deliveries == slots and not bounded or touches <= 0 or bytes >= MOST_BYTES
+local more = delivered == slots and not bounded or touches <= 0 or bytes >= MOST_BYTES
 if more or others or kept or put_back > 0 then wake() end
-return reply(more and 'more' or 'ok', deliveries)
+return reply(more and 'more' or 'ok')

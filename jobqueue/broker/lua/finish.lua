@@ -11,17 +11,18 @@ ARGV[1]  caller    string  id of the worker's settling lane
 ARGV[2]  number    int     call number of that lane; the same number gets the same answer
 ARGV[3]  worker    string  id of the worker
 ARGV[4]  attempts  msgpack columns, each with a value for each attempt: ids, tokens, names, new states, delays in ms
-                   (-1 for none); then two maps from an attempt's number, as text, for those that have some: fields to
-                   set as a flat list, and the payload for waiting clients
+                   (-1 for none); then two maps from an attempt's number, for those that have some: fields to set as a
+                   flat list, and the payload for waiting clients; and the numbers of those that were delivered before
+                   or ask for something
 ARGV[5]  sizes     msgpack list of the length of each journal record, 0 for an attempt that leaves no row
 ARGV[6]  records   msgpack the journal records, one behind the other
-Keys     call:<caller>, running:<worker>, job:<id>, state:<id>, succeeded, journal, journal:size, journal:rows,
+Keys     call:<caller>, running:<worker>, job:<id>, state:<id>, noted, succeeded, journal, journal:size, journal:rows,
          scheduled, expiring, again:<priority>, ready:<priority>, inbox:<client>, counts, poison, rules, limit:<scope>,
          rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake, wake:due
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
          not go on; "stale" for a lower number
 ]]
---@use clock call wake due count pieces answer journal record running
+--@use clock call wake due count pieces answer journal record running noted
 local number = tonumber(ARGV[2])
 local before = answered(number, last_of(ARGV[1]))
 if before then return before end
@@ -37,13 +38,20 @@ end
 
 local worker = ARGV[3]
 local columns = cmsgpack.unpack(ARGV[4])
-local ids, tokens, names, states, delays, fields, payloads = unpack(columns, 1, 7)
+local ids, tokens, names, states, delays, fields, payloads, known = unpack(columns, 1, 8)
 
--- Most jobs leave no state hash, and one look says so.
-local keys, some, lines = {}, false, {}
-for i, id in ipairs(ids) do keys[i] = base .. 'state:' .. id end
+-- Those that have a state hash; mostly none has, and one look says so.
+local hash = {}
+for _, i in ipairs(known) do hash[i] = true end
+if redis.call('EXISTS', base .. 'noted') == 1 then
+  for first, last in pieces(#ids) do
+    for n, there in ipairs(redis.call('SMISMEMBER', base .. 'noted', unpack(ids, first, last))) do
+      if there == 1 then hash[first + n - 1] = true end
+    end
+  end
+end
+local lines = {}
 for first, last in pieces(#ids) do
-  some = redis.call('EXISTS', unpack(keys, first, last)) > 0 or some
   for _, line in ipairs(redis.call('HMGET', base .. 'running:' .. worker, unpack(ids, first, last))) do
     lines[#lines + 1] = line
   end
@@ -55,15 +63,17 @@ local function goes_on(i, id)
   return record and belongs(read_delivery(id, lines[i]), parse(record))
 end
 
-local codes, waiters, held, noted, over = {}, {}, {}, {}, {}
+local NONE, find = {}, string.find
+local codes, waiters, held, over = {}, {}, {}, {}
 for i, id in ipairs(ids) do
   codes[i] = 'l'
-  if lines[i] and string.sub(lines[i], 1, 36) == tokens[i] then
-    local live = some and redis.call('HMGET', keys[i], 'waiters', 'held', 'cancel', 'token', 'progress', 'lost')
-      or {}
-    waiters[i], held[i] = live[1], live[2]
-    noted[i] = live[1] or live[3] or live[4] or live[5]
-    if live[6] == tokens[i] then
+  if lines[i] and find(lines[i], tokens[i], 1, true) == 1 then
+    local live = NONE
+    if hash[i] then
+      live = redis.call('HMGET', base .. 'state:' .. id, 'waiters', 'held', 'cancel', 'lost')
+      waiters[i], held[i] = live[1], live[2]
+    end
+    if live[4] == tokens[i] then
       codes[i] = 'l'
     elseif delays[i] < 0 then
       codes[i] = 'k'
@@ -92,13 +102,13 @@ for i, id in ipairs(ids) do
       local record = redis.call('GET', base .. 'job:' .. id)
       if record then holding().let_go(id, parse(record).asks, delays[i] < 0) end
     end
-    local more = fields[tostring(i)]
-    if more or noted[i] or states[i] ~= 'succeeded' then
-      redis.call('HSET', keys[i], 'state', states[i], 'token', tokens[i], unpack(more or {}))
+    local more = fields[i]
+    if more or hash[i] or states[i] ~= 'succeeded' then
+      redis.call('HSET', base .. 'state:' .. id, 'state', states[i], 'token', tokens[i], unpack(more or {}))
     else
       succeeded[#succeeded + 1], succeeded[#succeeded + 2] = id, tokens[i]
     end
-    if waiters[i] and delays[i] < 0 then answer(id, waiters[i], states[i], payloads[tostring(i)] or '') end
+    if waiters[i] and delays[i] < 0 then answer(id, waiters[i], states[i], payloads[i] or '') end
   end
 end
 for first, last in pieces(#succeeded) do redis.call('HSET', base .. 'succeeded', unpack(succeeded, first, last)) end

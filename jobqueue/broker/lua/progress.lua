@@ -5,10 +5,10 @@ progress: note how far running jobs are, and tell the clients that wait for them
 KEYS[1]  base     string  prefix of every key of the queue; names no key itself
 ARGV[1]  worker   string  id of the worker
 ARGV[2]  reports  msgpack list of {job id, token, progress as JSON}
-Keys     running:<worker>, state:<id>, inbox:<client>
+Keys     running:<worker>, state:<id>, noted, inbox:<client>
 Returns  a string with one letter for each report: k kept, l the lease was lost
 ]]
---@use answer
+--@use answer pieces noted
 local codes = {}
 for i, report in ipairs(cmsgpack.unpack(ARGV[2])) do
   local id, token, progress = unpack(report)
@@ -16,6 +16,7 @@ for i, report in ipairs(cmsgpack.unpack(ARGV[2])) do
   codes[i] = line and string.sub(line, 1, 36) == token and 'k' or 'l'
   if codes[i] == 'k' then
     local key = base .. 'state:' .. id
+    remark(id)
     redis.call('HSET', key, 'progress', progress)
     answer(id, redis.call('HGET', key, 'waiters') or '', 'progress', progress)
   end

@@ -17,7 +17,7 @@ Keys     leases, running:<worker>, again:<priority>, ready:<priority>, job:<id>,
          parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over
 ]]
---@use clock wake due count record pieces running requeue lock limits parking keys answer uuid7 journal row find
+--@use clock wake due count record pieces running noted requeue lock limits parking keys answer uuid7 journal row find
 local worker, budget = ARGV[1], tonumber(ARGV[4])
 local expiry = tonumber(redis.call('ZSCORE', base .. 'leases', worker) or nil)
 if not expiry or expiry ~= tonumber(ARGV[2]) or expiry > now then return {-1, 0, 0} end
@@ -77,6 +77,7 @@ journal(rows)
 for _, lost in ipairs(back) do
   if not lost.known then
     local token = lost.delivery.token
+    remark(lost.id)
     redis.call('HSET', base .. 'state:' .. lost.id, 'crashes', lost.crashes, 'token', token, 'lost', token)
   end
 end

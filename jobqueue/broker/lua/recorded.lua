@@ -11,9 +11,9 @@ ARGV[1]  bound    int     size of the journal above which workers stop, bytes
 ARGV[2]  entries  msgpack list of {journal entry, its size in bytes, number of its records, number of bad ones}
 ARGV[3]  ended    msgpack list of {job id, execution id, how long to keep the result in ms}
 ARGV[4…] bad      msgpack the records that PostgreSQL refused, in the order of their entries
-Keys     journal, journal:size, journal:rows, journal:bad, job:<id>, state:<id>, succeeded, leases, running:<worker>,
-         scheduled, expiring, poison, again:<priority>, ready:<priority>, rules, limit:<scope>, rate:<scope>,
-         parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, counts, wake
+Keys     journal, journal:size, journal:rows, journal:bad, job:<id>, state:<id>, noted, succeeded, leases,
+         running:<worker>, scheduled, expiring, poison, again:<priority>, ready:<priority>, rules, limit:<scope>,
+         rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, counts, wake
 Returns  number of job records that were removed
 ]]
 --@use clock wake due count record pieces running requeue lock limits parking keys row find leave
@@ -45,23 +45,24 @@ local function end_of(id, execution)
   return true, true
 end
 
-local gone, plain, over = {}, {}, 0
+local gone, plain, ended = {}, {}, {}
 for i, job in ipairs(finals) do
   local id, execution, keep = unpack(job, 1, 3)
   if succeeded[i] == execution then
-    gone[#gone + 1], plain[#plain + 1] = base .. 'job:' .. id, id
-    over = over + 1
+    gone[#gone + 1], plain[#plain + 1], ended[#ended + 1] = base .. 'job:' .. id, id, id
   else
-    local ended, halfway = end_of(id, execution)
-    if ended then
-      over = over + 1
-      gone[#gone + 1] = base .. 'job:' .. id
+    local known, halfway = end_of(id, execution)
+    if known then
+      gone[#gone + 1], ended[#ended + 1] = base .. 'job:' .. id, id
       local key = base .. 'state:' .. id
       if keep > 0 and not halfway then redis.call('PEXPIRE', key, keep) else gone[#gone + 1] = key end
     end
   end
 end
 write_counts()
+if redis.call('EXISTS', base .. 'noted') == 1 then
+  for first, last in pieces(#ended) do redis.call('SREM', base .. 'noted', unpack(ended, first, last)) end
+end
 for first, last in pieces(#gone) do redis.call('DEL', unpack(gone, first, last)) end
 for first, last in pieces(#plain) do redis.call('HDEL', base .. 'succeeded', unpack(plain, first, last)) end
 
@@ -87,4 +88,4 @@ elseif bytes > 0 then
 end
 -- Above its bound the journal was a reason not to read: say that it is gone.
 if before > tonumber(ARGV[1]) or put_back > 0 then wake() end
-return over
+return #ended

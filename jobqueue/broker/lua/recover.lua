@@ -15,13 +15,13 @@ Returns  like fetch; status ok, or stale for a number seen before
 ]]
 --@use clock call wake count record pieces running uuid7 deliver requeue
 local worker, number = ARGV[1], tonumber(ARGV[2])
-if answered(number, last_of(worker)) then return reply('stale', {}) end
+if answered(number, last_of(worker)) then return reply('stale') end
 
 local all = running_of(worker)
 if #all > 0 then redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[3]), worker) end
-local deliveries, gone = {}, {}
+local gone = {}
 for _, each in ipairs(all) do
-  if #deliveries == tonumber(ARGV[4]) then break end
+  if delivered == tonumber(ARGV[4]) then break end
   local id = each.id
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
@@ -36,11 +36,11 @@ for _, each in ipairs(all) do
     -- What a first delivery does not store is told by its token: its fence is at most the end of that ms.
     local past = lives(id)
     local fence = tonumber(past[6] or minted_ms(each.token) * 1000 + 999)
-    deliveries[#deliveries + 1] = pack_delivery(id, each.token, record, past, tonumber(past[3] or 1), fence)
+    give_again(id, each.token, record, past, tonumber(past[3] or 1), fence)
   end
 end
 give_up(worker, gone)
 write_counts()
 remember(worker, number, '')
 if put_back > 0 then wake() end
-return reply('ok', deliveries)
+return reply('ok')

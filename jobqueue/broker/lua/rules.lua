@@ -12,7 +12,7 @@ Keys     rules, scopes, limit:<scope>, leases, running:<worker>, again:<priority
          state:<id>, scheduled, wake, wake:due
 Returns  msgpack map of all rules by label
 ]]
---@use clock wake due record pieces running
+--@use clock wake due record pieces running noted
 local layer = ARGV[1]
 local packed = redis.call('GET', base .. 'rules')
 local rules = packed and cmsgpack.unpack(packed) or {}
@@ -66,6 +66,7 @@ local function occupy(each, scopes)
   local known = redis.call('HGET', key, 'held')
   local held = known and cmsgpack.unpack(known) or {}
   for _, scope in ipairs(scopes) do held[#held + 1] = scope end
+  remark(each.id)
   redis.call('HSET', key, 'held', cmsgpack.pack(held), 'token', each.token)
   for _, scope in ipairs(scopes) do redis.call('SADD', base .. scope, each.token) end
 end

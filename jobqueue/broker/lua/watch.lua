@@ -5,9 +5,10 @@ watch: answer what a job came to, or leave the address of an inbox that finish w
 KEYS[1]  base   string  prefix of every key of the queue; names no key itself
 ARGV[1]  id     string  job id
 ARGV[2]  inbox  string  name of the client's inbox
-Keys     job:<id>, state:<id>, succeeded
+Keys     job:<id>, state:<id>, noted, succeeded
 Returns  msgpack {id, state, payload}: a terminal state with the result or error as JSON; "waiting"; "gone"
 ]]
+--@use pieces noted
 local id, inbox = ARGV[1], ARGV[2]
 local key = base .. 'state:' .. id
 local live = redis.call('HMGET', key, 'state', 'result', 'error', 'waiters')
@@ -23,6 +24,7 @@ local waiters = live[4] or ''
 -- Most of so many have gone; a client that still waits asks again, at the latest in ten seconds.
 if #waiters > 16384 then waiters = '' end
 if not string.find(' ' .. waiters .. ' ', ' ' .. inbox .. ' ', 1, true) then
+  remark(id)
   redis.call('HSET', key, 'waiters', waiters .. ' ' .. inbox)
 end
 return '\147' .. cmsgpack.pack(id, 'waiting', '')

@@ -139,5 +139,6 @@ async def test_kept_back_and_gone(broker: Broker) -> None:
     await broker.fetch("w1", 10)
     await broker.redis("DEL", broker.keys.job(broker.queue, "b"))
     await broker.redis("DEL", broker.keys.state(broker.queue, "b"))
+    await broker.redis("DEL", broker.key("noted"))
     assert await broker.fetch("w2", 10) == []
     assert ids(await broker.fetch("w2", 10)) == ["c"]

@@ -8,9 +8,20 @@ local function lives(id)
     'token', 'unknown', 'progress')
 end
 
-local function pack_delivery(id, token, record, past, delivery, fence)
-  return '\159' .. cmsgpack.pack(id, token) .. record .. cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0),
-    delivery, tonumber(past[4] or 0), tonumber(past[5] or 0), fence, tonumber(past[8] or 0))
+-- The answer's deliveries, in pieces: to join them only once spares a copy of each record.
+local answer, delivered, lengths = {}, 0, {}
+
+local function give(size, id, token, record, rest)
+  local n, length = 7 * delivered, #id
+  lengths[length] = lengths[length] or '\217' .. string.char(length)
+  answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = size, lengths[length], id, '\217\36'
+  answer[n + 5], answer[n + 6], answer[n + 7] = token, record, rest
+  delivered = delivered + 1
+end
+
+local function give_again(id, token, record, past, delivery, fence)
+  give('\159', id, token, record, cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0), delivery,
+    tonumber(past[4] or 0), tonumber(past[5] or 0), fence, tonumber(past[8] or 0)))
 end
 
 -- `held` names the limits that the delivery occupies; it is there, and may be empty, when the job asks for anything.
@@ -19,12 +30,15 @@ local function note(key, held, ...)
   return redis.call('HSET', key, ...)
 end
 
+-- Returns the token.
 local function deliver(id, record, past, seed, held)
-  local key, token = base .. 'state:' .. id, uuid7(seed)
+  local token = uuid7(seed)
   if not past then
-    if held then note(key, held, 'token', token) end
-    return '\158' .. cmsgpack.pack(id) .. '\217\36' .. token .. record .. FIRST, token
+    if held then note(base .. 'state:' .. id, held, 'token', token) end
+    give('\158', id, token, record, FIRST)
+    return token
   end
+  local key = base .. 'state:' .. id
   local delivery = tonumber(past[3] or (past[7] and 1 or 0)) + 1
   local last = tonumber(past[6] or 0)
   if last == 0 and past[7] then last = (minted_ms(past[7]) + 1) * 1000 end
@@ -32,11 +46,11 @@ local function deliver(id, record, past, seed, held)
   if past[9] then redis.call('HDEL', key, 'progress') end -- this delivery has not come that far
   -- As text: Redis formats numbers slowly.
   note(key, held, 'token', token, 'deliveries', string.format('%d', delivery), 'fence', string.format('%d', fence))
-  return pack_delivery(id, token, record, past, delivery, fence), token
+  give_again(id, token, record, past, delivery, fence)
+  return token
 end
 
-local function reply(status, deliveries)
-  local count = #deliveries
-  local header = '\220' .. string.char(math.floor(count / 256), count % 256)
-  return '\147' .. cmsgpack.pack(status, now_us) .. header .. table.concat(deliveries)
+local function reply(status)
+  local header = '\220' .. string.char(math.floor(delivered / 256), delivered % 256)
+  return '\147' .. cmsgpack.pack(status, now_us) .. header .. table.concat(answer)
 end

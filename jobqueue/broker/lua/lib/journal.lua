@@ -12,16 +12,16 @@ local function journal(records) append(#records, table.concat(records)) end
 
 -- The same for records that came joined, with their sizes, 0 for none: only those whose letter says that they count.
 local function journal_kept(codes, sizes, joined)
-  local kept, first, all = {}, 1, true
+  local rows, all = 0, true
   for i, size in ipairs(sizes) do
-    if codes[i] ~= 'k' then
-      all = false
-    elseif size > 0 then
-      kept[#kept + 1] = {first, first + size - 1}
-    end
+    if size > 0 then rows = rows + 1 end
+    all = all and codes[i] == 'k'
+  end
+  if all then return append(rows, joined) end
+  local kept, first = {}, 1
+  for i, size in ipairs(sizes) do
+    if codes[i] == 'k' and size > 0 then kept[#kept + 1] = string.sub(joined, first, first + size - 1) end
     first = first + size
   end
-  if all then return append(#kept, joined) end
-  for i, part in ipairs(kept) do kept[i] = string.sub(joined, part[1], part[2]) end
   journal(kept)
 end
