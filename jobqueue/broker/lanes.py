@@ -104,11 +104,17 @@ class Lane:
         Returns:
             The script's answer, and those of the commands; among these errors are values.
         """
-        answer, *others = await self._exchange([_command(call, whole=False), *commands], wait)
+        # Where the script is unknown Redis runs what stands behind it all the same: so the first
+        # call over a connection brings the text. A cluster's lane can't say which one it will be.
+        link, sha = self._link, call.script.sha
+        whole = not self.apart and not (link and link.open and sha in link.known)
+        answer, *others = await self._exchange([_command(call, whole=whole), *commands], wait)
         if isinstance(answer, NoScriptError):
             answer, *others = await self._exchange([_command(call, whole=True), *commands], wait)
         if isinstance(answer, RedisError):
             await self._refused(answer)
+        if self._link:
+            self._link.known.add(sha)
         return call.parse(answer), others
 
     async def command(self, *args: Any, wait: float = 0) -> Any:
@@ -154,6 +160,21 @@ class Lane:
         """
         found = await self.command("BLPOP", *keys, seconds, wait=seconds)
         return found and (found[0], found[1])
+
+    async def take_and_call(self, key: str, seconds: float, call: Call[T]) -> T:
+        """Take the first element of a list, wait for that, and run one script behind it.
+
+        Both are one request, so nobody has to hear of the element before Redis runs the script.
+        It runs as well when the time is over; the element is nobody's if the answer is lost.
+        """
+        commands = [("BLPOP", key, seconds), _command(call, whole=False)]
+        taken, answer = await self._exchange(commands, seconds)
+        if isinstance(answer, NoScriptError):
+            [answer] = await self._exchange([_command(call, whole=True)])
+        for each in (taken, answer):
+            if isinstance(each, RedisError):
+                await self._refused(each)
+        return call.parse(answer)
 
     async def drop(self) -> bool:
         """End reads that go on between calls; say whether there were any, and maybe a loss."""
@@ -234,12 +255,7 @@ class SyncLane:
         self, call: Call[T], commands: Sequence[Command], wait: float
     ) -> tuple[T, list[Any]]:
         """Run one script and plain commands behind it; see :meth:`Lane.call_then`."""
-        answer, *others = self._each([_command(call, whole=False), *commands], wait)
-        if isinstance(answer, NoScriptError):
-            answer, *others = self._each([_command(call, whole=True), *commands], wait)
-        if isinstance(answer, RedisError):
-            self._refused(answer)
-        return call.parse(answer), others
+        return self.call(call), self._each(commands, wait)
 
     def command(self, *args: Any) -> Any:
         """Run one plain command."""

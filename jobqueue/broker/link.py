@@ -22,9 +22,13 @@ class Link(asyncio.Protocol):
 
     Args:
         connection: One that redis-py has opened, and that nobody else uses from now on.
+
+    Attributes:
+        known: Scripts that its server has carried out, by their SHA-1; whoever asks notes them.
     """
 
     def __init__(self, connection: Connection) -> None:
+        self.known: set[str] = set()
         self._connection = connection
         self._reader = hiredis.Reader(
             protocolError=InvalidResponse,

@@ -1,9 +1,10 @@
 """The worker: small components with one duty each, wired by ``worker.py``.
 
-The **fetcher** takes jobs when slots are free and otherwise sleeps on the wake
-token. The **pool** holds what was taken and its slots. The **executor** turns a
-handler's return or exception into an outcome and does no I/O. The **settler**
-writes outcomes in batches: while one call is under way the next outcomes gather.
+The **fetcher** takes jobs when slots are free and otherwise sleeps in Redis on the
+wake token, its next call behind it. The **pool** holds what was taken and its slots.
+The **executor** turns a handler's return or exception into an outcome and does no
+I/O. The **settler** writes outcomes in batches: while one call is under way the next
+outcomes gather.
 The **heartbeat** renews leases from a thread of its own, so that a handler that
 blocks the event loop does not lose them; those of queues where the worker owns
 something, or may, since the answer of a fetch was lost. The **reclaimer** takes back

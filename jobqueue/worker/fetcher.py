@@ -1,13 +1,18 @@
 """Takes jobs when slots are free; sleeps on the wake token when there are none.
 
+A worker of one queue sends the fetch together with the wait for the token: Redis runs it
+when the token comes, and the worker hears of both at once. So the slots that it names are
+those that were free when it was sent, and no other fetch may run before its answer. One of
+several queues, and of a cluster, asks when it has heard of the token.
+
 After any error it first asks what it owns already (``recover``): a fetch whose
-answer was lost has delivered jobs that nobody has seen. That holds for a worker that
-stops, too: what it owns unseen is handed back.
+answer was lost has delivered jobs that nobody has seen. So it does when it is told to
+stop, or to take no more, while a fetch waits: Redis may have run that by then. What it owns
+unseen is handed back.
 """
 
 import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from typing import Any
 
@@ -17,19 +22,21 @@ from jobqueue.broker.messages import Delivery, Fetched
 from jobqueue.broker.servers import Server
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
-from jobqueue.domain.partitions import by_queue, queue_of
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.tasks import end
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.outages import Outages
 from jobqueue.worker.queues import QueueOrder
+from jobqueue.worker.requests import Requests
+from jobqueue.worker.room import Room
 from jobqueue.worker.tokens import Tokens
 
 log = logging.getLogger("jobqueue.worker")
 
-MOST = 1000  # slots that one fetch fills
-OWNED_MOST = 10_000  # deliveries in the answer of one recover
 LAST_LOOK = 2.0  # seconds in which a stopping worker asks what it owns
+# Slots of a fetch that waits: should the worker freeze meanwhile, so many jobs wait for its lease.
+FEW = 16
 
 Start = Callable[[str, Delivery, int], None]
 Prepare = Callable[[str], Awaitable[None]]
@@ -66,23 +73,13 @@ class Fetcher:
         # doubt: early enough for a heartbeat before the lease ends.
         patience = min(server.patience, limits.lease_ms / 2000)
         self._lane: Lane = server.lane(patience)
-        self._calls = calls
-        self._worker = worker
+        self._requests = Requests(self._lane, calls, worker, limits)
         self._order = queues
         self._queues = queues.names
-        self._bounds = {
-            name: (most_of[queue], names)
-            for queue, names in by_queue(queues.names).items()
-            if queue in most_of
-            for name in names
-        }
-        self._limits = limits
         self._pool = pool
+        self._room = Room(pool, queues.names, most_of).of
         self._start = start
         self._prepare = prepare
-        # Half of the slots in one fetch: one half runs while Redis settles and fetches the other.
-        self._most = min(MOST, -(-pool.free // 2))
-        self._numbers: defaultdict[str, int] = defaultdict(int)
         self._doubtful = pool.doubtful  # queues whose deliveries must be compared first
         self._outages = Outages(
             self._lane,
@@ -95,11 +92,14 @@ class Fetcher:
             # A silent node of a cluster costs no more here than there.
             server.lane(patience if server.is_cluster else TIMEOUT),
             {queue: calls.keys.wake(queue) for queue in queues.names},
-            lambda queue: not self._quiet and self._slots(queue) > 0,
+            lambda queue: not self._quiet and self._room(queue) > 0,
             self._outages,
         )
-        self._called: str | None = None  # the queue whose token came
+        self._called: Sequence[str] = ()  # queues that had a token
         self._all_due = 0.0  # by the loop's clock
+        self._one = len(queues.names) == 1 and not server.is_cluster
+        self._looked = False  # whether the fetch behind the last token has left nothing
+        self._sleep: asyncio.Task[None] | None = None
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
         self.fetches = 0  # that Redis has answered, whatever it said
@@ -114,6 +114,8 @@ class Fetcher:
     def quiet(self) -> None:
         """Fetch no more, and leave the running jobs alone."""
         self._quiet = True
+        if self._sleep is not None:
+            self._sleep.cancel()  # else Redis would still carry out a fetch that waits there
 
     def stop(self) -> None:
         """End the loop; a token that was just taken is given back."""
@@ -136,7 +138,7 @@ class Fetcher:
     @property
     def wanting(self) -> bool:
         """Whether a fetch is due: new jobs may start, and there is a slot for one."""
-        return self.starting and any(self._slots(queue) > 0 for queue in self._queues)
+        return self.starting and any(self._room(queue) > 0 for queue in self._queues)
 
     @property
     def error(self) -> str | None:
@@ -177,10 +179,11 @@ class Fetcher:
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
         self._outages.check()
         await self._recover_all()
+        looked, self._looked = self._looked, False
         if self._quiet or self._pool.free <= 0:
             await self._tokens.forgo()
             await self._until(stopping, self._blocked())
-        elif not await self._fetch():
+        elif looked or not await self._fetch():
             await self._until(stopping, self._wait())
 
     async def _look_back(self) -> None:
@@ -198,13 +201,13 @@ class Fetcher:
             self._pool.changed.clear()
             await self._pool.changed.wait()
 
-    @staticmethod
-    async def _until(stopping: "asyncio.Task[Any]", work: Coroutine[Any, Any, None]) -> None:
-        """Wait for ``work``, or give it up when the worker stops."""
-        task = asyncio.create_task(work)
+    async def _until(self, stopping: "asyncio.Task[Any]", work: Coroutine[Any, Any, None]) -> None:
+        """Wait for ``work``, or give it up when the worker is to stop or to take nothing more."""
+        task = self._sleep = asyncio.create_task(work)
         try:
             await asyncio.wait({task, stopping}, return_when=asyncio.FIRST_COMPLETED)
         finally:
+            self._sleep = None
             if not task.done():
                 await end(task)
         if not task.cancelled() and (error := task.exception()):
@@ -213,54 +216,64 @@ class Fetcher:
     async def _wait(self) -> None:
         """Sleep until a token comes, or a queue has room again, or can be reached again."""
         self._pool.changed.clear()  # first: what changes from here on is heard below
-        usable = [q for q in self._queues if self._slots(q) > 0 and self._outages.tried(q)]
+        usable = [q for q in self._queues if self._room(q) > 0 and self._outages.tried(q)]
+        if self._one and usable:
+            # Of several queues nobody knows yet which one a token will be for.
+            self._looked = not await self._fetch_at_token(*usable)
+            return
         some = len(usable) < len(self._queues)
         self._called = await self._tokens.wait(usable, self._pool.changed if some else None)
 
-    async def _turns(self) -> Sequence[str]:
+    def _turns(self) -> Sequence[str]:
         """Return the queues of this round: those with a token, and now and then all of them.
 
         To look for tokens costs little beside a fetch from each of many queues that are empty.
         """
         order, now = self._order.round(), asyncio.get_running_loop().time()
-        called, self._called = self._called, None
-        if called is None or len(order) == 1 or self._lane.apart or now >= self._all_due:
-            self._all_due = now + self._tokens.longest
-            return order
-        there = await self._lane.commands([("EXISTS", self._calls.keys.wake(q)) for q in order])
-        found = dict(zip(order, there, strict=True))
-        return [queue for queue in order if queue == called or found[queue]]
+        called, self._called = self._called, ()
+        if called and now < self._all_due and not self._lane.apart:
+            return [queue for queue in order if queue in called]
+        self._all_due = now + self._tokens.longest
+        return order
 
     async def _fetch(self) -> bool:
         """Fill free slots from queues in their order; say whether to go on at once."""
-        for queue in await self._turns():
+        for queue in self._turns():
             if self._pool.free <= 0:
                 return True
-            if self._slots(queue) > 0 and self._outages.tried(queue):
+            if self._room(queue) > 0 and self._outages.tried(queue):
                 with self._outages.of(queue):
                     if await self._fetch_of(queue):
                         return True  # a later queue gets nothing while this one may have more
         return False
 
     async def _fetch_of(self, queue: str) -> bool:
-        alone, number, slots = self._pool.last_lives > 0, self._number(queue), self._slots(queue)
-        fetched = await self._lane.call(
-            self._calls.fetch(queue, self._worker, number, slots, self._limits, alone=alone)
-        )
+        alone = self._pool.last_lives > 0
+        fetched = await self._requests.fetch(queue, self._room(queue), alone=alone)
+        return self._take(queue, fetched)
+
+    async def _fetch_at_token(self, queue: str) -> bool:
+        """Fetch as soon as a token comes, or when a while has passed; say whether to go on.
+
+        No other fetch runs meanwhile, so the slots that it names stay free.
+        """
+        slots, alone = min(FEW, self._room(queue)), self._pool.last_lives > 0
+        longest = self._tokens.longest
+        try:
+            fetched = await self._requests.fetch_at_token(queue, slots, longest, alone=alone)
+        except asyncio.CancelledError:
+            self._doubtful.add(queue)  # Redis may have carried it out by now
+            raise
+        return self._take(queue, fetched)
+
+    def _take(self, queue: str, fetched: Fetched) -> bool:
+        """Start what came; say whether the queue may have more, and slots are left."""
         self.fetches += 1
         self._begin(queue, fetched)
         self._note(queue, fetched.status)
         more = fetched.status == "more"
         self._order.took(queue, len(fetched.deliveries), more=more)
-        return more and self._slots(queue) > 0
-
-    def _slots(self, queue: str) -> int:
-        """Return how many jobs of a queue could start here now."""
-        free = min(self._pool.free, self._most)
-        if queue not in self._bounds:
-            return free
-        most, names = self._bounds[queue]
-        return min(free, most - sum(self._pool.busy[name] for name in names))
+        return more and self._room(queue) > 0
 
     def _note(self, queue: str, status: str) -> None:
         if status == STALE:
@@ -277,13 +290,12 @@ class Fetcher:
                 with self._outages.of(queue):
                     await self._prepare(queue)
                     await self._recover(queue)
+                    if not self.starting:  # a fetch that was cut short may have taken the token
+                        await self._requests.give_token(queue)
 
     async def _recover(self, queue: str) -> None:
         before = {token: held for token, held in self._pool.owned.items() if held.queue == queue}
-        call = self._calls.recover(
-            queue, self._worker, self._number(queue), self._limits.lease_ms, OWNED_MOST
-        )
-        fetched = await self._lane.call(call)
+        fetched = await self._requests.recover(queue)
         if fetched.status == STALE:
             return
         tokens = {d.token for d in fetched.deliveries}
@@ -301,10 +313,6 @@ class Fetcher:
             log.warning("lease lost", extra=held.fields())
             held.dropped = True
             held.task.cancel()
-
-    def _number(self, queue: str) -> int:
-        self._numbers[queue] += 1
-        return self._numbers[queue]
 
     def _begin(self, queue: str, fetched: Fetched) -> None:
         self._error = ""  # it has answered; the next sleep may be long

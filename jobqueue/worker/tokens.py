@@ -5,9 +5,9 @@ A queue has one token at most: whoever swallowed it and took no job would keep t
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from jobqueue.broker.lanes import Lane
+from jobqueue.broker.lanes import Command, Lane
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.tasks import end
 from jobqueue.worker.outages import Outages
@@ -16,6 +16,12 @@ log = logging.getLogger("jobqueue.worker")
 
 BLOCK = 2.0  # seconds that a lost token can cost
 EACH = 0.05  # and, of many queues, what each adds to that: looking costs Redis the more of it
+
+
+def giving(keys: Iterable[str]) -> list[Command]:
+    """Return the commands that leave one token at each of these keys."""
+    # Whoever else pushes meanwhile: after the trim one token lies there at most.
+    return [command for key in keys for command in (("LPUSH", key, 1), ("LTRIM", key, 0, 0))]
 
 
 class Tokens:
@@ -36,7 +42,7 @@ class Tokens:
         self._queue_of = {key.encode(): queue for queue, key in keys.items()}
         self._wanted = wanted
         self._outages = outages
-        self._read: asyncio.Task[str | None] | None = None
+        self._read: asyncio.Task[list[str]] | None = None
         self._asked = frozenset[str]()
 
     @property
@@ -44,16 +50,11 @@ class Tokens:
         """Seconds after which all queues are to be looked at, since a token may be lost."""
         return max(BLOCK, EACH * len(self._keys))
 
-    @property
-    def awaited(self) -> bool:
-        """Whether a read is under way."""
-        return self._read is not None
-
-    async def wait(self, queues: Sequence[str], other: asyncio.Event | None) -> str | None:
+    async def wait(self, queues: Sequence[str], other: asyncio.Event | None) -> list[str]:
         """Sleep until a token of these queues comes, a while has passed, or ``other`` is set.
 
         Returns:
-            The queue whose token came; of several the first that had one.
+            The queue whose token came, and those that have one now; of a cluster that queue alone.
 
         Raises:
             BrokerUnavailable: The read has failed.
@@ -75,23 +76,32 @@ class Tokens:
             if sooner is not None:
                 sooner.cancel()
         if self._read is None or not self._read.done():
-            return None
+            return []
         read, self._read, self._asked = self._read, None, frozenset()
         return read.result()
 
-    async def _take(self, keys: Sequence[str]) -> str | None:
+    async def _take(self, keys: Sequence[str]) -> list[str]:
         try:
-            token = await self._lane.take(keys, self.longest)
+            token, others = await self._next(keys)
         except asyncio.CancelledError:
             # The token may be ours by now, and this worker can't use it.
             await self._give_back(keys)
             raise
         if token is None:
-            return None
+            return []
         queue = self._queue_of[token[0]]
         if not self._wanted(queue):
             await self._give_back([token[0].decode()])
-        return queue
+        return [queue, *others]
+
+    async def _next(self, keys: Sequence[str]) -> tuple[tuple[bytes, bytes] | None, list[str]]:
+        """Take a token, and look at once who else has one."""
+        if self._lane.apart:
+            return await self._lane.take(keys, self.longest), []
+        commands = [("BLPOP", *keys, self.longest), *(("EXISTS", key) for key in keys)]
+        token, *there = await self._lane.commands(commands, self.longest)
+        found = [key for key, exists in zip(keys, there, strict=True) if exists]
+        return token, [self._queue_of[key.encode()] for key in found]
 
     async def forgo(self) -> None:
         """Wait for no token any more."""
@@ -104,10 +114,7 @@ class Tokens:
     async def _give_back(self, keys: Sequence[str]) -> None:
         asked = [key for key in keys if self._outages.tried(self._queue_of[key.encode()])]
         try:
-            # Whoever else pushes meanwhile: after the trim one token lies there at most.
-            await self._lane.commands(
-                [command for key in asked for command in (("LPUSH", key, 1), ("LTRIM", key, 0, 0))]
-            )
+            await self._lane.commands(giving(asked))
         except (BrokerUnavailable, BrokerError) as error:
             # Others find the jobs with their next blocking read, at most 2 s later.
             log.debug("token not given back", extra={"error": str(error)})

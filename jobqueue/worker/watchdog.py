@@ -18,6 +18,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.servers import Server
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable, JobQueueError
+from jobqueue.domain.tasks import end
 from jobqueue.worker.fetcher import Fetcher
 
 log = logging.getLogger("jobqueue.worker")
@@ -60,8 +61,7 @@ class Watchdog:
             try:
                 await asyncio.wait({task})
             except asyncio.CancelledError:
-                task.cancel()
-                await asyncio.wait({task})
+                await end(task)
                 raise
             if not (self._rebuilding and task.cancelled()):
                 return task.result()

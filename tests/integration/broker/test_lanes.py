@@ -204,6 +204,56 @@ async def test_script_flush(broker: Broker) -> None:
     assert len(await broker.fetch("w1")) == 5
 
 
+async def test_a_script_behind_a_token(broker: Broker) -> None:
+    """It runs when the element comes, or when the time is over; and once, also as a text."""
+    for number, seconds in enumerate((0.01, 30.0, 30.0)):
+        if seconds > 1:
+            await broker.redis("LPUSH", "token", 1)
+        if number == 2:
+            await broker.redis("SCRIPT", "FLUSH")
+        call = broker.enqueuing(f"job-{number}", caller="p1")
+        assert await broker.lane.take_and_call("token", seconds, call) == "c"
+    assert await broker.redis("EXISTS", "token") == 0
+    assert len(await broker.fetch("w1")) == 3
+
+
+async def test_a_script_that_would_have_waited(broker: Broker) -> None:
+    """Given up before the element comes it never runs, and leaves the element to others."""
+    call = broker.enqueuing("a", caller="p1")
+    async with Server(broker.url).lane() as lane:
+        waiting = asyncio.create_task(lane.take_and_call("token", 30, call))
+        client = await blocked(broker)
+        waiting.cancel()
+        await asyncio.wait({waiting})
+
+        async def gone() -> bool:
+            return f"id={client} " not in (await broker.redis("CLIENT", "LIST")).decode()
+
+        await wait_until(gone, description="Redis has noticed")
+        assert await lane.command("LPUSH", "token", 1) == 1
+    assert await broker.redis("LLEN", "token") == 1
+    assert await broker.fetch("w1") == []
+    await broker.redis("DEL", "token")
+
+
+async def test_commands_behind_a_script_run_once(broker: Broker) -> None:
+    """Also where the server does not know the script yet: they may be a long wait."""
+    sync = Server(broker.url).sync_lane()
+    async with Server(broker.url).lane() as lane:
+        for number in range(3):
+            if number < 2:
+                await broker.redis("SCRIPT", "FLUSH")
+                await lane.close()
+            behind = [("INCR", "behind")]
+            for each, sent in enumerate((lane.call_then, sync.call_then)):
+                call = broker.enqueuing(f"job-{number}-{each}")
+                found = sent(call, behind, 1)
+                answer = await found if asyncio.iscoroutine(found) else found
+                assert answer == ("c", [2 * number + each + 1])
+    sync.close()
+    await broker.redis("DEL", "behind")
+
+
 async def test_error_in_a_pipeline(broker: Broker) -> None:
     """One failing call of several fails them all for the caller, who repeats them all."""
     await broker.redis("SET", broker.keys.leases("broken"), "no sorted set")

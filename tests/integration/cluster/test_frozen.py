@@ -195,7 +195,7 @@ async def test_a_stop_closes_everything(
     async with stage_on(own_cluster.url) as stage, AsyncExitStack() as stack:
         before = asyncio.all_tasks()
         async with stage.app.worker(queues=[*queues_of(own_cluster).values()]) as worker:
-            await wait_until(lambda: worker._fetcher._tokens.awaited, description="it waits")
+            await wait_until(lambda: worker._fetcher._sleep is not None, description="it waits")
             lanes = worker._fetcher._tokens._lane, worker._fetcher._lane
             await wait_until(lambda: all(map(opened, lanes)), description="it is connected")
             await stack.enter_async_context(frozen(own_cluster, own_cluster.nodes[0]))

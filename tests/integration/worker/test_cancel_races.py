@@ -92,7 +92,7 @@ async def test_before_the_task_began(stage: Stage, redis_url: str) -> None:
     """The word may come before the delivery that it speaks of: the handler never starts."""
     work = declare(stage)
     async with stage.app.worker() as worker:
-        await wait_until(lambda: worker._fetcher._tokens.awaited, description="it waits")
+        await wait_until(lambda: worker._fetcher._sleep is not None, description="it waits")
         fetched = worker._fetcher._start
 
         def start(queue: str, delivery: Any, clock_us: int) -> None:

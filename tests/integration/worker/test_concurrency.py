@@ -181,10 +181,10 @@ async def test_a_recovery_beyond_the_slots_is_handed_back(stage: Stage) -> None:
     async with stage.app.worker(concurrency=2) as worker:
         await wait_until(lambda: gauge.now == 2, description="two running")
         # What a failover leaves behind that has forgotten what was settled.
-        calls, limits = Calls(stage.broker.keys), worker._fetcher._limits
+        calls, limits = Calls(stage.broker.keys), worker._fetcher._requests._limits
         call = calls.fetch("default", worker.id, 1_000_000, 3, limits, alone=False)
         assert len((await stage.broker.run(call)).deliveries) == 3
-        worker._fetcher._numbers["default"] = 1_000_000
+        worker._fetcher._requests._numbers["default"] = 1_000_000
         worker._fetcher.doubt("default")
         await wait_until(
             lambda: stage.broker.length("again:2"), description="the surplus handed back"

@@ -125,7 +125,7 @@ async def test_the_answer_of_a_release_is_lost(broken: tuple[Stage, Proxy], redi
 
 async def waits(worker: Worker) -> None:
     """Wait until a worker's first fetch was answered: that one is not to be lost."""
-    await wait_until(lambda: worker._fetcher._tokens.awaited, description="a worker that waits")
+    await wait_until(lambda: worker._fetcher._sleep is not None, description="a worker that waits")
 
 
 @pytest.mark.parametrize("word", ["stop", "quiet"])

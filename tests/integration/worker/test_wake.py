@@ -12,7 +12,7 @@ from redis.asyncio import Redis
 from redis.asyncio.client import Monitor
 
 from jobqueue import Job
-from jobqueue.worker import tokens
+from jobqueue.worker import requests, tokens
 from jobqueue.worker.worker import Worker
 from tests.support.stage import Stage
 from tests.support.waiting import wait_until
@@ -24,6 +24,7 @@ SOON = 15.0  # seconds; far below the time after which a blocking read ends in t
 def patient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Let blocking reads last so long that only tokens wake anybody."""
     monkeypatch.setattr(tokens, "BLOCK", 60)
+    monkeypatch.setattr(requests, "PART", 60)
     monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
 
 
@@ -89,9 +90,9 @@ async def test_waiting_costs_next_to_nothing(stage: Stage, redis_url: str) -> No
         async with Redis.from_url(redis_url) as client, client.monitor() as monitor:
             began = monotonic()
             listening = asyncio.create_task(listen(monitor))
-            looks = worker._fetcher._numbers["default"] + 3
+            looks = worker._fetcher._requests._numbers["default"] + 3
             await wait_until(
-                lambda: worker._fetcher._numbers["default"] >= looks,
+                lambda: worker._fetcher._requests._numbers["default"] >= looks,
                 description="three more looks by the worker",
             )
             seconds = monotonic() - began
@@ -105,11 +106,11 @@ async def test_one_token_wakes_one_worker(stage: Stage) -> None:
     """Of ten idle workers one looks for the one job."""
     note = noting(stage)
     async with idle(stage, 10) as workers:
-        before = [worker._fetcher._numbers["default"] for worker in workers]
+        before = [worker._fetcher._requests._numbers["default"] for worker in workers]
         await note.enqueue(1)
         await stage.logged(1, deadline=SOON)
         await waiting(stage, 10)
-        after = [worker._fetcher._numbers["default"] for worker in workers]
+        after = [worker._fetcher._requests._numbers["default"] for worker in workers]
     assert sum(after) - sum(before) == 1
 
 
@@ -131,18 +132,44 @@ async def test_many_jobs_wake_many_workers(stage: Stage) -> None:
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_worker_that_leaves_takes_no_token_with_it(stage: Stage) -> None:
-    """Whoever stops at the moment a job comes leaves the job to the others."""
+async def test_a_token_and_its_jobs_are_one_request(stage: Stage) -> None:
+    """Redis runs the fetch of an idle worker as soon as there is a job: nobody asks once more."""
+    note = noting(stage)
+    async with idle(stage, 1) as [worker]:
+        fetcher = worker._fetcher
+        before = fetcher.fetches
+        for number in range(20):
+            await note.enqueue(number)
+            await stage.logged(number + 1, deadline=SOON)
+            await waiting(stage, 1)
+        assert fetcher.fetches == before + 20
+        assert fetcher._tokens._read is None
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_server_that_has_forgotten_the_fetch(stage: Stage) -> None:
+    """A script that Redis does not know when the token comes is sent again, as a text."""
+    note = noting(stage)
+    async with idle(stage, 1):
+        for number in range(3):
+            await stage.broker.redis("SCRIPT", "FLUSH")
+            await note.enqueue(number)
+            await stage.logged(number + 1, deadline=SOON)
+
+
+@pytest.mark.usefixtures("patient")
+@pytest.mark.parametrize("word", ["stop", "quiet"])
+async def test_a_worker_that_leaves_takes_no_token_with_it(stage: Stage, word: str) -> None:
+    """Whoever stops at the moment a job comes leaves the job to the others, and owns nothing."""
     note, rng = noting(stage), random.Random(5)
     async with idle(stage, 1):
         for number in range(20):
             async with stage.app.worker() as leaving:
                 await waiting(stage, 2)
                 loop = asyncio.get_running_loop()
-                loop.call_later(rng.uniform(0, 0.003), leaving.stop)
+                loop.call_later(rng.uniform(0, 0.003), getattr(leaving, word))
                 await note.enqueue(number)
-                await leaving.wait()
-            await stage.logged(number + 1, deadline=SOON)
+                await stage.logged(number + 1, deadline=SOON)
 
 
 @pytest.mark.usefixtures("patient")
