@@ -39,6 +39,14 @@ from jobqueue.domain.errors import (
 )
 from jobqueue.domain.extensions import JobEvent, Lifespan
 from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.letters import (
+    Canary,
+    CanaryOutcome,
+    Deleted,
+    LetterFilter,
+    LetterGroup,
+    Redrive,
+)
 from jobqueue.domain.limits import Limit, Rate
 from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.retry import Backoff, Jitter, Retry
@@ -63,10 +71,13 @@ __all__ = [
     "Backoff",
     "BrokerError",
     "BrokerUnavailable",
+    "Canary",
+    "CanaryOutcome",
     "ConfigurationError",
     "CurrentJob",
     "DeadLetter",
     "DeadLetterNotFound",
+    "Deleted",
     "Draft",
     "DuplicateJob",
     "EnqueueUncertain",
@@ -93,6 +104,8 @@ __all__ = [
     "JobQueue",
     "JobQueueError",
     "LeaseLost",
+    "LetterFilter",
+    "LetterGroup",
     "Lifespan",
     "Limit",
     "LimitView",
@@ -105,6 +118,7 @@ __all__ = [
     "QueueFull",
     "QueueView",
     "Rate",
+    "Redrive",
     "RedriveConflict",
     "ResultGone",
     "ResultTimeout",

@@ -16,6 +16,7 @@ from jobqueue.declaring import Declaring
 from jobqueue.domain.checks import checks_options
 from jobqueue.domain.ids import check_name
 from jobqueue.domain.suggest import nearest
+from jobqueue.redriving import Redriving
 from jobqueue.settings import Settings
 
 if TYPE_CHECKING:
@@ -29,7 +30,7 @@ log = logging.getLogger("jobqueue")
 R = TypeVar("R")
 
 
-class JobQueue(Configured, Declaring, Controlling):
+class JobQueue(Configured, Declaring, Controlling, Redriving):
     """Your queue: declare handlers with :meth:`job`, enqueue their calls, run workers.
 
     Args:

@@ -1,4 +1,4 @@
-"""What an app can be asked: about jobs, queues, living services and dead letters.
+"""What an app can be asked: about jobs, queues and living services.
 
 Each question has an asynchronous form, which does the work, and a ``_sync`` form for
 programs without an event loop, which runs the other one.
@@ -6,11 +6,11 @@ programs without an event loop, which runs the other one.
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar
 
 from jobqueue.client.blocking import refuse_loop
-from jobqueue.domain.views import DeadLetter, FoundJob, QueueView, Retried
+from jobqueue.domain.views import FoundJob, QueueView
 
 if TYPE_CHECKING:
     from jobqueue.services import Services
@@ -75,67 +75,6 @@ class Asking(ABC):
     def living_sync(self, role: str | None = None) -> list[dict[str, Any]]:
         """The form of :meth:`living` for programs without an event loop."""
         return run_sync("living", self.living, role)
-
-    async def dead_letters(
-        self,
-        *,
-        queue: str | None = None,
-        name: str | None = None,
-        before: str | None = None,
-        limit: int = 50,
-    ) -> list[DeadLetter]:
-        """List dead letters that were not put back or deleted, newest first.
-
-        Args:
-            queue: Only jobs of this queue.
-            name: Only jobs of this name.
-            before: ``execution_id`` of the last letter of the page before.
-            limit: Most letters in a page; a shorter page is the last one.
-
-        Raises:
-            ConfigurationError: No database URL is set.
-            HistoryUnavailable: PostgreSQL can't be reached.
-            SchemaMismatch: The schema is wrong.
-        """
-        return await self.services.letters().page(queue, name, before, limit)
-
-    def dead_letters_sync(
-        self,
-        *,
-        queue: str | None = None,
-        name: str | None = None,
-        before: str | None = None,
-        limit: int = 50,
-    ) -> list[DeadLetter]:
-        """The form of :meth:`dead_letters` for programs without an event loop."""
-        return run_sync(
-            "dead_letters", self.dead_letters, queue=queue, name=name, before=before, limit=limit
-        )
-
-    async def retry_dead_letters(self, ids: Iterable[str]) -> list[Retried]:
-        """Put dead letters back on their queues, each as a new run with all its attempts.
-
-        A job keeps its id, queue, priority and options. Repeating a call that was cut
-        short makes no second job.
-
-        Args:
-            ids: Execution ids of letters, or ids of jobs; the id of a job stands for
-                its newest letter in each queue.
-
-        Returns:
-            What became of each, in their order; ``error`` says why one did not go back.
-
-        Raises:
-            ConfigurationError: No database URL is set.
-            BrokerUnavailable: Redis can't be reached; letters not answered for stay.
-            HistoryUnavailable: PostgreSQL can't be reached.
-            SchemaMismatch: The schema is wrong.
-        """
-        return await self.services.letters().retry(list(ids))
-
-    def retry_dead_letters_sync(self, ids: Iterable[str]) -> list[Retried]:
-        """The form of :meth:`retry_dead_letters` for programs without an event loop."""
-        return run_sync("retry_dead_letters", self.retry_dead_letters, ids)
 
 
 def run_sync(

@@ -1,136 +1,292 @@
 """``jobqueue dlq``: jobs that failed for good, and how to run them again."""
 
-from collections.abc import Iterator
+from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
 
 from jobqueue.app import JobQueue
+from jobqueue.cli import letters, values
+from jobqueue.cli.confirm import confirm
 from jobqueue.cli.context import Cli
-from jobqueue.cli.errors import exit_code, say
+from jobqueue.cli.errors import FAILURE, exit_code, say
 from jobqueue.cli.options import takes
-from jobqueue.cli.output import moment, table
-from jobqueue.domain.views import DeadLetter, Retried
+from jobqueue.domain.arguments import STAR
+from jobqueue.domain.letters import Canary, Deleted, LetterFilter
+from jobqueue.domain.limits import Rate
+from jobqueue.domain.views import Retried
 
 app = typer.Typer(
     name="dlq",
     no_args_is_help=True,
-    help="List dead letters and retry them.",
+    help="List dead letters, retry them, delete them.",
     rich_markup_mode=None,
 )
 
-_PAGE = 500
-_LONGEST = 80  # characters of an error in the table
+_IDS = "Ids of jobs or of letters."
 
-Queue = Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this queue.")]
-Name = Annotated[str | None, typer.Option(metavar="NAME", help="Only jobs of this name.")]
+Text = str | None
+Queue = Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this queue.")]
+Name = Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this name.")]
+Error = Annotated[
+    Text, typer.Option(metavar="ERROR", help="Only this fingerprint, or this type of exception.")
+]
+Tag = Annotated[Text, typer.Option(metavar="TAG", help="Only jobs with this tag.")]
+Since = Annotated[
+    Text, typer.Option(metavar="TIME", help="Only those that died since: a time, or 2h ago.")
+]
+Until = Annotated[
+    Text, typer.Option(metavar="TIME", help="Only those that died before: a time, or 2h ago.")
+]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many, and change nothing.")]
+By = StrEnum("By", ["error"])
 
 
 @app.command("list")
 @takes("database_url", json=True)
-def show(
+def show_all(  # noqa: PLR0913 - each narrows the list
     cli: Cli,
+    *,
     queue: Queue = None,
     name: Name = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most letters.")] = 50,
+    error: Error = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    by: Annotated[By | None, typer.Option(help="One line for each error, not each job.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
     before: Annotated[
-        str | None, typer.Option(metavar="LETTER", help="Go on after this one of the page before.")
+        Text, typer.Option(metavar="LETTER", help="Go on after this one of the page before.")
     ] = None,
 ) -> None:
     """List the jobs that failed for good and were not put back, the newest first.
 
-    Prints a table; with --json also arguments and tracebacks. Exits 5 if PostgreSQL can't be
-    reached.
+    Prints a table; with --json also arguments and tracebacks. With --by error: how many of
+    each, the most frequent first. Exits 5 if PostgreSQL can't be reached.
     """
-    found = JobQueue(settings=cli.settings).dead_letters_sync(
-        queue=queue, name=name, before=before, limit=limit
-    )
-    headers = ("ID", "QUEUE", "NAME", "ATTEMPTS", "CRASHES", "FAILED", "REASON", "ERROR")
-    cli.emit([_for_programs(each) for each in found], table(headers, map(_row, found)))
+    where = _where(queue, name, error, tag, since, until)
+    jobs = JobQueue(settings=cli.settings)
+    if by is not None:
+        if before is not None:
+            raise typer.BadParameter("only a list has pages", param_hint="--before")
+        groups = jobs.dead_letter_groups_sync(limit=limit, **where)
+        cli.emit(groups, letters.grouped(groups))
+        return
+    found = jobs.dead_letters_sync(before=before, limit=limit, **where)
+    cli.emit([letters.letter_for_programs(each) for each in found], letters.listed(found))
     if len(found) == limit and not cli.json:
-        typer.echo(f"more: jobqueue dlq list --before {found[-1].execution_id}", err=True)
+        typer.echo(f"more: the same with --before {found[-1].execution_id}", err=True)
 
 
 @app.command()
-@takes("redis_url", "database_url", "prefix", "enqueue_timeout", json=True)
-def retry(
+@takes("database_url", json=True)
+def show(
+    cli: Cli,
+    letter: Annotated[str, typer.Argument(metavar="ID", help="Id of a job or of a letter.")],
+) -> None:
+    """Show a dead letter with arguments and traceback, closed ones too.
+
+    Prints the newest letter of a job and the others as a table. Exits 3 if there never
+    was one, 5 if PostgreSQL can't be reached.
+    """
+    found = JobQueue(settings=cli.settings).find_dead_letters_sync(letter)
+    cli.emit([letters.letter_for_programs(each) for each in found], letters.page(found))
+
+
+@app.command()
+@takes(
+    *("redis_url", "database_url", "prefix", "enqueue_timeout", "max_arguments", "operator"),
+    json=True,
+)
+def retry(  # noqa: PLR0913 - each says which jobs, or how
     cli: Cli,
     ids: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="ID", show_default=False, help="Ids of jobs or of letters."),
+        list[str] | None, typer.Argument(metavar="ID", show_default=False, help=_IDS)
     ] = None,
+    *,
     everything: Annotated[bool, typer.Option("--all", help="Retry all that are listed.")] = False,
     queue: Queue = None,
     name: Name = None,
+    error: Error = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    rate: Annotated[
+        Text, typer.Option(metavar="N/TIME", help="How fast, such as 50/s or 100/1m.")
+    ] = None,
+    canary: Annotated[
+        int | None, typer.Option(metavar="N", min=1, help="Put so many back first, and look.")
+    ] = None,
+    stop_if_failing: Annotated[
+        str, typer.Option(metavar="SHARE", help="Share of the canary that stops the rest.")
+    ] = "10%",
+    canary_timeout: Annotated[
+        str, typer.Option(metavar="DURATION", help="How long to wait for the canary.")
+    ] = "10m",
+    args: Annotated[
+        Text, typer.Option(metavar="JSON|@FILE|-", help="Other arguments, for one letter.")
+    ] = None,
+    reason: Reason = "",
+    dry_run: DryRun = False,
 ) -> None:
     """Put dead letters back on their queue, with all their attempts again.
 
-    Prints one job id per line; exits 3 if one is unknown, 4 if one waits or runs already or
-    another has its unique key, after the others went back; 5 if a server can't be reached.
+    Prints one job id per line. Exits 3 if one is unknown, 4 if one waits or runs already or
+    another has its unique key, after the others went back; 1 if the canary stopped the rest;
+    5 if a server can't be reached: the same call again then makes no job twice.
     """
-    if bool(ids) == everything:
-        raise typer.BadParameter("give ids or --all", param_hint="ID")
-    if ids and (queue or name):
-        raise typer.BadParameter("only --all can be narrowed", param_hint="--queue, --name")
+    where = _where(queue, name, error, tag, since, until)
+    if bool(ids) == (everything or bool(where)):
+        problem = "give ids or filters, not both" if ids else "give ids, --all or a filter"
+        raise typer.BadParameter(problem, param_hint="ID")
+    if ids and (rate or canary or dry_run):
+        hint = "--rate, --canary, --dry-run"
+        raise typer.BadParameter("these are for --all and filters", param_hint=hint)
+    if args is not None and not ids:
+        raise typer.BadParameter("give the id of one letter", param_hint="--args")
+    pace = None if rate is None else values.rate(rate, "--rate")
+    bird = _canary(canary, stop_if_failing, canary_timeout)
+    arguments = None if args is None else _arguments(args)
     jobs = JobQueue(settings=cli.settings)
-    pages = iter([jobs.retry_dead_letters_sync(ids)]) if ids else _all(jobs, queue, name)
-    done: list[Retried] = []
-    for page in pages:
-        done += page
-        _report(cli, page)
-    if cli.json:
-        cli.emit([_answer(each) for each in done], "")
-    errors = [each.error for each in done if each.error is not None]
-    if errors:
-        raise typer.Exit(max(map(exit_code, errors)))
+    if dry_run:
+        _count(cli, jobs, where, "would be put back")
+    elif ids:
+        _finish(cli, jobs.retry_dead_letters_sync(ids, arguments=arguments, reason=reason))
+    else:
+        _retry_all(cli, jobs, where, pace, bird, reason)
 
 
-def _all(jobs: JobQueue, queue: str | None, name: str | None) -> Iterator[list[Retried]]:
-    """Retry page by page; one that does not go back stays open and must not be met again."""
-    before = None
-    while True:
-        page = jobs.dead_letters_sync(queue=queue, name=name, before=before, limit=_PAGE)
-        if page:
-            yield jobs.retry_dead_letters_sync(letter.execution_id for letter in page)
-            before = page[-1].execution_id
-        if len(page) < _PAGE:
-            return
+@app.command()
+@takes("database_url", "operator", json=True)
+def delete(
+    cli: Cli,
+    ids: Annotated[list[str], typer.Argument(metavar="ID", help=_IDS)],
+    reason: Reason = "",
+    yes: Yes = False,
+) -> None:
+    """Delete dead letters: their jobs can't be put back any more.
+
+    The history keeps their attempts. Asks before it does. Prints one job id per line. Exits 3
+    if one is unknown, after the others are gone; 5 if PostgreSQL can't be reached.
+    """
+    confirm(lambda: f"Delete {_letters(len(ids))}?", yes=yes)
+    _finish(cli, JobQueue(settings=cli.settings).delete_dead_letters_sync(ids, reason=reason))
 
 
-def _report(cli: Cli, page: list[Retried]) -> None:
-    for each in page:
+@app.command()
+@takes("database_url", "operator", json=True)
+def clear(  # noqa: PLR0913 - each narrows what is deleted
+    cli: Cli,
+    *,
+    queue: Queue = None,
+    name: Name = None,
+    error: Error = None,
+    tag: Tag = None,
+    since: Since = None,
+    until: Until = None,
+    reason: Reason = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Delete all dead letters, or those of a filter.
+
+    The history keeps their attempts. Asks before it does. Prints how many. Exits 5 if
+    PostgreSQL can't be reached: nothing is deleted then.
+    """
+    where = _where(queue, name, error, tag, since, until)
+    jobs = JobQueue(settings=cli.settings)
+    if dry_run:
+        _count(cli, jobs, where, "would be deleted")
+        return
+    some = "that fit" if where else "of all queues"
+    confirm(lambda: f"Delete {_letters(jobs.count_dead_letters_sync(**where))} {some}?", yes=yes)
+    n = jobs.clear_dead_letters_sync(reason=reason, **where)
+    cli.emit({"letters": n}, f"{_letters(n)} deleted")
+
+
+def _retry_all(
+    cli: Cli,
+    jobs: JobQueue,
+    where: LetterFilter,
+    rate: Rate | None,
+    canary: Canary | None,
+    reason: str,
+) -> None:
+    """Put letters back and tell of each as it goes on."""
+    answers: list[Retried] = []
+
+    def report(some: Sequence[Retried]) -> None:
+        waited = _back(answers)
+        answers.extend(some)
+        _say(cli, some)
+        if canary is not None and waited < canary.n <= _back(answers):
+            say(f"canary: waiting for what {canary.n} jobs come to")
+
+    done = jobs.retry_all_dead_letters_sync(
+        rate=rate, canary=canary, reason=reason, report=report, **where
+    )
+    if done.canary is not None:
+        say(letters.told(done.canary))
+    _end(cli, answers, stopped=done.canary is not None and done.canary.stopped)
+
+
+def _back(answers: Sequence[Retried]) -> int:
+    return sum(each.error is None for each in answers)
+
+
+def _where(
+    queue: Text, name: Text, error: Text, tag: Text, since: Text, until: Text
+) -> LetterFilter:
+    given: dict[str, Any] = {
+        "queue": queue,
+        "name": name,
+        "error": error,
+        "tag": tag,
+        "since": values.ago("since", since),
+        "until": values.ago("until", until),
+    }
+    return {key: value for key, value in given.items() if value is not None}  # type: ignore[return-value]
+
+
+def _canary(n: int | None, stop_if_failing: str, timeout: str) -> Canary | None:
+    limit = values.share(stop_if_failing, "--stop-if-failing")
+    seconds = values.seconds("canary_timeout", timeout)
+    return None if n is None or seconds is None else Canary(n, limit, seconds)
+
+
+def _arguments(text: str) -> dict[str, Any]:
+    positional, named = values.arguments(text)
+    return {STAR: positional} if positional else named
+
+
+def _count(cli: Cli, jobs: JobQueue, where: LetterFilter, what: str) -> None:
+    n = jobs.count_dead_letters_sync(**where)
+    cli.emit({"letters": n}, f"{_letters(n)} {what}")
+
+
+def _letters(n: int) -> str:
+    return f"{n:,} dead letter{'s' * (n != 1)}"
+
+
+def _finish(cli: Cli, answers: Sequence[Retried | Deleted]) -> None:
+    _say(cli, answers)
+    _end(cli, answers)
+
+
+def _say(cli: Cli, answers: Sequence[Retried | Deleted]) -> None:
+    for each in answers:
         if each.error is not None:
             say(str(each.error))
         elif not cli.json:
             typer.echo(each.job_id)
 
 
-def _answer(each: Retried) -> dict[str, Any]:
-    problem = None if each.error is None else str(each.error)
-    return {"id": each.id, "job_id": each.job_id, "queue": each.queue, "error": problem}
-
-
-def _row(letter: DeadLetter) -> tuple[Any, ...]:
-    error = letter.error_type
-    if error is not None and letter.error_message:
-        error = f"{error}: {letter.error_message}"
-    if error is not None and len(error) > _LONGEST:
-        error = f"{error[:_LONGEST]}…"
-    return (
-        letter.job_id,
-        letter.queue,
-        letter.name,
-        letter.attempts,
-        letter.crashes,
-        moment(letter.failed_at),
-        letter.reason,
-        error,
-    )
-
-
-def _for_programs(letter: DeadLetter) -> dict[str, Any]:
-    import msgspec
-
-    shown: dict[str, Any] = msgspec.structs.asdict(letter)
-    del shown["spec"], shown["redriven_at"], shown["deleted_at"]
-    return shown | {"priority": letter.priority.label}
+def _end(cli: Cli, answers: Sequence[Retried | Deleted], *, stopped: bool = False) -> None:
+    if cli.json:
+        cli.emit([letters.answer_for_programs(each) for each in answers], "")
+    errors = [each.error for each in answers if each.error is not None]
+    if errors or stopped:
+        raise typer.Exit(max([FAILURE * stopped, *map(exit_code, errors)]))

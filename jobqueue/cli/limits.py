@@ -1,16 +1,15 @@
 """``jobqueue limits``: what queues, jobs and keys are limited to, and how much of it is used."""
 
-import re
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from jobqueue.cli import values
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, table
 from jobqueue.domain.limits import Rate
-from jobqueue.domain.units import read_seconds
 from jobqueue.domain.views import LimitView
 
 app = typer.Typer(
@@ -18,7 +17,6 @@ app = typer.Typer(
 )
 
 _NONE = "none"
-_RATE = re.compile(r"([0-9]+)/([0-9]*)([A-Za-z]*)")
 
 
 @app.command()
@@ -70,14 +68,7 @@ def _value(text: str) -> int | Rate | None:
         return None
     if text.isdecimal():
         return int(text)
-    match = _RATE.fullmatch(text)
-    if match is None or not (match[2] or match[3]):
-        problem = f"{text!r} is no limit; write a number, a rate such as 100/60s or 5/s, or none"
-        raise typer.BadParameter(problem, param_hint="VALUE")
-    try:
-        return Rate(int(match[1]), read_seconds(f"{match[2] or 1}{match[3]}"))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="VALUE") from None
+    return values.rate(text, "VALUE", ", a number, or none")
 
 
 def _print(cli: Cli, found: Sequence[LimitView]) -> None:

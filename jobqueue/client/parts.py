@@ -7,14 +7,14 @@ from jobqueue.broker.splits import Splits
 from jobqueue.client.batches import gravest
 from jobqueue.client.handle import Answer
 from jobqueue.client.prepared import Prepared
-from jobqueue.domain.partitions import check_job, place_of_job
+from jobqueue.domain.partitions import asks_of, check_job, place_of_job
 
 
 def place_of(prepared: Prepared, splits: Splits) -> str:
     """Return the partition of a job; the queue itself where that is whole."""
     queue = prepared.queue
     n = splits.of(queue)
-    return place_of_job(queue, n, prepared.job.id, _asking(prepared)) if n else queue
+    return place_of_job(queue, n, prepared.job.id, asks_of(_asking(prepared))) if n else queue
 
 
 def parts_of(jobs: Sequence[Prepared], splits: Splits) -> dict[str, Sequence[int]]:

@@ -90,18 +90,18 @@ def _number(key: str, n: int) -> int:
     return zlib.crc32((tag[1] if tag else key).encode()) % n
 
 
-def place_of_job(queue: str, n: int, job_id: str, spec: bytes | None) -> str:
+def place_of_job(queue: str, n: int, job_id: str, asks: Asks) -> str:
     """Return the partition of a job, or the queue itself where that is whole.
 
     Args:
         queue: The job's queue.
         n: How many partitions it has; 0 for a whole queue.
         job_id: The job's id.
-        spec: Its packed spec where that asks for something, else None.
+        asks: What it asks of scripts.
     """
     if not n:
         return queue
-    return place_of_key(queue, n, next(iter(_keys(_asks(spec)).values()), job_id))
+    return place_of_key(queue, n, next(iter(_keys(asks).values()), job_id))
 
 
 def check_job(queue: str, n: int, job_id: str, spec: bytes | None) -> None:
@@ -110,7 +110,7 @@ def check_job(queue: str, n: int, job_id: str, spec: bytes | None) -> None:
     Raises:
         InvalidJob: Its keys lie in different ones, or it has limits, which count whole queues.
     """
-    asks = _asks(spec)
+    asks = asks_of(spec)
     if asks.keys:
         raise InvalidJob("queue", refused_limits(queue, n))
     keys = _keys(asks)
@@ -139,14 +139,15 @@ def _keys(asks: Asks) -> dict[str, str]:
     return {option: key for option, key in keys.items() if key is not None}
 
 
-def _asks(spec: bytes | None) -> Asks:
+def asks_of(spec: bytes | None) -> Asks:
+    """Return what a packed spec asks of scripts; ``NOTHING`` where it asks for nothing."""
     try:
-        return (_spec.decode(spec).asks if spec is not None else None) or _NOTHING
+        return (_spec.decode(spec).asks if spec is not None else None) or NOTHING
     except msgspec.MsgspecError:  # a dead letter that nobody could read
-        return _NOTHING
+        return NOTHING
 
 
-_NOTHING = Asks()
+NOTHING = Asks()
 
 
 def named(name: str) -> dict[str, str | int]:

@@ -49,6 +49,7 @@ class ExecutionView(msgspec.Struct, frozen=True, kw_only=True):
     worker: str | None
     code_version: str | None
     crashes: int
+    error_fingerprint: str | None = None
 
     @property
     def state(self) -> State | None:
@@ -79,7 +80,9 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     """A job that ended in failure, with all that it takes to run it again.
 
     ``run`` is the run that died; a redrive makes the next one. ``spec`` is the packed
-    spec as the producer sent it; only a redrive reads it.
+    spec as the producer sent it; only a redrive reads it. ``error_fingerprint`` is a word that
+    letters of one error share; ``closed_by`` is the row of the operator log that put the job
+    back or deleted the letter.
     """
 
     execution_id: str
@@ -102,7 +105,14 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     failed_at: datetime
     redriven_at: datetime | None
     deleted_at: datetime | None
+    error_fingerprint: str | None = None
+    closed_by: str | None = None
     spec: bytes = b""
+
+    @property
+    def is_open(self) -> bool:
+        """Whether the job was neither put back nor deleted."""
+        return self.redriven_at is None and self.deleted_at is None
 
 
 @dataclass(frozen=True, slots=True)

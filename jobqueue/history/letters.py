@@ -1,17 +1,19 @@
-"""Dead letters: list them, find them, put them back.
+"""Dead letters: list them, group them, find them.
 
-A letter is open until it is redriven or deleted, and is only ever marked: were it removed, a
-recorder that repeats its batch could bring it back.
+A letter is open until it is redriven or deleted, and is only ever marked (``claims``): were it
+removed, a recorder that repeats its batch could bring it back.
 """
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Iterable
+from dataclasses import dataclass
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, func, select, update
+from msgspec.structs import replace
+from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
+from jobqueue.domain.letters import LetterGroup, Which
 from jobqueue.domain.views import DeadLetter
 from jobqueue.history.engine import plain_errors
 from jobqueue.history.tables import OPEN, dead_letters
@@ -19,40 +21,29 @@ from jobqueue.history.tables import OPEN, dead_letters
 _letters = dead_letters.c
 # Who only reads need not see the spec, which holds redacted arguments as they are.
 _shown = [column for column in _letters if column is not _letters.spec]
+ANY = Which()
 
 
-class Claim:
-    """Open letters that nobody else can redrive meanwhile.
+@dataclass(frozen=True, slots=True)
+class Extent:
+    """How many letters a filter chooses now, and the newest of them.
 
-    Args:
-        letters: What was claimed.
+    What dies later has a later id, so that whoever goes up to this one does not meet
+    a job again that died anew.
     """
 
-    def __init__(self, letters: list[DeadLetter]) -> None:
-        self.letters = letters
-        self.redriven: set[str] = set()
-
-    def done(self, letter: DeadLetter) -> None:
-        """Say that this job is back on its queue; its letter is marked when the claim ends."""
-        self.redriven.add(letter.execution_id)
+    count: int
+    last: str | None
 
 
 async def page(
-    engine: AsyncEngine,
-    *,
-    name: str | None = None,
-    queue: str | None = None,
-    job_id: str | None = None,
-    before: str | None = None,
-    limit: int = 50,
+    engine: AsyncEngine, chosen: Which = ANY, *, before: str | None = None, limit: int = 50
 ) -> list[DeadLetter]:
     """Return open letters, the job that was handed out last first.
 
     Args:
         engine: The database.
-        name: Only jobs of this name.
-        queue: Only jobs of this queue.
-        job_id: Only this job.
+        chosen: Which of them.
         before: The last execution id of the page before.
         limit: Most letters in a page; a shorter page is the last one.
 
@@ -61,12 +52,68 @@ async def page(
         SchemaMismatch: There is no such table.
         ValueError: ``before`` is no execution id.
     """
-    equal = {_letters.name: name, _letters.queue: queue, _letters.job_id: job_id}
-    chosen: list[ColumnElement[bool]] = [OPEN]
-    chosen += [column == value for column, value in equal.items() if value is not None]
+    conditions = open_ones(chosen)
     if before is not None:
-        chosen.append(_letters.execution_id < str(UUID(before)))
-    return await _fetch(engine, _newest_first(_shown).where(*chosen).limit(limit))
+        conditions.append(_letters.execution_id < str(UUID(before)))
+    return await _fetch(engine, _newest_first().where(*conditions).limit(limit))
+
+
+async def extent(engine: AsyncEngine, chosen: Which) -> Extent:
+    """Return how many open letters there are, and the newest; raises like ``page``."""
+    with plain_errors():
+        async with engine.connect() as connection:
+            # Not every version of PostgreSQL has max() of a uuid; as text it sorts the same.
+            newest = func.max(cast(_letters.execution_id, Text))
+            found = select(func.count(), newest).where(*open_ones(chosen))
+            count, last = (await connection.execute(found)).one()
+            return Extent(count, last)
+
+
+async def ascending(
+    engine: AsyncEngine, chosen: Which, after: str | None, last: str, limit: int
+) -> list[str]:
+    """Return execution ids of open letters, the oldest first; raises like ``page``.
+
+    Args:
+        engine: The database.
+        chosen: Which of them.
+        after: The last id of the page before.
+        last: Go no further than this one.
+        limit: Most ids.
+    """
+    conditions = [*open_ones(chosen), _letters.execution_id <= last]
+    if after is not None:
+        conditions.append(_letters.execution_id > after)
+    ids = select(_letters.execution_id).where(*conditions)
+    with plain_errors():
+        async with engine.connect() as connection:
+            found = await connection.scalars(ids.order_by(_letters.execution_id).limit(limit))
+            return list(found)
+
+
+async def groups(engine: AsyncEngine, chosen: Which, limit: int) -> list[LetterGroup]:
+    """Return open letters by error, the most frequent first; raises like ``page``."""
+    each = (
+        select(
+            _letters.error_fingerprint.label("fingerprint"),
+            _letters.error_type,
+            func.count().label("count"),
+            func.array_agg(_letters.name.distinct()).label("names"),
+            func.array_agg(_letters.queue.distinct()).label("queues"),
+            func.min(_letters.failed_at).label("first"),
+            func.max(_letters.failed_at).label("last"),
+            cast(func.max(cast(_letters.execution_id, Text)), Uuid(as_uuid=False)).label("letter"),
+        )
+        .where(*open_ones(chosen))
+        .group_by(_letters.error_fingerprint, _letters.error_type)
+        .subquery()
+    )
+    newest = select(each, _letters.error_message.label("example"))
+    found = newest.join(dead_letters, _letters.execution_id == each.c.letter)
+    most = found.order_by(each.c.count.desc(), each.c.last.desc()).limit(limit)
+    with plain_errors():
+        async with engine.connect() as connection:
+            return [LetterGroup(**row) for row in (await connection.execute(most)).mappings()]
 
 
 async def by_id(engine: AsyncEngine, execution_ids: Iterable[str]) -> list[DeadLetter]:
@@ -74,39 +121,45 @@ async def by_id(engine: AsyncEngine, execution_ids: Iterable[str]) -> list[DeadL
 
     Unknown ids, and words that are no ids, are left out.
     """
-    return await _fetch(engine, _newest_first(_shown).where(_named(execution_ids)))
+    return await _fetch(engine, _newest_first().where(named(execution_ids)))
 
 
-@asynccontextmanager
-async def claim(engine: AsyncEngine, execution_ids: Iterable[str]) -> AsyncIterator[Claim]:
-    """Hold open letters while their jobs are put back; raises like ``page``.
+async def of_jobs(
+    engine: AsyncEngine, job_ids: Iterable[str], *, closed: bool = False
+) -> list[DeadLetter]:
+    """Return the open letters of jobs, with ``closed`` the others too; raises like ``page``."""
+    # An array is one parameter; a statement takes 65,535.
+    found = _newest_first().where(_letters.job_id == any_(cast(list(job_ids), ARRAY(Text))))
+    return await _fetch(engine, found if closed else found.where(OPEN))
 
-    Letters that were redriven or deleted, or never existed, are not in the claim. Another
-    claim of the same letters waits. At the end, also after an error, the letters that were
-    ``done`` are marked. Dying before that leaves them open although their jobs are back: the
-    broker's ``redrive`` of the same letter then makes no second job, and the letter is marked.
 
-    Example:
-        >>> async with letters.claim(engine, ids) as claim:
-        ...     for letter in claim.letters:
-        ...         if await broker.redrive(letter):
-        ...             claim.done(letter)
-    """
-    chosen = _newest_first(_letters).where(_named(execution_ids), OPEN)
+async def with_spec(engine: AsyncEngine, letter: DeadLetter) -> DeadLetter:
+    """Return a letter with its spec, which reading leaves out; raises like ``page``."""
+    found = select(_letters.spec).where(_letters.execution_id == letter.execution_id)
     with plain_errors():
         async with engine.connect() as connection:
-            found = await connection.execute(chosen.with_for_update())
-            held = Claim([DeadLetter(**row) for row in found.mappings()])
-            try:
-                yield held
-            finally:
-                marked = update(dead_letters).where(_named(held.redriven))
-                await connection.execute(marked.values(redriven_at=func.now()))
-                await connection.commit()
+            return replace(letter, spec=await connection.scalar(found))
 
 
-def _named(execution_ids: Iterable[str]) -> ColumnElement[bool]:
-    return _letters.execution_id.in_([each for each in execution_ids if _is_id(each)])
+def open_ones(chosen: Which) -> list[ColumnElement[bool]]:
+    """Return the conditions that open letters fulfil which a filter chooses."""
+    error = _letters.error_fingerprint if chosen.by_fingerprint else _letters.error_type
+    equal = {_letters.queue: chosen.queue, _letters.name: chosen.name, error: chosen.error}
+    conditions: list[ColumnElement[bool]] = [OPEN]
+    conditions += [column == value for column, value in equal.items() if value is not None]
+    if chosen.tag is not None:
+        conditions.append(_letters.tags.contains([chosen.tag]))
+    if chosen.since is not None:
+        conditions.append(_letters.failed_at >= chosen.since)
+    if chosen.until is not None:
+        conditions.append(_letters.failed_at < chosen.until)
+    return conditions
+
+
+def named(execution_ids: Iterable[str]) -> ColumnElement[bool]:
+    """Return the condition that letters of these ids fulfil; words that are no ids are left out."""
+    ids = [each for each in execution_ids if _is_id(each)]
+    return _letters.execution_id == any_(cast(ids, ARRAY(Uuid(as_uuid=False))))
 
 
 def _is_id(text: str) -> bool:
@@ -117,8 +170,8 @@ def _is_id(text: str) -> bool:
     return True
 
 
-def _newest_first(columns: Iterable[Any]) -> Select[Any]:
-    return select(*columns).order_by(_letters.execution_id.desc())
+def _newest_first() -> Select[Any]:
+    return select(*_shown).order_by(_letters.execution_id.desc())
 
 
 async def _fetch(engine: AsyncEngine, statement: Select[Any]) -> list[DeadLetter]:

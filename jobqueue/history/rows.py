@@ -12,6 +12,7 @@ import msgspec
 
 from jobqueue.domain.codec import storable
 from jobqueue.domain.executions import Execution
+from jobqueue.domain.fingerprints import fingerprint
 from jobqueue.domain.jobs import SPEC_VERSION, Priority, Spec
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.redaction import mask
@@ -57,6 +58,7 @@ COLUMNS = {
     "error_type": "text",
     "error_message": "text",
     "traceback": "text",
+    "error_fingerprint": "text",
 }
 TYPES = tuple(COLUMNS.values())
 
@@ -101,6 +103,7 @@ def encode(record: Execution) -> tuple[Any, ...]:
         record.error_type,
         record.error_message,
         record.traceback,
+        fingerprint(record.error_type, record.error_message, record.traceback),
     )
 
 

@@ -64,8 +64,9 @@ WRITER = [
 PRODUCER = [*both("enqueue", counts=3), *both("watch", "cancel"), *after("HELLO", "BLPOP inbox")]
 REDRIVE = both("register", "redrive")
 LETTERS = [
-    *both("UPDATE jobqueue.dead_letters", "COMMIT"),
-    *after("connect", "SELECT jobqueue.dead_letters"),
+    *both("UPDATE jobqueue.dead_letters"),
+    *(Step("COMMIT", 2, before) for before in (True, False)),  # the first is that of the log
+    *after("connect", "SELECT jobqueue.dead_letters", "INSERT jobqueue.operator_log"),
 ]
 
 

@@ -12,6 +12,8 @@ from jobqueue import ConfigurationError, InvalidJob
 from jobqueue.domain.ids import uuid7
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Spec
 from jobqueue.domain.partitions import (
+    NOTHING,
+    asks_of,
     by_queue,
     check_job,
     check_partitions,
@@ -47,7 +49,7 @@ def test_names(n: int, key: str) -> None:
 def test_whole() -> None:
     """A queue without partitions is its own place, whatever its jobs ask for."""
     assert names_of("mail", 0) == ["mail"]
-    assert place_of_job("mail", 0, ID, packed(lock="a")) == "mail"
+    assert place_of_job("mail", 0, ID, Asks(lock="a")) == "mail"
 
 
 def test_where_keys_lie() -> None:
@@ -60,7 +62,7 @@ def test_where_keys_lie() -> None:
 
 def test_spread() -> None:
     """Jobs without keys are spread evenly."""
-    count = Counter(place_of_job("mail", 8, uuid7(ms), None) for ms in range(8000))
+    count = Counter(place_of_job("mail", 8, uuid7(ms), NOTHING) for ms in range(8000))
     assert set(count) == set(names_of("mail", 8))
     assert all(800 < found < 1200 for found in count.values())
 
@@ -76,7 +78,7 @@ def test_spread() -> None:
 )
 def test_which_key_leads(asks: dict[str, Any], leads: str) -> None:
     """The lock leads, then the unique key, then the idempotency key, then the id."""
-    assert place_of_job("mail", 64, ID, packed(**asks)) == place_of_key("mail", 64, leads)
+    assert place_of_job("mail", 64, ID, asks_of(packed(**asks))) == place_of_key("mail", 64, leads)
 
 
 def test_keys_apart() -> None:
@@ -106,7 +108,7 @@ def test_limits() -> None:
 
 def test_unreadable() -> None:
     """A dead letter that nobody can read goes where its id says."""
-    assert place_of_job("mail", 8, ID, b"\xff") == place_of_key("mail", 8, ID)
+    assert place_of_job("mail", 8, ID, asks_of(b"\xff")) == place_of_key("mail", 8, ID)
 
 
 @pytest.mark.parametrize("n", [0, 1, 257, -1, True, 2.0, "8", None])

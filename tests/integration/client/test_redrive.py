@@ -17,8 +17,9 @@ from jobqueue import (
     RedriveConflict,
     Unique,
 )
+from jobqueue.client.redrive import Redriver
 from jobqueue.history import engine
-from jobqueue.history.letters import claim
+from jobqueue.history.claims import claim
 from jobqueue.settings import Settings
 from tests.support import wait_until
 from tests.support.stage import Stage, stage_on
@@ -160,13 +161,14 @@ async def test_repeating_after_a_lost_mark(
     """A caller that died before the letter was marked: the next one makes no second run."""
     [job_id] = await die(recorded, fail, 1)
     [letter] = await recorded.app.dead_letters()
-    again = recorded.app.services.letters()
+    wire = recorded.app.services.wire
     async with (
         engine.opened(history_url, "test") as database,
-        recorded.app.services.server.lane() as lane,
+        wire.server.lane() as lane,
         claim(database, [letter.execution_id]) as claimed,
     ):
-        assert await again._redrive(lane, claimed.letters) == ["redriven"]
+        again = Redriver(wire, lane, database, "")
+        assert await again.redrive(claimed.letters) == ["redriven"]
     await letters(recorded, 1)
     [answer] = await recorded.app.retry_dead_letters([job_id])
     assert answer.error is None

@@ -8,7 +8,8 @@ import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from jobqueue.domain.jobs import Priority
-from jobqueue.history import engine, letters
+from jobqueue.domain.letters import Which
+from jobqueue.history import claims, engine, letters
 from jobqueue.history.writer import HistoryWriter
 from tests.integration.history.conftest import Ask
 from tests.integration.history.records import NOON, dead, record
@@ -55,12 +56,12 @@ async def test_filters(writer: HistoryWriter, history: AsyncEngine) -> None:
     await bury(writer, name="a", queue="x")
     (wanted,) = await bury(writer, name="a", queue="y", job_id="j")
     await bury(writer, name="b", queue="y")
-    assert len(await letters.page(history, name="a")) == 2
-    assert len(await letters.page(history, queue="y")) == 2
-    both = await letters.page(history, name="a", queue="y")
-    job = await letters.page(history, job_id="j")
+    assert len(await letters.page(history, Which(name="a"))) == 2
+    assert len(await letters.page(history, Which(queue="y"))) == 2
+    both = await letters.page(history, Which(name="a", queue="y"))
+    job = await letters.of_jobs(history, ["j"])
     assert [letter.execution_id for letter in both + job] == [wanted, wanted]
-    assert await letters.page(history, name="none") == []
+    assert await letters.page(history, Which(name="none")) == []
 
 
 async def test_by_id(writer: HistoryWriter, history: AsyncEngine) -> None:
@@ -81,9 +82,9 @@ async def test_a_page_before_nonsense(history: AsyncEngine) -> None:
 async def test_claim_marks_what_is_done(writer: HistoryWriter, history: AsyncEngine) -> None:
     """Only letters whose jobs went back are marked, and they leave the list."""
     ids = await bury(writer, 3)
-    async with letters.claim(history, ids[:2]) as claim:
-        assert [letter.execution_id for letter in claim.letters] == ids[:2]
-        claim.done(claim.letters[0])
+    async with claims.claim(history, ids[:2]) as claim:
+        assert [letter.execution_id for letter in claim.letters] == ids[1::-1]
+        claim.done(claim.letters[1])
     assert [letter.execution_id for letter in await letters.page(history)] == ids[1:]
     (marked,) = await letters.by_id(history, ids[:1])
     assert marked.redriven_at is not None
@@ -94,8 +95,8 @@ async def test_claim_after_an_error(writer: HistoryWriter, history: AsyncEngine)
     ids = await bury(writer, 2)
 
     async def redrive() -> None:
-        async with letters.claim(history, ids) as claim:
-            claim.done(claim.letters[0])
+        async with claims.claim(history, ids) as claim:
+            claim.done(claim.letters[1])
             raise ConnectionError
 
     with pytest.raises(ConnectionError):
@@ -108,14 +109,14 @@ async def test_two_claims(writer: HistoryWriter, history: AsyncEngine) -> None:
     ids = await bury(writer, 5)
 
     async def redrive() -> list[str]:
-        async with letters.claim(history, ids) as claim:
+        async with claims.claim(history, ids) as claim:
             for letter in claim.letters:
                 await asyncio.sleep(0)
                 claim.done(letter)
         return [letter.execution_id for letter in claim.letters]
 
     claimed = await asyncio.gather(redrive(), redrive())
-    assert sorted(claimed, key=len) == [[], ids]
+    assert sorted(claimed, key=len) == [[], ids[::-1]]
 
 
 async def test_a_deleted_letter(writer: HistoryWriter, history: AsyncEngine, ask: Ask) -> None:
@@ -123,7 +124,7 @@ async def test_a_deleted_letter(writer: HistoryWriter, history: AsyncEngine, ask
     ids = await bury(writer)
     ask("UPDATE jobqueue.dead_letters SET deleted_at = now()")
     assert await letters.page(history) == []
-    async with letters.claim(history, ids) as claim:
+    async with claims.claim(history, ids) as claim:
         assert claim.letters == []
     assert len(await letters.by_id(history, ids)) == 1
 
@@ -131,7 +132,21 @@ async def test_a_deleted_letter(writer: HistoryWriter, history: AsyncEngine, ask
 async def test_redriven_and_dead_again(writer: HistoryWriter, history: AsyncEngine) -> None:
     """A job that dies again after its redrive is a letter again, of its next run."""
     ids = await bury(writer, job_id="j")
-    async with letters.claim(history, ids) as claim:
+    async with claims.claim(history, ids) as claim:
         claim.done(claim.letters[0])
     await writer.write([dead(job_id="j", run=1)])
-    assert [letter.run for letter in await letters.page(history, job_id="j")] == [1]
+    assert [letter.run for letter in await letters.of_jobs(history, ["j"])] == [1]
+
+
+async def test_letters_of_an_older_version(
+    writer: HistoryWriter, history: AsyncEngine, ask: Ask
+) -> None:
+    """Who wrote no fingerprint is grouped by type, and found by it."""
+    await bury(writer, 2, error_type="A")
+    await bury(writer, error_type="B")
+    ask("UPDATE jobqueue.dead_letters SET error_fingerprint = NULL")
+    found = await letters.groups(history, Which(), 10)
+    assert [(each.fingerprint, each.error_type, each.count) for each in found] == [
+        (None, "A", 2), (None, "B", 1),
+    ]  # fmt: skip
+    assert len(await letters.page(history, Which(error="A"))) == 2

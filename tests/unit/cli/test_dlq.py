@@ -1,5 +1,7 @@
 """``jobqueue dlq`` and ``jobqueue jobs``: wrong calls, without any server."""
 
+from io import StringIO
+
 import pytest
 
 from .conftest import Run
@@ -13,9 +15,31 @@ SERVERS = (
 @pytest.mark.parametrize(
     ("call", "line"),
     [
-        (["dlq", "retry"], "Invalid value for ID: give ids or --all"),
-        (["dlq", "retry", "a", "--all"], "Invalid value for ID: give ids or --all"),
-        (["dlq", "retry", "a", "--queue", "b"], "Invalid value for --queue, --name: only --all"),
+        (["dlq", "retry"], "Invalid value for ID: give ids, --all or a filter"),
+        (["dlq", "retry", "a", "--all"], "Invalid value for ID: give ids or filters, not both"),
+        (["dlq", "retry", "a", "--queue", "b"], "Invalid value for ID: give ids or filters"),
+        (["dlq", "retry", "a", "--dry-run"], "Invalid value for --rate, --canary, --dry-run: "),
+        (["dlq", "retry", "--all", "--args", "{}"], "Invalid value for --args: give the id of one"),
+        (["dlq", "retry", "a", "--args", "{"], "args: this is no JSON: "),
+        (
+            ["dlq", "retry", "--all", "--rate", "50"],
+            "Invalid value for --rate: '50' is no rate; wr",
+        ),
+        (["dlq", "retry", "--all", "--rate", "0/s"], "rate: 0; write a whole number from 1"),
+        (["dlq", "retry", "--all", "--canary", "0"], "Invalid value for '--canary'"),
+        (
+            ["dlq", "retry", "--all", "--canary", "9", "--stop-if-failing", "0%"],
+            "Invalid value for --stop-if-failing: '0%' is no share; write such as 10%",
+        ),
+        (["dlq", "retry", "--all", "--canary-timeout", "x"], "canary_timeout: 'x' is not unders"),
+        (["dlq", "list", "--since", "2030-01-01"], "since: '2030-01-01' has no time zone"),
+        (["dlq", "list", "--until", "soon"], "until: 'soon' is not understood"),
+        (["dlq", "list", "--by", "error", "--before", "x"], "Invalid value for --before: only a"),
+        (["dlq", "list", "--queue", "a b"], "queue: 'a b' can't name a queue"),
+        (["dlq", "delete"], "Missing argument 'ID'."),
+        (["dlq", "delete", "a"], "Invalid value for --yes: nobody can be asked here; give --yes"),
+        (["dlq", "clear", "--all"], "No such option: --all"),
+        (["dlq", "clear"], "Invalid value for --yes: nobody can be asked here; give --yes"),
         (["dlq", "retry", "é"], "job_id: 'é' can't be an id"),
         (["dlq", "list", "--limit", "0"], "Invalid value for '--limit'"),
         (["dlq", "list", "--before", "yesterday"], "before: 'yesterday' is no execution id"),
@@ -32,7 +56,18 @@ def test_wrong_calls(run: Run, call: list[str], line: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "call", [["dlq", "list"], ["dlq", "retry", "a"], ["jobs", "show", "a"], ["queues"]]
+    "call",
+    [
+        ["dlq", "list"],
+        ["dlq", "list", "--by", "error"],
+        ["dlq", "show", "a"],
+        ["dlq", "retry", "a"],
+        ["dlq", "retry", "--all", "--dry-run"],
+        ["dlq", "delete", "a", "--yes"],
+        ["dlq", "clear", "--yes"],
+        ["jobs", "show", "a"],
+        ["queues"],
+    ],
 )
 def test_servers_are_away(run: Run, call: list[str]) -> None:
     """A server that can't be reached is one line and exit code 5."""
@@ -40,3 +75,29 @@ def test_servers_are_away(run: Run, call: list[str]) -> None:
     assert (ended.code, ended.out) == (5, "")
     assert ended.err.startswith("jobqueue: ")
     assert ended.err.count("\n") == 1
+
+
+class Terminal(StringIO):
+    """Somebody who types this."""
+
+    def isatty(self) -> bool:
+        """Say that somebody is there."""
+        return True
+
+
+@pytest.mark.parametrize("typed", ["n\n", "\n", ""])
+def test_somebody_is_asked(run: Run, monkeypatch: pytest.MonkeyPatch, typed: str) -> None:
+    """Nothing is destroyed before somebody agrees; the default is no."""
+    monkeypatch.setattr("sys.stdin", Terminal(typed))
+    ended = run(*SERVERS, "dlq", "delete", "a", "b")
+    assert (ended.code, ended.out) == (1, "")
+    assert ended.err.startswith("Delete 2 dead letters? [y/N]:")
+    assert ended.err.endswith("jobqueue: nothing was done\n")
+
+
+def test_somebody_agrees(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who agrees gets what he asked for, here an error: no server is there."""
+    monkeypatch.setattr("sys.stdin", Terminal("y\n"))
+    ended = run(*SERVERS, "dlq", "delete", "a")
+    assert ended.code == 5
+    assert ended.err.startswith("Delete 1 dead letter? [y/N]:")

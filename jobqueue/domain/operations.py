@@ -1,0 +1,43 @@
+"""What an operator does to jobs and queues, as the operator log keeps it."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from jobqueue.domain.codec import storable
+
+LONGEST_REASON = 1000  # bytes
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Operation:
+    """One command, for one row.
+
+    Args:
+        operator: Who.
+        action: What, as the command is called: ``dlq.retry``.
+        reason: Why, in the operator's words; may be empty.
+        queue: The queue that it was done to, if it was one.
+        job_id: The job that it was done to, if it was one.
+        filter: What chose the jobs of a command for many; None when they were named.
+        details: Whatever else is worth knowing later; has a form in JSON.
+    """
+
+    operator: str
+    action: str
+    reason: str = ""
+    queue: str | None = None
+    job_id: str | None = None
+    filter: dict[str, Any] | None = None
+    details: dict[str, Any] = field(default_factory=dict)
+
+    def row(self) -> dict[str, Any]:
+        """Return the row, in texts that PostgreSQL takes."""
+        return {
+            "operator": storable(self.operator, LONGEST_REASON),
+            "action": self.action,
+            "queue": self.queue,
+            "job_id": self.job_id,
+            "filter": self.filter,
+            "reason": storable(self.reason, LONGEST_REASON) or None,
+            "details": self.details or None,
+        }

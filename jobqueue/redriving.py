@@ -1,0 +1,254 @@
+"""What an app can do about dead letters: look at them, put them back, delete them.
+
+Each form without ``_sync`` does the work; the other one is for programs without an event loop.
+What changes letters leaves a row in the operator log.
+"""
+
+from collections.abc import Iterable, Mapping
+from typing import Any, Unpack
+
+from jobqueue.asking import Asking, run_sync
+from jobqueue.domain.letters import Canary, Deleted, LetterFilter, LetterGroup, Redrive, Report
+from jobqueue.domain.limits import Rate
+from jobqueue.domain.views import DeadLetter, Retried
+
+
+class Redriving(Asking):
+    """The dead letters of a :class:`JobQueue`."""
+
+    async def dead_letters(
+        self, *, before: str | None = None, limit: int = 50, **where: Unpack[LetterFilter]
+    ) -> list[DeadLetter]:
+        """List dead letters that were not put back or deleted, newest first.
+
+        Args:
+            before: ``execution_id`` of the last letter of the page before.
+            limit: Most letters in a page; a shorter page is the last one.
+            **where: Which letters; see :class:`LetterFilter`.
+
+        Raises:
+            ConfigurationError: No database URL is set, or the filter is unknown.
+            InvalidJob: A value of the filter can't be right.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        return await self.services.letters().page(where, before, limit)
+
+    def dead_letters_sync(
+        self, *, before: str | None = None, limit: int = 50, **where: Unpack[LetterFilter]
+    ) -> list[DeadLetter]:
+        """The form of :meth:`dead_letters` for programs without an event loop."""
+        return run_sync("dead_letters", self.dead_letters, before=before, limit=limit, **where)
+
+    async def dead_letter_groups(
+        self, *, limit: int = 50, **where: Unpack[LetterFilter]
+    ) -> list[LetterGroup]:
+        """Group open dead letters by error, the most frequent first.
+
+        Args:
+            limit: Most groups.
+            **where: Which letters; see :class:`LetterFilter`.
+
+        Raises:
+            ConfigurationError: No database URL is set, or the filter is unknown.
+            InvalidJob: A value of the filter can't be right.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        return await self.services.letters().groups(where, limit)
+
+    def dead_letter_groups_sync(
+        self, *, limit: int = 50, **where: Unpack[LetterFilter]
+    ) -> list[LetterGroup]:
+        """The form of :meth:`dead_letter_groups` for programs without an event loop."""
+        return run_sync("dead_letter_groups", self.dead_letter_groups, limit=limit, **where)
+
+    async def count_dead_letters(self, **where: Unpack[LetterFilter]) -> int:
+        """Return how many open dead letters there are; see :meth:`dead_letters`."""
+        return await self.services.letters().count(where)
+
+    def count_dead_letters_sync(self, **where: Unpack[LetterFilter]) -> int:
+        """The form of :meth:`count_dead_letters` for programs without an event loop."""
+        return run_sync("count_dead_letters", self.count_dead_letters, **where)
+
+    async def find_dead_letters(self, letter_or_job: str) -> list[DeadLetter]:
+        """Return a dead letter, or all that a job ever left, newest first; closed ones too.
+
+        Args:
+            letter_or_job: ``execution_id`` of the letter, or the id of a job.
+
+        Raises:
+            DeadLetterNotFound: There never was one.
+            ConfigurationError: No database URL is set.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        return await self.services.letters().find(letter_or_job)
+
+    def find_dead_letters_sync(self, letter_or_job: str) -> list[DeadLetter]:
+        """The form of :meth:`find_dead_letters` for programs without an event loop."""
+        return run_sync("find_dead_letters", self.find_dead_letters, letter_or_job)
+
+    async def retry_dead_letters(
+        self,
+        ids: Iterable[str],
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        reason: str = "",
+        operator: str | None = None,
+    ) -> list[Retried]:
+        """Put dead letters back on their queues, each as a new run with all its attempts.
+
+        A job keeps its id, queue, priority and options. Repeating a call that was cut
+        short makes no second job.
+
+        Args:
+            ids: Execution ids of letters, or ids of jobs; the id of a job stands for
+                its newest open letter in each queue.
+            arguments: Other arguments for the job of one letter, all of them by name; those
+                without a name are a list under ``"*"``. ``"***"`` in the place of a hidden
+                one keeps it. The operator log has both, old and new. A key that was made of
+                arguments (``unique``, ``lock``) stays as it was.
+            reason: Why, for the operator log.
+            operator: Who, for the operator log; else the setting ``operator``.
+
+        Returns:
+            What became of each, in their order; ``error`` says why one did not go back.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+            InvalidJob: An id can't be one, the arguments can't be stored, or they are given for
+                several letters.
+            BrokerUnavailable: Redis can't be reached; letters not answered for stay.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        letters = self.services.letters()
+        return await letters.retry(list(ids), letters.command(operator, reason), arguments)
+
+    def retry_dead_letters_sync(
+        self,
+        ids: Iterable[str],
+        *,
+        arguments: Mapping[str, Any] | None = None,
+        reason: str = "",
+        operator: str | None = None,
+    ) -> list[Retried]:
+        """The form of :meth:`retry_dead_letters` for programs without an event loop."""
+        call = self.retry_dead_letters
+        return run_sync(
+            "retry_dead_letters", call, ids, arguments=arguments, reason=reason, operator=operator
+        )
+
+    async def retry_all_dead_letters(
+        self,
+        *,
+        rate: Rate | None = None,
+        canary: Canary | None = None,
+        reason: str = "",
+        operator: str | None = None,
+        report: Report | None = None,
+        **where: Unpack[LetterFilter],
+    ) -> Redrive:
+        """Put all dead letters of a filter back, the oldest first.
+
+        Those that die while it runs are left alone. Repeating a call that was cut short makes
+        no second job of those that went back already.
+
+        Args:
+            rate: How many in which time; None puts them back as fast as Redis takes them.
+            canary: Some that go first; the others follow if these do well.
+            reason: Why, for the operator log.
+            operator: Who, for the operator log; else the setting ``operator``.
+            report: Called with what became of every few letters, as it goes on.
+            **where: Which letters; see :class:`LetterFilter`.
+
+        Raises:
+            ConfigurationError: No database URL is set, or the filter is unknown.
+            InvalidJob: A value of the filter can't be right.
+            BrokerUnavailable: Redis can't be reached; letters not answered for stay.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        letters = self.services.letters()
+        command = letters.command(operator, reason)
+        return await letters.retry_all(where, command, rate, canary, report)
+
+    def retry_all_dead_letters_sync(
+        self,
+        *,
+        rate: Rate | None = None,
+        canary: Canary | None = None,
+        reason: str = "",
+        operator: str | None = None,
+        report: Report | None = None,
+        **where: Unpack[LetterFilter],
+    ) -> Redrive:
+        """The form of :meth:`retry_all_dead_letters` for programs without an event loop."""
+        return run_sync(
+            "retry_all_dead_letters",
+            self.retry_all_dead_letters,
+            rate=rate,
+            canary=canary,
+            reason=reason,
+            operator=operator,
+            report=report,
+            **where,
+        )
+
+    async def delete_dead_letters(
+        self, ids: Iterable[str], *, reason: str = "", operator: str | None = None
+    ) -> list[Deleted]:
+        """Delete dead letters: their jobs can't be put back any more.
+
+        The history keeps their attempts.
+
+        Args:
+            ids: As :meth:`retry_dead_letters` takes them.
+            reason: Why, for the operator log.
+            operator: Who, for the operator log; else the setting ``operator``.
+
+        Returns:
+            What became of each, in their order; ``error`` says which was not there.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+            InvalidJob: An id can't be one.
+            HistoryUnavailable: PostgreSQL can't be reached; nothing was deleted.
+            SchemaMismatch: The schema is wrong.
+        """
+        letters = self.services.letters()
+        return await letters.delete(list(ids), letters.command(operator, reason))
+
+    def delete_dead_letters_sync(
+        self, ids: Iterable[str], *, reason: str = "", operator: str | None = None
+    ) -> list[Deleted]:
+        """The form of :meth:`delete_dead_letters` for programs without an event loop."""
+        call = self.delete_dead_letters
+        return run_sync("delete_dead_letters", call, ids, reason=reason, operator=operator)
+
+    async def clear_dead_letters(
+        self, *, reason: str = "", operator: str | None = None, **where: Unpack[LetterFilter]
+    ) -> int:
+        """Delete all open dead letters of a filter; return how many.
+
+        Args:
+            reason: Why, for the operator log.
+            operator: Who, for the operator log; else the setting ``operator``.
+            **where: Which letters; see :class:`LetterFilter`. Without it: all.
+
+        Raises:
+            ConfigurationError: No database URL is set, or the filter is unknown.
+            InvalidJob: A value of the filter can't be right.
+            HistoryUnavailable: PostgreSQL can't be reached; nothing was deleted.
+            SchemaMismatch: The schema is wrong.
+        """
+        letters = self.services.letters()
+        return await letters.clear(where, letters.command(operator, reason))
+
+    def clear_dead_letters_sync(
+        self, *, reason: str = "", operator: str | None = None, **where: Unpack[LetterFilter]
+    ) -> int:
+        """The form of :meth:`clear_dead_letters` for programs without an event loop."""
+        call = self.clear_dead_letters
+        return run_sync("clear_dead_letters", call, reason=reason, operator=operator, **where)
