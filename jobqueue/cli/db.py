@@ -1,9 +1,12 @@
 """``jobqueue db``: the schema of the history in PostgreSQL."""
 
+from typing import Annotated
+
 import typer
 
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
+from jobqueue.cli.output import table
 
 app = typer.Typer(
     name="db", no_args_is_help=True, help="Manage the schema in PostgreSQL.", rich_markup_mode=None
@@ -40,9 +43,9 @@ def current(cli: Cli) -> None:
 @app.command()
 @takes("database_url", json=True)
 def check(cli: Cli) -> None:
-    """Check that the schema is the one this version needs.
+    """Check that this version can work with the schema.
 
-    Prints the revision. Exits 1 with what to run if it is another one, 5 if PostgreSQL
+    Prints the revision. Exits 1 with what to run if it can't, 5 if PostgreSQL
     is unreachable.
     """
     from jobqueue.history import migrate
@@ -50,6 +53,48 @@ def check(cli: Cli) -> None:
     url = cli.settings.required("database_url")
     migrate.check(url)
     _show(cli, migrate.current(url))
+
+
+@app.command()
+@takes("database_url", json=True)
+def size(cli: Cli) -> None:
+    """Show how much room the history takes, table by table and month by month.
+
+    Prints a table; rows are PostgreSQL's estimate, - before there is one. Exits 5 if PostgreSQL is
+    unreachable.
+    """
+    from jobqueue.history import sizes
+
+    found = sizes.sizes(cli.settings.required("database_url"))
+    total, indexes = sum(each.bytes for each in found), sum(each.index_bytes for each in found)
+    lines = [(each.table, each.rows, _room(each.bytes), _room(each.index_bytes)) for each in found]
+    lines.append(("all", None, _room(total), _room(indexes)))
+    cli.emit({"bytes": total, "tables": found}, table(("TABLE", "ROWS", "SIZE", "INDEXES"), lines))
+
+
+@app.command()
+@takes("database_url", json=True)
+def grant(
+    cli: Cli,
+    role: Annotated[str, typer.Argument(help="A role of PostgreSQL that exists.")],
+) -> None:
+    """Let a role read the history: views, executions, dead letters without their secrets.
+
+    Prints the statements that it ran. Repeat it after `db upgrade`, for new views. Exits 2 if there
+    is no such role, 1 if you may not grant, 5 if PostgreSQL is unreachable.
+    """
+    from jobqueue.history import grants
+
+    done = grants.grant(cli.settings.required("database_url"), role)
+    cli.emit({"statements": done}, "\n".join(f"{each};" for each in done))
+
+
+def _room(count: int) -> str:
+    """Return bytes in the unit in which they are easy to read, with a digit behind the point."""
+    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
+        if count >= factor:
+            return f"{count / factor:.1f} {unit}"
+    return f"{count} B"
 
 
 def _show(cli: Cli, revision: str | None) -> None:

@@ -30,26 +30,27 @@ def upgrade(url: str) -> None:
     """Bring the schema to the revision that this version needs; it may be there already.
 
     Raises:
-        SchemaMismatch: A newer version of this package has been here.
+        SchemaMismatch: A newer version of this package has been here, and left this one behind.
         ConfigurationError: The URL is wrong or the server too old.
         HistoryUnavailable: PostgreSQL is away or refuses the changes.
     """
-    found = current(url)
-    if found is not None and found > REVISION:
+    found = schema.read(url)
+    if found is not None and found.name > REVISION:
         schema.require(found)
+        return  # newer, and it serves this version too
     with engine.plain_errors():
         command.upgrade(config(url), "head")
 
 
 def check(url: str) -> None:
-    """Check that the schema is at the revision that this version needs.
+    """Check that this version of the package can work with the schema.
 
     Raises:
-        SchemaMismatch: It is not; the message says what to run.
+        SchemaMismatch: It cannot; the message says what to run.
         ConfigurationError: The URL is wrong or the server too old.
         HistoryUnavailable: PostgreSQL is away or refuses us.
     """
-    schema.require(current(url))
+    schema.require(schema.read(url))
 
 
 def config(url: str) -> Config:

@@ -1,9 +1,13 @@
 """The schema's revision: read it, compare it, say what to run.
 
 Alembic is not imported here: the recorder checks at each connection and runs no migration.
+
+A database is upgraded before the code, so older code meets newer schemas. Each migration says
+in a comment of its version table which is the oldest code that it still serves.
 """
 
-from typing import Any
+import re
+from typing import Any, NamedTuple
 
 import psycopg
 
@@ -11,10 +15,32 @@ from jobqueue.domain.errors import SchemaMismatch
 from jobqueue.history import engine
 from jobqueue.history.tables import REVISION
 
-_CURRENT = "SELECT version_num FROM jobqueue.alembic_version"
+_CURRENT = """
+    SELECT version_num, obj_description('jobqueue.alembic_version'::regclass, 'pg_class')
+    FROM jobqueue.alembic_version
+"""
+_OLDEST = re.compile(r"oldest code: (\d{4})")
+
+
+class Revision(NamedTuple):
+    """What a database holds.
+
+    Args:
+        name: The newest migration that ran there.
+        oldest_code: The oldest revision whose code works on it.
+    """
+
+    name: str
+    oldest_code: str
 
 
 def current(url: str) -> str | None:
+    """Return the name of the schema's revision; raises like ``read``."""
+    found = read(url)
+    return found.name if found else None
+
+
+def read(url: str) -> Revision | None:
     """Return the schema's revision; ``None`` when there is no schema.
 
     Raises:
@@ -24,46 +50,50 @@ def current(url: str) -> str | None:
     with engine.connect_sync(url, "check") as connection, engine.plain_errors():
         try:
             return _revision(connection.execute(_CURRENT).fetchone())
-        except psycopg.errors.UndefinedTable:
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             return None
 
 
 async def check(connection: psycopg.AsyncConnection[Any]) -> None:
-    """Check that the schema is at the revision that this version needs.
+    """Check that this version of the package can work with the schema.
 
     Args:
         connection: In autocommit mode.
 
     Raises:
-        SchemaMismatch: It is not; the message says what to run.
+        SchemaMismatch: It cannot; the message says what to run.
         HistoryUnavailable: PostgreSQL is away.
     """
     with engine.plain_errors():
         try:
             found = _revision(await (await connection.execute(_CURRENT)).fetchone())
-        except psycopg.errors.UndefinedTable:
+        except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
             found = None
     require(found)
 
 
-def require(found: str | None) -> None:
-    """Compare a revision with the one that this version needs.
+def require(found: Revision | None) -> None:
+    """Compare a revision with the one of this version; names of revisions sort by age.
 
     Raises:
-        SchemaMismatch: They differ. Revisions sort by age, so the message can say which is newer.
+        SchemaMismatch: The schema is older, or so new that it does not serve this version.
     """
-    if found == REVISION:
-        return
-    if found is not None and found > REVISION:
+    if found is not None and found.name >= REVISION:
+        if found.oldest_code <= REVISION:
+            return
         raise SchemaMismatch(
-            f"the database schema is at revision {found}, made by a newer jobqueue; "
+            f"the database schema is at revision {found.name}, made by a newer jobqueue; "
             f"this one knows {REVISION}: upgrade the package"
         )
-    state = f"at revision {found}" if found else "missing"
+    state = f"at revision {found.name}" if found else "missing"
     raise SchemaMismatch(
         f"the database schema is {state}, this version needs {REVISION}: run `jobqueue db upgrade`"
     )
 
 
-def _revision(row: tuple[Any, ...] | None) -> str | None:
-    return str(row[0]) if row else None
+def _revision(row: tuple[Any, ...] | None) -> Revision | None:
+    if row is None:
+        return None
+    name, comment = row
+    said = _OLDEST.search(comment or "")
+    return Revision(name, said[1] if said else name)

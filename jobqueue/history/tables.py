@@ -6,8 +6,10 @@ There are no foreign keys: a history row outlives what it speaks of, and partiti
 """
 
 from sqlalchemy import (
+    BigInteger,
     Boolean,
     Column,
+    Double,
     Enum,
     Index,
     Integer,
@@ -16,14 +18,16 @@ from sqlalchemy import (
     Table,
     Text,
     Uuid,
+    func,
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, TIMESTAMP
 
+from jobqueue.domain.executions import DEAD_OUTCOMES
 from jobqueue.domain.jobs import Priority
 
 SCHEMA = "jobqueue"
 
-REVISION = "0001"
+REVISION = "0003"
 """The migration that this version of the package reads and writes."""
 
 metadata = MetaData(schema=SCHEMA)
@@ -66,6 +70,7 @@ job_executions = Table(
     Column("error_type", Text),
     Column("error_message", Text),
     Column("traceback", Text),
+    Column("error_fingerprint", Text),
     postgresql_partition_by="RANGE (id)",
 )
 
@@ -79,6 +84,22 @@ Index(
     "job_executions_final_finished",
     job_executions.c.finished_at,
     postgresql_where=job_executions.c.final,
+)
+
+# Failing rows only: `v_failures` counts them without reading a row.
+Index(
+    "job_executions_failed",
+    job_executions.c.name,
+    job_executions.c.error_fingerprint,
+    job_executions.c.finished_at,
+    postgresql_where=job_executions.c.outcome.in_(sorted(DEAD_OUTCOMES)),
+)
+# Redriven jobs only, so mostly empty: whether a job ended once more, for `v_jobs`.
+Index(
+    "job_executions_redriven",
+    job_executions.c.job_id,
+    job_executions.c.run,
+    postgresql_where=job_executions.c.final & (job_executions.c.run > 0),
 )
 
 dead_letters = Table(
@@ -105,6 +126,9 @@ dead_letters = Table(
     Column("error_message", Text),
     Column("traceback", Text),
     Column("spec", LargeBinary, nullable=False),
+    Column("error_fingerprint", Text),
+    # The row of operator_log whose command put it back or deleted it.
+    Column("closed_by", Uuid(as_uuid=False)),
 )
 
 OPEN = dead_letters.c.redriven_at.is_(None) & dead_letters.c.deleted_at.is_(None)
@@ -118,3 +142,92 @@ Index(
 )
 # "Did this job die, and was it put back?"
 Index("dead_letters_job_id", dead_letters.c.job_id)
+# All letters of one error, to look at and to put back.
+Index(
+    "dead_letters_open_error",
+    dead_letters.c.error_fingerprint,
+    dead_letters.c.execution_id,
+    postgresql_where=OPEN,
+)
+# What an operator's command came to.
+Index(
+    "dead_letters_closed_by",
+    dead_letters.c.closed_by,
+    postgresql_where=dead_letters.c.closed_by.is_not(None),
+)
+
+# A trigger refuses changes; only retention removes rows.
+operator_log = Table(
+    "operator_log",
+    metadata,
+    Column("id", Uuid(as_uuid=False), primary_key=True),
+    Column("at", moment, nullable=False, server_default=func.now()),
+    Column("operator", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("queue", Text),
+    Column("job_id", Text),
+    Column("filter", JSONB),
+    Column("reason", Text),
+    Column("details", JSONB),
+)
+Index("operator_log_at", operator_log.c.at)
+
+# ``history.rollups`` says how these are kept: what each hour that ended came to.
+unrolled = Table(
+    "unrolled",
+    metadata,
+    Column("since", moment, primary_key=True),
+    Column("until", moment, nullable=False),
+    Column("marks", Integer, nullable=False),
+)
+
+_percentiles = ARRAY(Double)  # of 50, 95 and 99 in 100, in seconds
+
+hourly_jobs = Table(
+    "hourly_jobs",
+    metadata,
+    Column("hour", moment, primary_key=True),
+    Column("runs", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("wait", _percentiles),
+    Column("run", _percentiles),
+    Column("run_sum", Double),
+)
+hourly_queues = Table(
+    "hourly_queues",
+    metadata,
+    Column("hour", moment, primary_key=True),
+    Column("runs", BigInteger, nullable=False),
+    Column("wait_max", Double, nullable=False),
+    Column("priority", priority, primary_key=True),
+    Column("queue", Text, primary_key=True),
+    Column("wait", _percentiles, nullable=False),
+)
+hourly_workers = Table(
+    "hourly_workers",
+    metadata,
+    Column("hour", moment, primary_key=True),
+    Column("runs", BigInteger, nullable=False),
+    Column("failures", BigInteger, nullable=False),
+    Column("busy", Double, nullable=False),
+    Column("worker", Text, primary_key=True),
+)
+hourly_slowest = Table(
+    "hourly_slowest",
+    metadata,
+    Column("hour", moment, primary_key=True),
+    Column("finished_at", moment, nullable=False),
+    Column("run_seconds", Double, nullable=False),
+    Column("rank", Integer, primary_key=True),
+    Column("execution_id", Uuid(as_uuid=False), nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("job_id", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("outcome", Text, nullable=False),
+    Column("worker", Text),
+)
+HOURLY = (hourly_jobs, hourly_queues, hourly_workers, hourly_slowest)
+# The other key begins with the name; these serve a range of time over all names.
+for _each in HOURLY:
+    Index(f"{_each.name}_hour", _each.c.hour)

@@ -23,7 +23,7 @@ from psycopg.errors import (
 
 from jobqueue.domain.errors import HistoryUnavailable
 from jobqueue.domain.executions import Execution
-from jobqueue.history import engine, partitions, rows, schema
+from jobqueue.history import engine, partitions, rollups, rows, schema
 
 # SQLSTATE classes 22 and 54, and what does not even get to PostgreSQL.
 REFUSALS = (*rows.UNFIT, DataError, ProgramLimitExceeded, StatementTooComplex)
@@ -39,12 +39,12 @@ _BURY = """
     INSERT INTO jobqueue.dead_letters (
         execution_id, enqueued_at, failed_at, run, attempts, crashes, priority, job_id, queue,
         name, outcome, reason, arguments, metadata, tags, error_type, error_message, traceback,
-        spec
+        error_fingerprint, spec
     )
     SELECT
         row.id, enqueued_at, finished_at, run, attempt, crashes, priority, job_id, queue,
         name, outcome, reason, arguments, metadata, tags, error_type, error_message, traceback,
-        letter.spec
+        error_fingerprint, letter.spec
     FROM unnest(%s::uuid[], %s::bytea[]) AS letter (id, spec)
     CROSS JOIN LATERAL (
         SELECT * FROM jobqueue.job_executions AS known WHERE known.id = letter.id LIMIT 1
@@ -185,6 +185,8 @@ async def _copy(
             copy.set_types(rows.TYPES)
             for row in encoded:
                 await copy.write_row(row)
+        late = rollups.hours(record.finished_us for record in batch)
+        await cursor.execute(rollups.MARK, (late,))
         if letters:
             ids, packed = list(letters), [bytes(spec) for spec in letters.values()]
             await cursor.execute(_BURY, (ids, packed))

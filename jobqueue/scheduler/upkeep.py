@@ -1,12 +1,12 @@
-"""Keeps the partitions of the history: makes those of the coming months, drops expired ones."""
+"""Keeps the history: makes the partitions of the coming months, rolls up hours, drops old rows."""
 
 import asyncio
 import logging
-from datetime import timedelta
 
 from jobqueue.domain.backoff import PROMPT, Pause
 from jobqueue.domain.errors import HistoryError, HistoryUnavailable, severity
-from jobqueue.history import engine, partitions, schema
+from jobqueue.history import engine, retention, schema
+from jobqueue.history.retention import Keep
 
 log = logging.getLogger("jobqueue.scheduler")
 
@@ -14,20 +14,20 @@ EVERY = 3600.0  # seconds
 
 
 class Upkeep:
-    """Looks after the partitions once an hour.
+    """Looks after the history once an hour.
 
     Args:
         database_url: Where PostgreSQL is.
-        retention: How long executions are kept.
+        keep: How long each kind of row is kept.
     """
 
-    def __init__(self, database_url: str, retention: timedelta) -> None:
+    def __init__(self, database_url: str, keep: Keep) -> None:
         self._url = database_url
-        self._retention = retention
+        self._keep = keep
         self.problem: str | None = None
 
     async def run(self) -> None:
-        """Look after the partitions until cancelled.
+        """Look after the history until cancelled.
 
         Raises:
             SchemaMismatch: The schema is not the one that this version needs.
@@ -43,7 +43,7 @@ class Upkeep:
             except (HistoryUnavailable, HistoryError) as error:
                 if str(error) != self.problem:
                     self.problem = str(error)
-                    log.log(severity(error), "partition upkeep failed", extra={"error": str(error)})
+                    log.log(severity(error), "history upkeep failed", extra={"error": str(error)})
                 wait = pause.take()
             await asyncio.sleep(wait)
 
@@ -51,9 +51,12 @@ class Upkeep:
         connection = await engine.connect(self._url, "scheduler")
         try:
             await schema.check(connection)
-            made = await partitions.ensure(connection)
-            dropped = await partitions.drop_expired(connection, self._retention)
+            done = await retention.upkeep(connection, self._keep)
         finally:
             await connection.close()
-        if made or dropped:
-            log.info("partitions changed", extra={"made": made, "dropped": dropped})
+        if done.made or done.dropped:
+            log.info("partitions changed", extra={"made": done.made, "dropped": done.dropped})
+        log.debug("hours rolled up", extra={"hours": done.hours})
+        if done.letters or done.log_entries:
+            counts = {"letters": done.letters, "log_entries": done.log_entries}
+            log.info("expired rows deleted", extra=counts)

@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
-from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
 
@@ -44,7 +43,7 @@ from jobqueue.worker.lifeline import Death
 from jobqueue.worker.worker import Worker
 
 if TYPE_CHECKING:
-    from jobqueue.client.redrive import Letters
+    from jobqueue.client.letters import Letters
 
 log = logging.getLogger("jobqueue")
 
@@ -128,9 +127,10 @@ class Services:
         Raises:
             ConfigurationError: No database URL is set.
         """
-        from jobqueue.client.redrive import Letters  # brings SQLAlchemy too
+        from jobqueue.client.letters import Letters  # brings SQLAlchemy too
 
-        return Letters(lambda: self.wire, self._settings.required("database_url"))
+        settings, url = self._settings, self._settings.required("database_url")
+        return Letters(lambda: self.wire, url, settings.max_arguments, settings.operator)
 
     async def worker(self, queues: Queues | None = None, concurrency: int | None = None) -> Worker:
         """Return a worker that has not been started.
@@ -242,6 +242,7 @@ class Services:
         return Service("recorder", self.calls.keys, lanes, components, lone=True)
 
     def _recording(self, facts: Facts, lanes: list[Lane]) -> dict[str, Component]:
+        from jobqueue.history.retention import Keep
         from jobqueue.history.writer import HistoryWriter
         from jobqueue.recorder.recorder import Recorder
         from jobqueue.scheduler.lookout import Lookout
@@ -256,7 +257,12 @@ class Services:
             return Recorder(reading, working, self.calls, writer, me, ttl, bound, queue)
 
         recorder = self._each("recorder", lanes, make)
-        upkeep = Upkeep(url, timedelta(seconds=settings.history_retention))
+        keep = Keep.of(
+            settings.history_retention,
+            settings.dead_letter_retention,
+            settings.operator_log_retention,
+        )
+        upkeep = Upkeep(url, keep)
         return {"recorder": recorder, "upkeep": upkeep, "lookout": Lookout(url)}
 
     def _each(

@@ -10,6 +10,7 @@ from jobqueue.domain.handlers import Handler, Kind, Registry
 from jobqueue.domain.limits import MOST_AT_ONCE, QueueLimits, labels_of
 from jobqueue.domain.partitions import refused_limits
 from jobqueue.domain.retry import Retry
+from jobqueue.services.code_version import code_version
 from jobqueue.settings import SETTINGS, Settings
 from jobqueue.worker.attempt import Limits
 from jobqueue.worker.options import WorkerOptions
@@ -82,7 +83,7 @@ class WorkerPlan:
             journal_bytes=facts.journal_bound(settings.journal_limit),
             retry=Retry(settings.retries),
             limits=Limits(settings.default_timeout, settings.max_result, settings.max_traceback),
-            code_version=settings.code_version or "",
+            code_version=self.code_version(),
             rules={queue: self._rules(queue) for queue in places if places[queue] == [queue]},
             blocked_limit=settings.blocked_limit,
         )
@@ -96,6 +97,11 @@ class WorkerPlan:
                 "timeouts exceed the grace: a stopping worker hands these jobs back half done",
                 extra={"jobs": long, "grace": grace},
             )
+
+    def code_version(self) -> str:
+        """Return what is written beside each execution; may be empty."""
+        modules = (handler.function.__module__ for handler in self._registry.values())
+        return self._settings.code_version or code_version(modules)
 
     def _order(self, places: Mapping[str, Sequence[str]]) -> QueueOrder:
         chosen = self._chosen or dict.fromkeys(self._named(), 1)

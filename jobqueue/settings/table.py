@@ -132,6 +132,20 @@ class Settings:
     history_retention: float = _setting(
         90 * DAY, kinds.DURATION, "How long PostgreSQL keeps executions.", least=DAY
     )
+    dead_letter_retention: float | None = _setting(
+        None,
+        kinds.DURATION,
+        "How long dead letters are kept that nobody puts back; unset: until deleted.",
+        least=DAY,
+    )
+    operator_log_retention: float = _setting(
+        365 * DAY, kinds.DURATION, "How long the log of what operators did is kept.", least=DAY
+    )
+    operator: str | None = _setting(
+        None,
+        kinds.TEXT,
+        "Who gives commands, for the operator log; unset: user@host of the process.",
+    )
     blocked_limit: float | None = _setting(
         None,
         kinds.DURATION,
@@ -145,7 +159,9 @@ class Settings:
         "127.0.0.1", kinds.TEXT, "Address of that port; 0.0.0.0 for all of the machine's."
     )
     code_version: str | None = _setting(
-        None, kinds.TEXT, "Version of your code, written beside each execution."
+        None,
+        kinds.TEXT,
+        "Version of your code, beside each execution; unset: its git commit or package version.",
     )
     log_level: str = _setting(
         "info", kinds.LOG_LEVEL, "Least severe logs: debug, info, warning, error, critical."

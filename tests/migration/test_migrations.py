@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +16,7 @@ from psycopg import sql
 
 from alembic import command
 from jobqueue.domain.errors import HistoryError, HistoryUnavailable, SchemaMismatch
-from jobqueue.history import engine, migrate, partitions, tables
+from jobqueue.history import engine, migrate, partitions, rollups, schema, tables
 
 TOP = Path(__file__).parents[2]
 
@@ -140,12 +140,54 @@ async def test_upgrades_at_the_same_time(postgres_url: str) -> None:
 
 
 def test_a_newer_schema(postgres_url: str, ask: Ask) -> None:
-    """An old package leaves the schema of a newer one alone and says which of them is old."""
+    """An old package leaves a schema that does not serve it alone and says which of them is old."""
     migrate.upgrade(postgres_url)
     ask("UPDATE jobqueue.alembic_version SET version_num = '9999'")
+    ask("COMMENT ON TABLE jobqueue.alembic_version IS 'oldest code: 9998'")
     for run in (migrate.check, migrate.upgrade):
         with pytest.raises(SchemaMismatch, match=r"9999.*upgrade the package"):
             run(postgres_url)
+
+
+def test_a_newer_schema_that_serves_older_code(
+    postgres_url: str, ask: Ask, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`db upgrade` goes before the code: what only adds keeps the old version going."""
+    migrate.upgrade(postgres_url)
+    monkeypatch.setattr(schema, "REVISION", "0001")
+    migrate.check(postgres_url)
+    monkeypatch.undo()
+    ask("UPDATE jobqueue.alembic_version SET version_num = '9999'")
+    migrate.check(postgres_url)
+    migrate.upgrade(postgres_url)
+    assert migrate.current(postgres_url) == "9999"
+
+
+COUNT = "SELECT count(*) FROM jobqueue.{}"
+ROW = """
+    INSERT INTO jobqueue.job_executions (
+        id, enqueued_at, ready_at, started_at, finished_at, run, attempt, delivery, crashes,
+        priority, final, job_id, queue, name, outcome, worker, arguments
+    ) VALUES (
+        '{id}', now(), now(), now(), now(), 0, 1, 1, 0,
+        'normal', true, 'a', 'default', 'send', 'failed', 'w', '{{}}'
+    )
+"""
+
+
+async def test_an_upgrade_with_rows(postgres_url: str, ask: Ask) -> None:
+    """Rows of the first schema are in all views after the upgrade, and after the way back."""
+    command.upgrade(migrate.config(postgres_url), "0001")
+    ask(ROW.format(id=partitions.lowest_id(partitions.month_of(datetime.now(UTC)))))
+    for revision in ("head", "0002", "0001", "head"):
+        move = command.upgrade if revision == "head" else command.downgrade
+        move(migrate.config(postgres_url), revision)
+        assert ask("SELECT name, runs, failures FROM jobqueue.v_job_stats") == [("send", 1, 1)]
+    async with await engine.connect(postgres_url, "test") as connection:
+        await rollups.roll_up(connection, now=datetime.now(UTC) + timedelta(hours=2))
+    for view in ("v_job_stats", "v_queue_latency", "v_worker_load", "v_jobs", "v_failures"):
+        assert ask(COUNT.format(view)) == [(1,)]
+    assert ask("SELECT runs FROM jobqueue.hourly_jobs") == [(1,)]
 
 
 def test_another_alembic_in_the_same_database(postgres_url: str, ask: Ask) -> None:
@@ -181,9 +223,10 @@ def test_no_server() -> None:
 def test_every_column_of_a_view_is_explained(postgres_url: str, ask: Ask) -> None:
     """Views are public: each, and each of its columns, has its comment in the database."""
     migrate.upgrade(postgres_url)
-    unexplained = """
+    unexplained = r"""
         SELECT relname, attname FROM pg_class JOIN pg_attribute ON attrelid = pg_class.oid
-        WHERE relnamespace = 'jobqueue'::regnamespace AND relkind = 'v' AND attnum > 0
+        WHERE relnamespace = 'jobqueue'::regnamespace AND relkind = 'v'
+        AND relname LIKE 'v\_%' AND attnum > 0
         AND (col_description(attrelid, attnum) IS NULL OR obj_description(attrelid) IS NULL)
     """
     assert ask(unexplained) == []

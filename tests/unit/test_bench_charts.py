@@ -3,11 +3,13 @@
 from pathlib import Path
 
 from scripts.benchmarks import charts
-from scripts.benchmarks.figures import Figure, Goal, Series
+from scripts.benchmarks.figures import QUICK, Figure, Goal, Series
+from scripts.benchmarks.report import Report
+from tests.support.measured import MACHINE
 
 
 def test_a_chart_of_each_kind(tmp_path: Path) -> None:
-    """Rates make one chart, each thing that grew another; both as PNG and SVG."""
+    """Rates make a chart, nodes, and each thing that grew; all as PNG and SVG."""
     found = [
         Series(Figure("drain", "drain", "/s", Goal(">=", 95)), [90.0, 100.0], []),
         Series(Figure("p50", "latency", "ms"), [1.0, 2.0], []),
@@ -16,16 +18,22 @@ def test_a_chart_of_each_kind(tmp_path: Path) -> None:
             for count in (1, 2)
             for key in ("rate", "p50", "p99")
         ),
+        *(
+            Series(Figure(f"nodes.1.{key}", "", ""), [5.0], [])
+            for key in ("rate", "workers", "busy.1", "worker_cpu", "redis_cpu", "fill_cpu")
+        ),
     ]
-    files = charts.draw(tmp_path / "charts", found, "a machine")
+    files = charts.draw(tmp_path / "charts", Report(MACHINE, QUICK, 2, found))
     names = {path.name for path in files}
-    assert names == {"bench.png", "bench.svg", "growth-workers.png", "growth-workers.svg"}
+    drawn = {"bench", "growth-workers", "nodes"}
+    assert names == {f"{name}.{kind}" for name in drawn for kind in ("png", "svg")}
     assert all(path.stat().st_size > 1000 for path in files)
 
 
 def test_nothing_to_draw(tmp_path: Path) -> None:
     """Without a rate there is no chart."""
-    assert charts.draw(tmp_path, [Series(Figure("p50", "latency", "ms"), [1.0], [])], "") == []
+    report = Report(MACHINE, QUICK, 1, [Series(Figure("p50", "latency", "ms"), [1.0], [])])
+    assert charts.draw(tmp_path, report) == []
 
 
 def test_panels(tmp_path: Path) -> None:

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks.comparing import Change, Earlier, Kept, Unreadable, lines, read
+from scripts.benchmarks.comparing import Change, Earlier, Kept, lines, read
 from scripts.benchmarks.figures import Figure, Series
+from scripts.benchmarks.report import Unreadable
 
 
 def change(before: list[float], now: list[float]) -> Change:

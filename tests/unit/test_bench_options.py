@@ -2,14 +2,21 @@
 
 import pytest
 
-from scripts.benchmarks.options import arguments
+from scripts.benchmarks.figures import HISTORY, NODES, SCALE
+from scripts.benchmarks.options import arguments, parts
 from scripts.peers.harness.catalogue import NAMES
 
 
 def test_defaults() -> None:
     """Without a flag nothing long is asked for."""
     options = arguments([])
-    assert not any((options.scale, options.growth, options.history, options.peers, options.only))
+    assert not parts(options)
+    assert not any((options.only, options.peers, options.profile, options.kept))
+
+
+def test_parts() -> None:
+    """Several parts may be asked for at once; rows of history are one, too."""
+    assert parts(arguments(["--scale", "--nodes", "--history", "5"])) == {SCALE, NODES, HISTORY}
 
 
 def test_peers() -> None:
@@ -23,6 +30,9 @@ def test_peers() -> None:
     [
         ["--peers", "cellery"],
         ["--peers", "rq", "--scale"],
+        ["--peers", "rq", "--profile"],
+        ["--profile", "--nodes"],
+        ["--from", "run.json", "--growth"],
         ["--only", "drian"],
         ["--rounds", "0"],
         ["--history", "many"],

@@ -5,10 +5,11 @@ from typing import Any
 import pytest
 
 from scripts.benchmarks import cookbook
-from scripts.benchmarks.figures import QUICK
+from scripts.benchmarks.figures import QUICK, Broken
 from scripts.benchmarks.growth import AXES, Axis
 from scripts.benchmarks.latency import percentile
 from scripts.benchmarks.usage import Usage
+from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import Plan
 
 
@@ -34,7 +35,7 @@ def test_usage_is_what_was_spent_between() -> None:
             "cmdstat_info": {"calls": 7},
         }
 
-    spent = Usage.of(info(30)) - Usage.of(info(10))
+    spent = sum([Usage.of(info(30)), Usage.of(info(0))], start=Usage.NOTHING) - Usage.of(info(10))
     assert (spent.calls, spent.commands, spent.trips) == (20, 60, 60)
     assert spent.cpu == pytest.approx(2)
 
@@ -81,3 +82,18 @@ def test_where_jobs_are() -> None:
     assert Plan().stored == ["default"]
     assert Plan(queues=2).stored == ["q0", "q1"]
     assert Plan(partitions=2).stored == ["default#0", "default#1"]
+
+
+async def test_waiting_ends() -> None:
+    """Who waits asks at once, then again, and hears what is wrong when the time is over."""
+    answers = iter([False, False, True])
+
+    async def third() -> bool:
+        return next(answers)
+
+    async def never() -> bool:
+        return False
+
+    assert await until(third, 10, lambda: "", poll=0) == 3
+    with pytest.raises(Broken, match="nothing came in 0 s"):
+        await until(never, 0, lambda: "nothing came", poll=0)

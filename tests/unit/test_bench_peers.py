@@ -7,12 +7,14 @@ from threading import local
 import pytest
 from packaging.requirements import Requirement
 
-from scripts.benchmarks.figures import Values
+from scripts.benchmarks.figures import QUICK, Values
+from scripts.benchmarks.report import Peer, Report
 from scripts.peers import tally
 from scripts.peers.harness import environments
 from scripts.peers.harness.catalogue import NAMES, OURS, chosen, constants, entry
 from scripts.peers.harness.comparison import Comparison
-from scripts.peers.harness.table import columns, lines
+from scripts.peers.harness.table import columns, goals, lines, titles
+from tests.support.measured import MACHINE
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -85,30 +87,41 @@ def test_rates_of_a_tally() -> None:
     assert tally.Tally(ran=1, first=5, last=5).rate == 0
 
 
-def comparison() -> Comparison:
-    """Return two rounds of ours and RQ, and one that failed."""
+def compared() -> Report:
+    """Return the report of two rounds of ours and RQ, and one that failed."""
     found = Comparison([entry(name) for name in (OURS, "rq", "saq")])
-    for drain in (300.0, 500.0):
-        values: Values = {"rq.drain": drain, "rq.p50": 5.0, "jobqueue.drain": drain * 10}
-        found.rounds.append(values | {"bare.drain": 90_000.0})
+    for drain, saq in ((300.0, 350.0), (500.0, 0.0)):
+        values: Values = {"rq.drain": drain, "rq.p50": 5.0, "jobqueue.drain": drain * 1.5}
+        found.rounds.append(
+            values | {"bare-loop.drain": 90_000.0} | ({"saq.one": saq} if saq else {})
+        )
     found.failures["saq"] = "it ended"
-    return found
+    peers = [Peer(each.name, each.version, each.choices) for each in found.peers]
+    return Report(MACHINE, QUICK, 2, found.found, found.failures, peers=peers)
 
 
 def test_the_table_of_peers() -> None:
     """Fastest first, ours marked, dashes where nothing was measured; failures have reasons."""
-    text = lines(comparison())
+    text = lines(compared())
     order = [line.split()[0] for line in text[1:5]]
-    assert order == ["bare", "*", "rq", "saq"]
+    assert order == ["bare-loop", "*", "rq", "saq"]
     assert "400" in text[3]
-    assert text[4].split()[2:] == ["-"] * 9
+    assert text[4].split()[2:] == [*("-",) * 3, "350", *("-",) * 5]
     assert "FAILED saq: it ended" in text
     assert any(line.startswith("rq: SimpleWorker") for line in text)
 
 
+def test_goals_that_the_best_peer_sets() -> None:
+    """A ratio is made in each round; the chart says it too; it needs ours and theirs."""
+    assert goals(compared()) == ["drained, of the best peer (rq): 1.50, goal ≥ 1.8: missed"]
+    drained, bulk, *_ = titles(compared())
+    assert drained == "drained, /s\n1.50 of the best peer; goal ≥ 1.8: missed"
+    assert bulk == "in bulk, /s"
+
+
 def test_panels_have_the_best_first() -> None:
     """More is better of rates, less of times."""
-    drained, *_ = columns(comparison())
-    assert drained[0] == ["bare", "jobqueue", "rq"]
-    latencies = columns(comparison())[4]
+    drained, *_ = columns(compared())
+    assert drained[0] == ["bare-loop", "jobqueue", "rq"]
+    latencies = columns(compared())[4]
     assert latencies == (["rq"], [5.0])

@@ -10,6 +10,7 @@ import pytest
 
 from jobqueue.domain.errors import ConfigurationError, HistoryUnavailable, SchemaMismatch
 from jobqueue.domain.executions import Execution
+from jobqueue.domain.fingerprints import fingerprint
 from jobqueue.embedded import PostgresServer
 from jobqueue.history import engine, migrate
 from jobqueue.history.writer import HistoryWriter
@@ -37,7 +38,7 @@ async def test_every_field_arrives(writer: HistoryWriter, ask: Ask) -> None:
             "T", "m", "t", {"n": 1}, [1, None], {"user": 7}, ["a", "b"],
             NOON - timedelta(milliseconds=50), NOON - timedelta(milliseconds=20), NOON,
             NOON + timedelta(microseconds=1500), retry, 0.02, 0.0015, "worker-1", "1.4", 1,
-            UUID(full.id),
+            UUID(full.id), fingerprint("T", "m", "t"),
         )
     ]  # fmt: skip
 
@@ -97,6 +98,18 @@ async def test_a_dead_letter_holds_all_for_a_redrive(writer: HistoryWriter, ask:
             bytes(letter.spec), {"to": "a@example.com"}, "retries_exhausted",
         )
     ]  # fmt: skip
+
+
+async def test_the_fingerprint_of_an_error(writer: HistoryWriter, ask: Ask) -> None:
+    """Rows of one error share a word, their dead letters too; a row without error has none."""
+    errors = [dead(error_message=f"no order {n}", final=n > 0) for n in range(3)]
+    await writer.write([*errors, dead(error_message="closed"), record()])
+    found = "SELECT error_fingerprint, count(*) FROM jobqueue.{} GROUP BY 1 ORDER BY 2, 1"
+    word, other = (fingerprint(each.error_type, each.error_message, each.traceback)
+                   for each in (errors[0], dead(error_message="closed")))  # fmt: skip
+    rows = ask(found.format("job_executions"))
+    assert set(rows) == {(word, 3), (other, 1), (None, 1)}
+    assert set(ask(found.format("dead_letters"))) == {(word, 2), (other, 1)}
 
 
 @pytest.mark.parametrize("mark", ["redriven_at", "deleted_at"])
@@ -273,8 +286,9 @@ async def test_a_missing_schema(postgres_url: str) -> None:
 
 
 async def test_a_newer_schema(writer: HistoryWriter, ask: Ask) -> None:
-    """A schema of a newer package is not written to."""
+    """A schema of a newer package that has left ours behind is not written to."""
     ask("UPDATE jobqueue.alembic_version SET version_num = '9999'")
+    ask("COMMENT ON TABLE jobqueue.alembic_version IS 'oldest code: 9999'")
     with pytest.raises(SchemaMismatch, match="upgrade the package"):
         await writer.write([record()])
 

@@ -2,16 +2,14 @@
 
 import asyncio
 import logging
-import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import psycopg
 import pytest
 from redis import Redis
 
-import jobqueue
 from jobqueue import BrokerError, HistoryError
+from jobqueue.history import grants
 from tests.integration.recorder.conftest import asking
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
@@ -62,7 +60,7 @@ async def test_no_rights_in_postgresql(
 
         async with stage.app.scheduler() as scheduler, stage.app.worker():
             job = await work.enqueue()
-            words = {"recording failed", "partition upkeep failed"}
+            words = {"recording failed", "history upkeep failed"}
             await wait_until(lambda: refused(caplog) >= words, description="both refused")
             assert refused(caplog) == words
             assert all("permission denied for schema jobqueue" in p for p in scheduler.problems)
@@ -78,7 +76,7 @@ async def test_no_rights_in_postgresql(
 
 
 async def test_rights_to_ask(redis_url: str, history_url: str, guest: str) -> None:
-    """Who only asks needs what the manual says, and one right more to put letters back."""
+    """Who only asks needs what `db grant` gives, and one right more to put letters back."""
     ask = asking(history_url)
     async with stage_on(redis_url, database_url=history_url) as stage:
 
@@ -93,16 +91,14 @@ async def test_rights_to_ask(redis_url: str, history_url: str, guest: str) -> No
                 return bool(await stage.app.dead_letters())
 
             await wait_until(buried, description="a dead letter")
-    manual = Path(jobqueue.__file__).parent / "docs" / "settings.md"
-    [grants] = re.findall(r"```sql\n(GRANT USAGE.*?)```", manual.read_text("utf-8"), re.DOTALL)
-    for grant in grants.replace("TO reader", "TO guest").split(";")[:-1]:
-        ask(grant)
+    grants.grant(history_url, "guest")
     async with stage_on(redis_url, database_url=guest) as asker:
         assert (await asker.app.find(job.id))[0].executions
         assert len(await asker.app.dead_letters()) == 1
-        with pytest.raises(HistoryError, match="permission denied for table dead_letters"):
-            await asker.app.retry_dead_letters([job.id])
-        ask("GRANT SELECT, UPDATE ON jobqueue.dead_letters TO guest")
+        for thing, right in (("operator_log", "INSERT"), ("dead_letters", "UPDATE")):
+            with pytest.raises(HistoryError, match=f"permission denied for table {thing}"):
+                await asker.app.retry_dead_letters([job.id])
+            ask(f"GRANT SELECT, {right} ON jobqueue.{thing} TO guest")
         assert (await asker.app.retry_dead_letters([job.id]))[0].error is None
 
 

@@ -34,6 +34,7 @@ async def test_one_line_says_what_to_run(
         with psycopg.connect(url) as connection:
             version = "0000_old" if schema == "older" else "9999_new"
             connection.execute("UPDATE jobqueue.alembic_version SET version_num = %s", (version,))
+            connection.execute("COMMENT ON TABLE jobqueue.alembic_version IS 'oldest code: 9999'")
     async with stage_on(redis_url, database_url=url) as stage:
 
         @stage.app.every(0.1)

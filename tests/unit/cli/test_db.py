@@ -6,7 +6,7 @@ import pytest
 
 from .conftest import Run
 
-COMMANDS = ["upgrade", "current", "check"]
+COMMANDS = ["upgrade", "current", "check", "size"]
 
 
 @pytest.mark.parametrize("command", COMMANDS)

@@ -1,0 +1,156 @@
+"""What the benchmarks write into pages, and the arithmetic that they print."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from scripts.benchmarks import arithmetic, cluster, markdown, profiled, sampling
+from scripts.benchmarks.figures import QUICK, Figure, Goal, Series
+from scripts.benchmarks.profile import Command, Profile, ScriptCost
+from scripts.benchmarks.report import Report
+from scripts.benchmarks.stage import KEYS
+from scripts.benchmarks.workload import Plan
+from tests.support.measured import MACHINE
+
+ROOT = Path(__file__).parents[2]
+NODES = {
+    "nodes.3.rate": 9000.0,
+    "nodes.3.workers": 100.0,
+    "nodes.3.busy.1": 90.0,
+    "nodes.3.busy.2": 20.0,
+    "nodes.3.busy.3": 20.0,
+    "nodes.3.fill_cpu": 8.0,
+    "nodes.3.redis_cpu": 16.0,
+    "nodes.3.worker_cpu": 20.0,
+}
+PROFILE = Profile(
+    rate=1000,
+    worker=20,
+    kernel=2,
+    functions={
+        "jobqueue.worker.settler:Settler.run": 12,
+        "event loop": 5,
+        "redis.asyncio:x": 2,
+        "redis.crc:y": 1,
+    },
+    redis=10,
+    scripts=[ScriptCost("fetch", 0.02, 6, [Command("hset", 1, 2)])],
+    others=[Command("blpop", 0.01, 1)],
+)
+
+
+def report() -> Report:
+    """Return a run that has something for every table but that of peers."""
+    found = [Series(Figure(name, name, ""), [value], []) for name, value in NODES.items()]
+    goal = Figure("threads.one", "drain", "/s", Goal(">=", 12_000))
+    return Report(MACHINE, QUICK, 1, [*found, Series(goal, [11_000], [])], profile=PROFILE)
+
+
+def test_a_page_gets_its_tables(tmp_path: Path) -> None:
+    """Only what stands between the marks is replaced, as often as it is asked for."""
+    page = tmp_path / "page.md"
+    marks = "\n".join(
+        f"<!-- bench:{name} -->\nold {name}\n<!-- /bench:{name} -->"
+        for name in ("machine", "goals", "peers", "nodes", "profile", "pictures")
+    )
+    page.write_text(f"before\n{marks}\nbehind\n")
+    picture = tmp_path / "charts" / "growth-workers.svg"
+    written = markdown.write(page, report(), [picture, picture.with_suffix(".png")])
+    assert written == ["machine", "goals", "nodes", "profile", "pictures"]
+    once = page.read_text()
+    assert once.startswith("before\n")
+    assert once.endswith("\nbehind\n")
+    assert re.findall("^old .*", once, re.MULTILINE) == ["old peers"]
+    assert "11,000/s | ≥ 12,000 | missed |" in once
+    assert "| fetch | 6.00 | 0.02 calls a job |" in once
+    assert "![growth by workers](charts/growth-workers.svg)" in once
+    markdown.write(page, report(), [picture])
+    assert page.read_text() == once
+
+
+@pytest.mark.parametrize("text", ["nothing", "<!-- bench:nodse -->\n<!-- /bench:nodse -->"])
+def test_a_page_without_a_place(tmp_path: Path, text: str) -> None:
+    """It is refused, and stays as it was."""
+    page = tmp_path / "page.md"
+    page.write_text(text)
+    with pytest.raises(markdown.NoPlace, match="goals"):
+        markdown.write(page, report())
+    assert page.read_text() == text
+
+
+def test_the_readme_has_a_place_for_every_table() -> None:
+    """Each stands there once."""
+    places = [name for _, name, _ in markdown.PLACE.findall((ROOT / "README.md").read_text())]
+    assert sorted(places) == sorted([*markdown.BLOCKS, "pictures"])
+
+
+def test_arithmetic() -> None:
+    """A part that spends x µs on a job needs x cores for a million a second."""
+    rows = {row[0]: row[1:] for row in arithmetic.rows(NODES | {"recorder.redis_cpu": 1.5})}
+    assert rows["Redis nodes, all"] == ("25.5", "39,216", "26", "37")
+    assert rows["worker processes"] == ("20", "50,000", "20", "29")
+    assert "recorder processes" not in rows
+    assert arithmetic.rows({}) == []
+
+
+@pytest.mark.parametrize(
+    ("busy", "workers", "limit"),
+    [(90, 100, "the busiest node's one core"), (60, 90, "2 cores"), (50, 50, "round trips")],
+)
+def test_what_is_full(busy: float, workers: float, limit: str) -> None:
+    """A node that is full is named before the machine, and neither when both have time."""
+    found = NODES | {"nodes.3.busy.1": busy, "nodes.3.workers": workers}
+    [sentence] = arithmetic.limits(found, 2)
+    assert limit in sentence
+    assert "the nodes would carry 187,500/s" in sentence
+
+
+@pytest.mark.parametrize("nodes", [1, 2, 3])
+def test_slots_are_shared_out(nodes: int) -> None:
+    """Every node has as many partitions as any other, and every slot a node."""
+    queues = Plan(partitions=6).stored
+    cuts = cluster.cuts(queues, nodes)
+    assert (cuts[0], cuts[-1], len(cuts)) == (0, cluster.SLOTS, nodes + 1)
+    homes = [sum(cut <= cluster.slot_of(KEYS.base(each)) for cut in cuts[1:]) for each in queues]
+    assert sorted(homes) == sorted(list(range(nodes)) * (6 // nodes))
+
+
+def test_groups_of_a_profile() -> None:
+    """Ours are told by module, others by package; nothing is lost below the last row."""
+    assert PROFILE.groups() == {"jobqueue.worker.settler": 12, "event loop": 5, "redis": 3}
+    rows = profiled.worker(PROFILE, most=1)
+    assert [row[:2] for row in rows[1:]] == [
+        ("jobqueue.worker.settler", "12.00"), ("all others", "8.00"),
+    ]  # fmt: skip
+    assert PROFILE.server == 3
+    assert ("… Lua itself", "4.00", "") in profiled.redis(PROFILE)
+
+
+@pytest.mark.parametrize(
+    ("file", "module"),
+    [
+        ("/a/jobqueue/jobqueue/worker/held.py", "jobqueue.worker.held"),
+        ("/v/lib/python3.11/site-packages/redis/crc.py", "redis.crc"),
+        ("/v/lib/python3.11/asyncio/events.py", "asyncio.events"),
+        ("<frozen abc>", "<frozen abc>"),
+    ],
+)
+def test_modules_of_files(file: str, module: str) -> None:
+    """Whatever folder the checkout has."""
+    assert sampling.module_of(file) == module
+
+
+def test_a_sampler_finds_what_is_at_work() -> None:
+    """Most of the time is found in the function that takes it."""
+    sampler = sampling.Sampler()
+    sampler.start()
+    while sum(sampler.found.values()) < 20:
+        burn()
+    found = sampler.stop()
+    assert sum(times for name, times in found.items() if name.endswith(":burn")) > 10
+
+
+def burn() -> int:
+    """Take some CPU time."""
+    return sum(number * number for number in range(20_000))
