@@ -6,13 +6,16 @@ One file for each family of figures: it says which figures it has and how they a
   ``memory``, ``footprint``, ``idle``, ``startup``.
 - Those that take long (``--scale``): ``drain.SUSTAINED``, ``backlog``, ``promotion``,
   ``idle.MANY_QUEUES``; ``cookbook`` (``--history``); ``growth`` with ``overtaking``
-  (``--growth``).
+  (``--growth``); ``nodes`` (``--nodes``) with ``arithmetic`` for 10⁶ jobs a second.
+- Where the time of one job goes (``--profile``): ``profile`` and ``sampling``, printed by
+  ``profiled``. Other queues beside ours (``--peers``) are in ``scripts.peers``.
 
-The rest is shared: servers of our own (``stage``), processes under measurement (``processes``
-starts them, ``child`` runs in them, with the jobs of ``workload``), one drain (``draining``),
-what was spent (``usage``), rounds and medians (``rounds``, ``figures``), the machine
-(``machine``), the table (``report``, ``text``), an earlier run beside this one (``comparing``)
-and pictures (``charts``). Other queues beside ours (``--peers``) are in ``scripts.peers``.
+The rest is shared: servers of our own (``stage``, ``cluster``), processes under measurement
+(``processes`` starts them, ``child`` runs in them, with the jobs of ``workload``), one drain
+(``draining``), ``waiting``, what was spent (``usage``), rounds and medians (``rounds``,
+``figures``) and the machine (``machine``). A run becomes a ``report``, which ``--json`` keeps and
+``--from`` reads again; it is ``shown`` as tables (``text``), held against the goals (``reach``)
+and an earlier run (``comparing``), drawn (``charts``) and written into README (``markdown``).
 
 Rules of a fair figure:
 

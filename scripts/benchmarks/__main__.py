@@ -5,19 +5,34 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 from jobqueue import JobQueueError
-from scripts.benchmarks import comparing, loops, machine, rounds, stage
-from scripts.benchmarks.figures import FULL, QUICK, Size
-from scripts.benchmarks.options import ROUNDS, arguments
+from scripts.benchmarks import (
+    comparing,
+    loops,
+    machine,
+    markdown,
+    profile,
+    reach,
+    report,
+    rounds,
+    shown,
+    stage,
+)
+from scripts.benchmarks.figures import FULL, QUICK, Broken, Family, Figure, Size
+from scripts.benchmarks.options import ROUNDS, arguments, parts
 from scripts.benchmarks.report import Report
 from scripts.peers.harness import against
+from scripts.peers.harness.catalogue import OURS
 
 INTERRUPTED = 130
 ROWS = 1_000_000  # of history when the cookbook is asked for by name
+PROFILED = 5  # times as many jobs: a sample is taken some hundred times a second only
+
+Load = tuple[float, float, float]
 
 
 async def main(options: argparse.Namespace) -> int:
@@ -26,34 +41,66 @@ async def main(options: argparse.Namespace) -> int:
     assert task  # noqa: S101 - a coroutine runs in a task
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
     earlier = comparing.read(options.compare) if options.compare else None
-    load, times = os.getloadavg(), options.rounds or ROUNDS  # before our own servers start
-    found = None
-    if options.peers:
-        found = await against.run(options, _size(options), times, load)
-        report, tables, failed = found.report, [found.table()], found.failed
-    else:
-        report = await _own(options, times, load)
-        tables, failed = [report.table()], bool(report.failures)
+    found = await _found(options, os.getloadavg())  # the load before our own servers start
+    lines = shown.lines(found)
+    if options.kept:
+        lines += ["", *reach.lines(found)]
     if earlier:
-        tables.append("\n".join(["", *comparing.lines(earlier, report.found)]))
-    _show(report, tables, options.json)
-    if options.chart:
-        _name(found.charts(options.chart) if found else _charts(report, options.chart))
-    return 1 if failed else 0
+        lines += ["", *comparing.lines(earlier, found.found)]
+    _show(found, lines, options.json)
+    pictures = _charts(found, options.chart) if options.chart else []
+    if options.markdown:
+        written = markdown.write(options.markdown, found, pictures)
+        print(f"wrote {', '.join(written)} into {options.markdown}", file=sys.stderr)
+    others = {peer.name for peer in found.peers} - {OURS}  # that one of them fails is a result
+    return 1 if found.failures.keys() - others else 0
 
 
-async def _own(options: argparse.Namespace, times: int, load: tuple[float, float, float]) -> Report:
+async def _found(options: argparse.Namespace, load: Load) -> Report:
+    times = options.rounds or ROUNDS
+    if options.kept:
+        return report.read(options.kept)
+    if options.peers:
+        return await against.run(options, _size(options), times, load)
+    if options.profile:
+        return await _profiled(options, load)
+    return await _measured(options, times, load)
+
+
+async def _measured(options: argparse.Namespace, times: int, load: Load) -> Report:
     size = _size(options)
-    families = rounds.chosen(
-        options.only, scale=options.scale, grown=options.growth, rows=options.history or 0
-    )
+    families = rounds.chosen(options.only, parts(options))
+    _say(rounds.estimate(families, size, times))
     results = rounds.Results()
     history = any(family.history for family in families)
     async with stage.opened(options.redis_server, history=history) as here:
         described = await machine.describe(here, load)
         await rounds.measure(here, families, size, times, results)
-    figures = [figure for family in families for figure in family.figures]
-    return Report(described, size, figures, results.rounds, results.failures)
+    found = report.found(_figures(families), results.rounds)
+    return Report(described, size, times, found, results.failures, results.seconds)
+
+
+def _figures(families: Sequence[Family]) -> list[Figure]:
+    return [figure for family in families for figure in family.figures]
+
+
+async def _profiled(options: argparse.Namespace, load: Load) -> Report:
+    size = _size(options)
+    size = replace(size, jobs=size.jobs * (1 if options.jobs else PROFILED))
+    _say(size.jobs / PROFILED / FULL.jobs * 40)
+    async with stage.opened(options.redis_server, history=False) as here:
+        described = await machine.describe(here, load)
+        try:
+            found = await profile.measure(here, size)
+        except Broken as error:
+            return Report(described, size, 1, failures={"profile": str(error)})
+    return Report(described, size, 1, profile=found)
+
+
+def _say(seconds: float) -> None:
+    """Say how long it will take."""
+    told = f"{seconds:.0f} seconds" if seconds < 100 else f"{seconds / 60:.0f} minutes"  # noqa: PLR2004 - people say it so
+    print(f"about {told}", file=sys.stderr, flush=True)
 
 
 def _size(options: argparse.Namespace) -> Size:
@@ -61,25 +108,22 @@ def _size(options: argparse.Namespace) -> Size:
     return replace(size, jobs=options.jobs, many=options.jobs) if options.jobs else size
 
 
-def _show(report: Report, tables: list[str], file: str | None) -> None:
+def _show(found: Report, lines: Sequence[str], file: str | None) -> None:
     """Print the tables, and write the JSON where it was asked for."""
-    for table in tables:
-        print(table, file=sys.stderr if file == "-" else sys.stdout)
+    print("\n".join(lines), file=sys.stderr if file == "-" else sys.stdout)
     if file == "-":
-        print(report.json())
+        print(found.json())
     elif file:
-        Path(file).write_text(report.json() + "\n", "utf-8")
+        Path(file).write_text(found.json() + "\n", "utf-8")
 
 
-def _charts(report: Report, folder: Path) -> list[Path]:
+def _charts(found: Report, folder: Path) -> list[Path]:
     from scripts.benchmarks import charts  # matplotlib takes a second
 
-    return charts.draw(folder, report.found, "; ".join(report.header()))
-
-
-def _name(files: Iterable[Path]) -> None:
+    files = charts.draw(folder, found)
     for file in files:
         print(f"wrote {file}", file=sys.stderr)
+    return files
 
 
 def run() -> int:

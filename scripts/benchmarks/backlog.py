@@ -3,7 +3,7 @@
 from statistics import median
 
 from scripts.benchmarks.draining import Load, drained
-from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import SCALE, Family, Figure, Goal, Size, Values
 from scripts.benchmarks.stage import Stage
 
 SHORT = 10_000
@@ -25,5 +25,6 @@ FAMILY = Family(
         Figure("backlog.ratio", "… of the short one", "", Goal(">=", 0.9)),
     ),
     measure,
-    scale=True,
+    seconds=65,
+    part=SCALE,
 )

@@ -20,6 +20,7 @@ from scripts.benchmarks.figures import Broken, Family, Figure, Size, Values
 from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.usage import MICRO, own_cpu
 
+AT_ONCE = 100  # entries that one round trip adds, where they come by the hundred
 READ = 100  # entries in a round trip: the library's concurrency
 BODY = b'{"number":12345}'
 COMMAND = ("XADD", "bare", "*", "job", BODY)
@@ -27,7 +28,8 @@ TAKE = ("XREADGROUP", "GROUP", "workers", "bench", "COUNT", READ, "STREAMS", "ba
 
 SCRIPT = "return redis.call('XADD', KEYS[1], '*', 'job', ARGV[1])"
 
-BULK, DRAIN, ONE, ONE_SYNC = "bare.bulk", "bare.drain", "bare.one", "bare.one_sync"
+BULK, HUNDRED, DRAIN = "bare.bulk", "bare.hundred", "bare.drain"
+ONE, ONE_SYNC = "bare.one", "bare.one_sync"
 
 Commands = Sequence[Sequence[Any]]
 
@@ -41,6 +43,8 @@ async def measure(stage: Stage, size: Size) -> Values:
         ran = await _drain(connection)
         draining = time.perf_counter() - start
         own, redis = own_cpu() - own, await stage.usage() - redis
+        await stage.redis.delete("bare")
+        hundred = await _add(connection, size.jobs, AT_ONCE)
         few = size.jobs // 10
         one = few / await _one_by_one(connection, few)
     one_sync = few / await asyncio.to_thread(_one_by_one_sync, stage.redis_url, few)
@@ -48,6 +52,7 @@ async def measure(stage: Stage, size: Size) -> Values:
         raise Broken(f"{ran} of {size.jobs} entries came out")
     return {
         BULK: size.jobs / adding,
+        HUNDRED: size.jobs / hundred,
         DRAIN: size.jobs / draining,
         ONE: one,
         ONE_SYNC: one_sync,
@@ -71,11 +76,11 @@ async def _exchange(connection: AbstractConnection, commands: Commands) -> list[
     return [await connection.read_response() for _ in commands]
 
 
-async def _add(connection: AbstractConnection, jobs: int) -> float:
-    """Add entries; return the seconds that it took."""
+async def _add(connection: AbstractConnection, jobs: int, at_once: int = MOST_JOBS) -> float:
+    """Add entries, so many in a round trip; return the seconds that it took."""
     start = time.perf_counter()
-    for first in range(0, jobs, MOST_JOBS):
-        await _exchange(connection, [COMMAND] * min(MOST_JOBS, jobs - first))
+    for first in range(0, jobs, at_once):
+        await _exchange(connection, [COMMAND] * min(at_once, jobs - first))
     return time.perf_counter() - start
 
 
@@ -124,6 +129,7 @@ FAMILY = Family(
     "bare",
     (
         Figure(BULK, "bare limit: pipelined XADD", "/s"),
+        Figure(HUNDRED, "bare limit: pipelined XADD, 100 at once", "/s"),
         Figure(DRAIN, "bare limit: XREADGROUP, XACK+XDEL", "/s"),
         Figure(ONE, "bare limit: EVALSHA one by one", "/s"),
         Figure(ONE_SYNC, "bare limit: EVALSHA one by one, blocking", "/s"),
@@ -131,11 +137,13 @@ FAMILY = Family(
         Figure("bare.redis_cpu", "bare limit: CPU of Redis, an entry", "µs"),
     ),
     measure,
+    seconds=7,
 )
 
 AS_PEER = {
     "drain": DRAIN,
     "bulk": BULK,
+    "hundred": HUNDRED,
     "one": ONE,
     "worker_cpu": "bare.cpu",
     "broker_cpu": "bare.redis_cpu",

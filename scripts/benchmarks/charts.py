@@ -1,7 +1,7 @@
 """Charts of a run, each as PNG and as SVG. Nothing else here knows matplotlib."""
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from textwrap import wrap
 
@@ -12,31 +12,43 @@ from matplotlib.ticker import FuncFormatter
 
 from scripts.benchmarks.figures import Series
 from scripts.benchmarks.growth import AXES, Axis
+from scripts.benchmarks.nodes import NODES
+from scripts.benchmarks.report import Report
 from scripts.benchmarks.text import number
+from scripts.peers.harness import table
+from scripts.peers.harness.catalogue import OURS as OURS_NAME
 
 OURS, OTHERS, LIMIT = "#1f6feb", "#8b949e", "#d29922"
 WIDE, LINE = 9.0, 0.32  # inches: of a chart, and of one bar
 LETTERS = 16  # of a note, to an inch
+COSTS = (("worker_cpu", "workers"), ("redis_cpu", "Redis"), ("fill_cpu", "Redis, to enqueue"))
 LONG_TAIL = 100  # times the smallest value, from which on an axis is logarithmic
 
-mpl.rcParams.update({"svg.hashsalt": "jobqueue", "font.size": 9, "axes.axisbelow": True})
+mpl.rcParams.update(
+    {"svg.hashsalt": "jobqueue", "svg.fonttype": "none", "font.size": 9, "axes.axisbelow": True}
+)
 
 
-def draw(folder: Path, found: Sequence[Series], note: str) -> list[Path]:
-    """Draw what a run of our own found: its rates, and each thing that grew.
+def draw(folder: Path, report: Report) -> list[Path]:
+    """Draw what was found: rates, each thing that grew, and other queues beside ours.
 
     Args:
         folder: Made if it is not there.
-        found: The figures.
-        note: What it ran on, for below the charts.
+        report: The figures, and what they were measured on.
 
     Returns:
         The files.
     """
     files: list[Path] = []
+    found, note = report.found, "; ".join(report.header())
+    if report.peers:
+        canvas = panels(table.titles(report), table.columns(report), OURS_NAME)
+        files += save(folder, "peers", canvas, note)
     rates = [each for each in found if _is_rate(each)]
     if rates:
         files += save(folder, "bench", bars(rates), note)
+    if any(each.figure.name.startswith("nodes.") for each in found):
+        files += save(folder, "nodes", nodes(report.medians), note)
     for axis in AXES:
         points = [each for each in found if each.figure.name.startswith(f"growth.{axis.name}.")]
         if points:
@@ -87,6 +99,34 @@ def grown(axis: Axis, points: Sequence[Series]) -> Canvas:
     return canvas
 
 
+def nodes(medians: Mapping[str, float]) -> Canvas:
+    """Draw what a job costs each part, and how busy each is, against the number of Redis nodes."""
+    canvas = Canvas(figsize=(WIDE, 2.6), layout="constrained")
+    left, right = canvas.subplots(1, 2)
+    counts = [count for count in NODES if f"nodes.{count}.rate" in medians]
+    names = [f"{count} node{'s' * (count > 1)}" for count in counts]
+    costs = [[medians[f"nodes.{count}.{key}"] for count in counts] for key, _ in COSTS]
+    _stacked(left, names, dict(zip([label for _, label in COSTS], costs, strict=True)))
+    left.set_xlabel("µs of CPU a job")
+    shares = {"workers": [medians[f"nodes.{count}.workers"] for count in counts]}
+    for node in range(1, max(counts) + 1):
+        name = f"busy.{node}"
+        shares[f"node {node}"] = [medians.get(f"nodes.{count}.{name}", 0) for count in counts]
+    _stacked(right, names, shares)
+    right.set_xlabel("% of a core")
+    return canvas
+
+
+def _stacked(axes: Axes, names: Sequence[str], parts: Mapping[str, Sequence[float]]) -> None:
+    ends = [0.0] * len(names)
+    for label, values in parts.items():
+        axes.barh(names, values, left=ends, label=label)
+        ends = [end + value for end, value in zip(ends, values, strict=True)]
+    axes.invert_yaxis()
+    axes.grid(axis="x", alpha=0.3)
+    axes.legend(loc="upper center", bbox_to_anchor=(0.5, 1.25), ncols=len(parts), frameon=False)
+
+
 def panels(
     titles: Sequence[str], columns: Sequence[tuple[Sequence[str], Sequence[float]]], ours: str
 ) -> Canvas:
@@ -118,7 +158,7 @@ def save(folder: Path, name: str, canvas: Canvas, note: str) -> list[Path]:
     lines = wrap(note, round(canvas.get_figwidth() * LETTERS))
     canvas.supxlabel("\n".join(lines), fontsize=7, color="#57606a")
     files = [folder / f"{name}.png", folder / f"{name}.svg"]
-    canvas.savefig(files[0], dpi=150)
+    canvas.savefig(files[0], dpi=90)
     canvas.savefig(files[1], metadata={"Date": None})
     return files
 
@@ -151,7 +191,7 @@ def _plain(axes: Axes, which: str) -> None:
 def _colour(name: str, ours: str) -> str:
     if name == ours:
         return OURS
-    return LIMIT if name == "bare" else OTHERS
+    return LIMIT if name == "bare-loop" else OTHERS
 
 
 def _is_rate(each: Series) -> bool:

@@ -14,16 +14,27 @@ import msgspec
 
 from jobqueue.services import running  # imported before the clock runs
 from scripts.benchmarks import loops
-from scripts.benchmarks.usage import own_cpu
+from scripts.benchmarks.sampling import Sampler
+from scripts.benchmarks.usage import own_cpu, own_kernel
 from scripts.benchmarks.workload import Plan, Workload
 
 
 class Report(msgspec.Struct):
-    """What a process did until it was told to stop; ``cpu`` in seconds, ``waits`` in ns."""
+    """What a process did until it was told to stop.
+
+    Args:
+        ran: Jobs.
+        cpu: Seconds.
+        kernel: Those of them that the kernel took.
+        waits: From enqueue to handler, in ns.
+        samples: Where it was found at work how often, if it was told to look.
+    """
 
     ran: int
     cpu: float
+    kernel: float
     waits: list[int]
+    samples: dict[str, int] = {}
 
 
 async def _orders() -> asyncio.StreamReader:
@@ -48,6 +59,10 @@ async def _service(role: str, workload: Workload) -> AsyncIterator[None]:
             yield
 
 
+def _spent() -> tuple[float, float]:
+    return own_cpu(), own_kernel()
+
+
 async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
     """Run a ``worker``, ``scheduler`` or ``recorder`` as standard input says."""
     packed = msgspec.json.decode(plan, type=Plan)
@@ -56,12 +71,16 @@ async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
     print("ready", flush=True)
     if not await orders.readline():
         return
-    before = own_cpu()
+    before = _spent()
+    sampler = Sampler() if packed.profiled else None
     async with _service(role, workload):
+        if sampler:
+            sampler.start()
         while await orders.readline():
-            before = own_cpu()
-        spent = own_cpu() - before
-    report = Report(workload.ran, spent, workload.waits)
+            before = _spent()
+        cpu, kernel = (after - then for after, then in zip(_spent(), before, strict=True))
+        samples = sampler.stop() if sampler else {}
+    report = Report(workload.ran, cpu, kernel, workload.waits, samples)
     print(msgspec.json.encode(report).decode(), flush=True)
 
 

@@ -10,18 +10,14 @@ from pathlib import Path
 
 import msgspec
 
-from jobqueue import JobQueueError
 from scripts.benchmarks.figures import Series
+from scripts.benchmarks.report import Unreadable
 from scripts.benchmarks.text import aligned, number
 
 TITLES = ("", "before", "now", "ratio", "noise", "")
 NOISE, MORE, LESS, FEW = "noise", "more", "less", "too few rounds"
 ENOUGH = 2  # rounds that have a range
 NAMED = 5  # figures of the earlier run that are not in this one
-
-
-class Unreadable(JobQueueError):
-    """The file is not what ``--json`` writes; the message says what is wrong."""
 
 
 class Kept(msgspec.Struct):

@@ -2,9 +2,8 @@
 
 from scripts.benchmarks import bare
 from scripts.benchmarks.draining import Load, drained
-from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import SCALE, Family, Figure, Goal, Size, Values, cpu
 from scripts.benchmarks.stage import Stage
-from scripts.benchmarks.usage import MICRO
 
 
 async def without_history(stage: Stage, size: Size) -> Values:
@@ -14,8 +13,8 @@ async def without_history(stage: Stage, size: Size) -> Values:
     return {
         "drain.one": one.rate,
         "drain.two": two.rate,
-        "drain.worker_cpu": one.workers / size.jobs * MICRO,
-        "drain.redis_cpu": one.redis.cpu / size.jobs * MICRO,
+        "drain.worker_cpu": one.micros(one.workers),
+        "drain.redis_cpu": one.micros(one.redis.cpu),
         "drain.trips": one.redis.trips / size.jobs,
         "drain.calls": one.redis.calls / size.jobs,
         "drain.commands": one.redis.commands / size.jobs,
@@ -25,7 +24,7 @@ async def without_history(stage: Stage, size: Size) -> Values:
 async def in_threads(stage: Stage, size: Size) -> Values:
     """Drain sync handlers."""
     one = await drained(stage, Load(size.jobs // 2, "threaded"))
-    return {"threads.one": one.rate, "threads.worker_cpu": one.workers / one.jobs * MICRO}
+    return {"threads.one": one.rate, "threads.worker_cpu": one.micros(one.workers)}
 
 
 async def with_history(stage: Stage, size: Size) -> Values:
@@ -35,15 +34,22 @@ async def with_history(stage: Stage, size: Size) -> Values:
     return {
         "history.one": one.rate,
         "history.two": two.rate,
-        "history.scheduler_cpu": one.scheduler / size.jobs * MICRO,
-        "history.redis_cpu": one.redis.cpu / size.jobs * MICRO,
+        "history.scheduler_cpu": one.micros(one.scheduler),
+        "history.redis_cpu": one.micros(one.redis.cpu),
+        "history.postgres_cpu": one.micros(one.postgres),
     }
 
 
 async def sustained(stage: Stage, size: Size) -> Values:
     """Drain a great many while every row arrives in PostgreSQL."""
     one = await drained(stage, Load(size.many, recording=True))
-    return {"sustained.one": one.rate}
+    return {
+        "sustained.one": one.rate,
+        "sustained.worker_cpu": one.micros(one.workers),
+        "sustained.redis_cpu": one.micros(one.redis.cpu),
+        "sustained.scheduler_cpu": one.micros(one.scheduler),
+        "sustained.postgres_cpu": one.micros(one.postgres),
+    }
 
 
 FAMILY = Family(
@@ -65,15 +71,17 @@ FAMILY = Family(
         Figure("drain.commands", "… Redis commands, those of scripts too, a job", ""),
     ),
     without_history,
+    seconds=13,
 )
 
 THREADS = Family(
     "threads",
     (
         Figure("threads.one", "drain, sync handlers in threads", "/s", Goal(">=", 12_000)),
-        Figure("threads.worker_cpu", "… CPU of the worker, a job", "µs"),
+        *cpu("threads", "worker"),
     ),
     in_threads,
+    seconds=8,
 )
 
 HISTORY = Family(
@@ -81,17 +89,21 @@ HISTORY = Family(
     (
         Figure("history.one", "drain and record, one worker", "/s", Goal(">=", 15_000), bare.DRAIN),
         Figure("history.two", "drain and record, two workers", "/s", bare=bare.DRAIN),
-        Figure("history.scheduler_cpu", "… CPU of the scheduler, a job", "µs"),
-        Figure("history.redis_cpu", "… CPU of Redis, a job", "µs"),
+        *cpu("history", "scheduler", "redis", "postgres"),
     ),
     with_history,
+    seconds=22,
     history=True,
 )
 
 SUSTAINED = Family(
     "sustained",
-    (Figure("sustained.one", "drain and record, a great many jobs", "/s", Goal(">=", 15_000)),),
+    (
+        Figure("sustained.one", "drain and record, a great many jobs", "/s", Goal(">=", 15_000)),
+        *cpu("sustained", "worker", "redis", "scheduler", "postgres"),
+    ),
     sustained,
+    seconds=95,
+    part=SCALE,
     history=True,
-    scale=True,
 )

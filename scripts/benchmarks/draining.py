@@ -5,15 +5,20 @@ the last journal record by the Redis clock: connecting is in it, importing is no
 history, a scheduler process records all the time, and time ends when the last row is there.
 """
 
-import asyncio
 import time
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from operator import sub
+
+from redis.asyncio import Redis
 
 from scripts.benchmarks.figures import Broken
 from scripts.benchmarks.processes import Child, started
-from scripts.benchmarks.stage import KEYS, POLL, Stage
-from scripts.benchmarks.usage import Usage
+from scripts.benchmarks.stage import KEYS, Stage
+from scripts.benchmarks.usage import MICRO, Usage
+from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import DEFAULTS, Plan, Workload
 
 DEADLINE = 60.0  # seconds for a drain, and one more for each 2,000 jobs
@@ -43,18 +48,41 @@ class Load:
 
 @dataclass(frozen=True)
 class Drained:
-    """One drain: its length and the CPU time of the workers and the scheduler, in seconds."""
+    """One drain: its length and the CPU time of each part, in seconds.
+
+    Args:
+        jobs: That ran.
+        seconds: From the workers' start to the last record.
+        nodes: What each Redis has spent.
+        workers: CPU of all of them.
+        scheduler: Its CPU.
+        postgres: Its CPU.
+        kernel: What the kernel took of the workers' CPU.
+        samples: Where workers were found at work how often, if they were told to look.
+    """
 
     jobs: int
     seconds: float
-    redis: Usage
+    nodes: Sequence[Usage]
     workers: float
     scheduler: float
+    postgres: float
+    kernel: float
+    samples: Mapping[str, int]
 
     @property
     def rate(self) -> float:
         """Jobs a second."""
         return self.jobs / self.seconds
+
+    @property
+    def redis(self) -> Usage:
+        """What all nodes have spent."""
+        return sum(self.nodes, start=Usage.NOTHING)
+
+    def micros(self, seconds: float) -> float:
+        """Return what a job takes of so many seconds, in µs."""
+        return seconds / self.jobs * MICRO
 
 
 async def drained(stage: Stage, load: Load) -> Drained:
@@ -66,6 +94,15 @@ async def drained(stage: Stage, load: Load) -> Drained:
     await stage.reset()
     async with Workload(stage.redis_url, plan=load.plan) as workload:
         await workload.fill(load.jobs, load.kind, load.payload)
+    return await emptied(stage, load)
+
+
+async def emptied(stage: Stage, load: Load) -> Drained:
+    """Drain queues that have been filled.
+
+    Raises:
+        Broken: It did not end, or does not add up.
+    """
     queues = load.plan.stored
     async with AsyncExitStack() as stack:
         scheduler = await _scheduler(stage, stack) if load.recording else None
@@ -73,12 +110,13 @@ async def drained(stage: Stage, load: Load) -> Drained:
             await stack.enter_async_context(started("worker", stage, load.plan))
             for _ in range(load.workers)
         ]
-        before, clock, start = await stage.usage(), await stage.now(), time.perf_counter()
+        before, postgres, clock = await stage.usages(), stage.postgres_cpu(), await stage.now()
+        start = time.perf_counter()
         for worker in pool:
             worker.go()
         polls = await _settled(stage, load, pool)
         seconds = time.perf_counter() - start
-        spent = await stage.usage() - before
+        after, postgres = await stage.usages(), stage.postgres_cpu() - postgres
         if not load.recording:
             seconds = await stage.last_record(queues) - clock
         reports = [await worker.stop() for worker in pool]
@@ -86,20 +124,33 @@ async def drained(stage: Stage, load: Load) -> Drained:
     check("handlers ran", sum(report.ran for report in reports), load.jobs)
     if load.recording:
         check("rows arrived", await stage.rows(), load.jobs)
-    # What we asked ourselves meanwhile is not the library's: the clock once, and the polls.
-    asked = polls * len(queues) + load.recording * polls + 1
-    trips = spent.trips - polls * (1 + load.recording) - 2
-    redis = Usage(spent.cpu, spent.calls, spent.commands - asked, trips)
-    return Drained(load.jobs, seconds, redis, sum(each.cpu for each in reports), recorder)
+    nodes = [
+        spent - _ours(stage, node, queues, polls * (1 + load.recording))
+        for node, spent in zip(stage.nodes, map(sub, after, before), strict=True)
+    ]
+    cpu, kernel = sum(each.cpu for each in reports), sum(each.kernel for each in reports)
+    samples: Counter[str] = Counter()
+    for report in reports:
+        samples.update(report.samples)
+    return Drained(load.jobs, seconds, nodes, cpu, recorder, postgres, kernel, samples)
+
+
+def _ours(stage: Stage, node: Redis, queues: Sequence[str], polls: int) -> Usage:
+    """Return what we asked a node ourselves: at each poll, and the first one for the time."""
+    asked = sum(stage.home(KEYS.counts(queue)) is node for queue in queues)
+    first = node is stage.redis
+    return Usage(0.0, 0, polls * asked + first, polls + first + 1)
 
 
 async def _scheduler(stage: Stage, stack: AsyncExitStack) -> Child:
     """Start a scheduler and wait until it says that it lives."""
     scheduler = await stack.enter_async_context(started("scheduler", stage))
     scheduler.go()
-    while not await stage.redis.exists(KEYS.services):
-        scheduler.check()
-        await asyncio.sleep(POLL)
+
+    async def lives() -> bool:
+        return bool(await stage.redis.exists(KEYS.services))
+
+    await until(lives, DEADLINE, lambda: "no scheduler began", check=scheduler.check)
     scheduler.restart_count()  # it has just imported what talks to PostgreSQL
     return scheduler
 
@@ -110,20 +161,24 @@ async def _settled(stage: Stage, load: Load, workers: list[Child]) -> int:
     Returns:
         How often we asked.
     """
-    patience = DEADLINE + load.jobs / SLOWEST
-    deadline, polls, queues = time.monotonic() + patience, 0, load.plan.stored
-    while True:
+    done, queues = 0, load.plan.stored
+
+    async def ended() -> bool:
+        nonlocal done
         done = await stage.succeeded(load.kind, queues)
         left = await stage.journal(queues) if load.recording else 0
-        polls += 1
-        if done >= load.jobs and not left:
-            check("jobs succeeded", done, load.jobs)
-            return polls
+        return done >= load.jobs and not left
+
+    def alive() -> None:
         for worker in workers:
             worker.check()
-        if time.monotonic() > deadline:
-            raise Broken(f"{done} of {load.jobs} jobs were drained in {patience:g} s")
-        await asyncio.sleep(POLL)
+
+    patience = DEADLINE + load.jobs / SLOWEST
+    polls = await until(
+        ended, patience, lambda: f"{done} of {load.jobs} jobs were drained", check=alive
+    )
+    check("jobs succeeded", done, load.jobs)
+    return polls
 
 
 def check(what: str, found: int, jobs: int) -> None:

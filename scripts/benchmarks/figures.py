@@ -4,6 +4,7 @@ import operator
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from statistics import median
+from typing import Self
 
 from scripts.benchmarks.stage import Stage
 
@@ -20,6 +21,15 @@ class Goal:
 
     sign: str
     bound: float
+
+    @classmethod
+    def read(cls, text: str) -> Self:
+        """Return the goal that ``str`` wrote."""
+        sign, bound = text.split()
+        return cls(sign, float(bound))
+
+    def __str__(self) -> str:
+        return f"{self.sign} {self.bound:g}"
 
     def met(self, value: float) -> bool:
         """Tell whether ``value`` keeps the bound."""
@@ -47,6 +57,22 @@ class Figure:
     share: Goal | None = None
 
 
+_PARTS = {
+    "worker": "the worker",
+    "redis": "Redis",
+    "scheduler": "the scheduler",
+    "recorder": "the recorder",
+    "postgres": "PostgreSQL",
+}
+
+
+def cpu(start: str, *parts: str, of: str = "job") -> tuple[Figure, ...]:
+    """Return ``<start>.<part>_cpu`` for some parts: the CPU that each spends on one job or row."""
+    return tuple(
+        Figure(f"{start}.{part}_cpu", f"… CPU of {_PARTS[part]}, a {of}", "µs") for part in parts
+    )
+
+
 @dataclass(frozen=True)
 class Size:
     """How much is done for a figure.
@@ -69,6 +95,9 @@ QUICK = Size(jobs=10_000, seconds=4, many=50_000)
 
 Values = dict[str, float]
 
+USUAL, SCALE, GROWTH, NODES, HISTORY = "usual", "scale", "growth", "nodes", "history"
+"""The parts of the benchmarks; a family belongs to one."""
+
 
 @dataclass(frozen=True)
 class Family:
@@ -78,15 +107,17 @@ class Family:
         name: What ``--only`` calls it.
         figures: What ``measure`` returns values for.
         measure: Measures once, on an emptied stage.
+        seconds: That a round takes, about, at full size; of history, for a million rows.
+        part: Of the benchmarks: only ``USUAL`` is measured unless another one is asked for.
         history: Whether it needs PostgreSQL.
-        scale: Whether it takes long, and is measured only when asked for.
     """
 
     name: str
     figures: Sequence[Figure]
     measure: Callable[[Stage, Size], Awaitable[Values]]
+    seconds: float
+    part: str = USUAL
     history: bool = False
-    scale: bool = False
 
 
 @dataclass(frozen=True)

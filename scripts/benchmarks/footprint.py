@@ -1,12 +1,12 @@
 """Resident memory of a worker process: idle, and with a full hand of running jobs."""
 
 import asyncio
-import time
 
-from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values
 from scripts.benchmarks.processes import started
-from scripts.benchmarks.stage import KEYS, POLL, QUEUE, Stage
+from scripts.benchmarks.stage import KEYS, QUEUE, Stage
 from scripts.benchmarks.usage import memory_of
+from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import Workload
 
 SETTLING = 2.0  # seconds
@@ -32,11 +32,10 @@ async def measure(stage: Stage, _size: Size) -> Values:
 
 
 async def _running(stage: Stage) -> None:
-    deadline = time.monotonic() + PATIENCE
-    while int(await stage.redis.hget(KEYS.counts(QUEUE), "running:held") or 0) < IN_FLIGHT:
-        if time.monotonic() > deadline:
-            raise Broken(f"{IN_FLIGHT} jobs did not start in {PATIENCE:g} s")
-        await asyncio.sleep(POLL)
+    async def done() -> bool:
+        return int(await stage.redis.hget(KEYS.counts(QUEUE), "running:held") or 0) >= IN_FLIGHT
+
+    await until(done, PATIENCE, lambda: f"{IN_FLIGHT} jobs did not start")
 
 
 FAMILY = Family(
@@ -46,4 +45,5 @@ FAMILY = Family(
         Figure("footprint.busy", "… with 100 jobs in flight", "MB", Goal("<=", 80)),
     ),
     measure,
+    seconds=6,
 )

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from scripts.benchmarks import latency
 from scripts.benchmarks.draining import Load, drained
-from scripts.benchmarks.figures import Family, Figure, Size, Values
+from scripts.benchmarks.figures import GROWTH, Family, Figure, Size, Values
 from scripts.benchmarks.overtaking import overtaken
 from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.workload import Plan
@@ -26,12 +26,14 @@ class Axis:
         what: On the chart.
         points: The values, in order.
         load: Returns the drain of one value.
+        seconds: That all of it takes, about.
     """
 
     name: str
     what: str
     points: tuple[int, ...]
     load: Callable[[int, Size], Load]
+    seconds: float = 50
 
 
 def _payload(size: int, effort: Size) -> Load:
@@ -40,7 +42,7 @@ def _payload(size: int, effort: Size) -> Load:
 
 
 AXES = (
-    Axis("backlog", "jobs waiting", (1000, 10_000, 100_000, 1_000_000), lambda x, _: Load(x)),
+    Axis("backlog", "jobs waiting", (1000, 10_000, 100_000, 1_000_000), lambda x, _: Load(x), 90),
     Axis("payload", "bytes of arguments", (10, 100, 1000, 10_000, 100_000), _payload),
     Axis(
         "concurrency",
@@ -85,7 +87,7 @@ def family(axis: Axis) -> Family:
         for point in axis.points
         for key, what, unit in (("rate", "drain", "/s"), ("p50", "p50", "ms"), ("p99", "p99", "ms"))
     ]
-    return Family(f"growth-{axis.name}", figures, measure, scale=True)
+    return Family(f"growth-{axis.name}", figures, measure, seconds=axis.seconds, part=GROWTH)
 
 
 async def _waits(stage: Stage, axis: Axis, load: Load, size: Size) -> list[int]:

@@ -3,7 +3,7 @@
 import asyncio
 from contextlib import suppress
 
-from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import SCALE, Family, Figure, Goal, Size, Values
 from scripts.benchmarks.processes import started
 from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.usage import cpu_of
@@ -55,6 +55,7 @@ FAMILY = Family(
     "idle",
     (Figure("idle.commands", "commands that an idle worker sends", "/s", Goal("<=", 2)),),
     measure,
+    seconds=12,
 )
 
 MANY_QUEUES = Family(
@@ -65,5 +66,6 @@ MANY_QUEUES = Family(
         Figure("queues.commands", "… Redis commands", "/s"),
     ),
     many_queues,
-    scale=True,
+    seconds=18,
+    part=SCALE,
 )

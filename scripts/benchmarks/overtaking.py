@@ -3,10 +3,10 @@
 import asyncio
 import time
 
-from scripts.benchmarks.figures import Broken
 from scripts.benchmarks.latency import RATE
 from scripts.benchmarks.processes import started
-from scripts.benchmarks.stage import POLL, Stage
+from scripts.benchmarks.stage import Stage
+from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import Workload
 
 LATE = 0.3  # seconds after its start when the worker is at full speed
@@ -32,10 +32,10 @@ async def overtaken(stage: Stage, backlog: int, seconds: float) -> list[int]:
             sent += 1
             if sent >= FEWEST and await stage.succeeded("noop") >= backlog:
                 break
-        deadline = time.monotonic() + PATIENCE
-        while await stage.succeeded("stamped") < sent:
-            worker.check()
-            if time.monotonic() > deadline:
-                raise Broken(f"not all of {sent} urgent jobs ran in {PATIENCE:g} s")
-            await asyncio.sleep(POLL)
+
+        async def done() -> bool:
+            return await stage.succeeded("stamped") >= sent
+
+        late = f"not all of {sent} urgent jobs ran"
+        await until(done, PATIENCE, lambda: late, check=worker.check)
         return sorted((await worker.stop()).waits)

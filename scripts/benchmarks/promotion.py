@@ -1,14 +1,14 @@
 """How fast a scheduler makes jobs ready that are all due at one moment."""
 
 import asyncio
-import time
 from datetime import UTC, datetime
 
 from scripts.benchmarks.draining import check
-from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import SCALE, Broken, Family, Figure, Goal, Size, Values
 from scripts.benchmarks.memory import used
 from scripts.benchmarks.processes import started
-from scripts.benchmarks.stage import KEYS, POLL, QUEUE, Stage
+from scripts.benchmarks.stage import KEYS, QUEUE, Stage
+from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import Workload
 
 ENQUEUED = 15_000  # jobs a second, at least
@@ -36,11 +36,15 @@ async def measure(stage: Stage, size: Size) -> Values:
 
 
 async def _promoted(stage: Stage, jobs: int) -> None:
-    deadline = time.monotonic() + STARTING + jobs / PROMOTED
-    while left := await stage.redis.zcard(KEYS.scheduled(QUEUE)):
-        if time.monotonic() > deadline:
-            raise Broken(f"{left} of {jobs} jobs were not promoted in time")
-        await asyncio.sleep(POLL)
+    left = jobs
+
+    async def done() -> bool:
+        nonlocal left
+        left = await stage.redis.zcard(KEYS.scheduled(QUEUE))
+        return not left
+
+    late = STARTING + jobs / PROMOTED
+    await until(done, late, lambda: f"{left} of {jobs} jobs were not promoted")
 
 
 FAMILY = Family(
@@ -50,5 +54,6 @@ FAMILY = Family(
         Figure("promotion.memory", "memory of Redis, a scheduled job", "bytes"),
     ),
     measure,
-    scale=True,
+    seconds=95,
+    part=SCALE,
 )

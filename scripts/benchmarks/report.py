@@ -1,16 +1,61 @@
-"""The table for people and the JSON for programs."""
+"""What a run has found out: the table for people and the JSON for programs, which is read again."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Self
 
 import msgspec
 
-from scripts.benchmarks.figures import Figure, Goal, Series, Size, series
+from jobqueue import JobQueueError
+from scripts.benchmarks.figures import Figure, Goal, Series, Size, Values, series
 from scripts.benchmarks.machine import Machine
-from scripts.benchmarks.text import aligned, number
+from scripts.benchmarks.profile import Profile
+from scripts.benchmarks.text import aligned, bound, number, with_unit
 
 TITLES = ("", "median", "min - max", "of bare", "goal")
+
+
+class Unreadable(JobQueueError):
+    """The file is not what ``--json`` writes; the message says what is wrong."""
+
+
+class Peer(msgspec.Struct):
+    """Another queue of the same run, or ours: its version and its settings in words."""
+
+    name: str
+    version: str
+    choices: str
+
+
+class Entry(msgspec.Struct):
+    """A figure in the JSON; goals as ``>= 1.5``."""
+
+    what: str
+    unit: str
+    median: float
+    min: float
+    max: float
+    values: list[float]
+    bare: str | None
+    ratios: list[float]
+    of_bare: float | None
+    goal: str | None
+    share: str | None
+    met: bool | None
+
+
+class Document(msgspec.Struct):
+    """What ``--json`` writes."""
+
+    machine: Machine
+    size: Size
+    rounds: int
+    figures: dict[str, Entry]
+    failures: dict[str, str]
+    seconds: dict[str, int] = {}
+    peers: list[Peer] = []
+    profile: Profile | None = None
 
 
 @dataclass(frozen=True)
@@ -20,64 +65,124 @@ class Report:
     Args:
         machine: Where it ran.
         size: How much was done.
-        figures: In the order of the table.
-        rounds: Values by figure, for each round.
+        rounds: How often.
+        found: Every figure that has a value, in the order of the table.
         failures: Why something has no values, by its name.
+        seconds: How long each family took, by its name.
+        peers: Whom we were compared with, and ourselves.
+        profile: Where the time of one drain went.
     """
 
     machine: Machine
     size: Size
-    figures: Sequence[Figure]
-    rounds: Sequence[Mapping[str, float]]
-    failures: Mapping[str, str]
+    rounds: int = 0
+    found: Sequence[Series] = field(default_factory=list)
+    failures: Mapping[str, str] = field(default_factory=dict)
+    seconds: Mapping[str, int] = field(default_factory=dict)
+    peers: Sequence[Peer] = field(default_factory=list)
+    profile: Profile | None = None
 
     @property
-    def found(self) -> list[Series]:
-        """Every figure that has a value, in the order of the table."""
-        return [each for figure in self.figures if (each := series(figure, self.rounds))]
+    def medians(self) -> Values:
+        """The value that counts of every figure."""
+        return {each.figure.name: each.median for each in self.found}
 
     def header(self) -> list[str]:
         """Return what was run, and on what."""
-        size, count = self.size, len(self.rounds)
+        size, count = self.size, self.rounds
         effort = f"{size.jobs:,} jobs ({size.many:,} where they are many), median of {count} rounds"
         return [*_header(self.machine), effort]
 
-    def table(self) -> str:
-        """Return what is printed for people."""
-        rows = [TITLES, *map(_row, self.found)]
-        lines = [*self.header(), "", *aligned(rows, left=1, last_left=True)]
-        lines += [f"FAILED {name}: {why}" for name, why in self.failures.items()]
-        return "\n".join(lines)
+    def table(self) -> list[str]:
+        """Return every figure with its goals, and what failed."""
+        rows = [TITLES, *map(_row, self.found)] if self.found else []
+        lines = aligned(rows, left=1, last_left=True) if rows else []
+        return lines + [f"FAILED {name}: {why}" for name, why in self.failures.items()]
 
     def json(self) -> str:
         """Return what ``--json`` writes."""
-        value = {
-            "machine": self.machine,
-            "size": self.size,
-            "rounds": len(self.rounds),
-            "figures": {each.figure.name: _entry(each) for each in self.found},
-            "failures": self.failures,
-        }
-        return msgspec.json.format(msgspec.json.encode(value).decode())
+        document = Document(
+            self.machine,
+            self.size,
+            self.rounds,
+            {each.figure.name: _entry(each) for each in self.found},
+            dict(self.failures),
+            dict(self.seconds),
+            list(self.peers),
+            self.profile,
+        )
+        return msgspec.json.format(msgspec.json.encode(document).decode())
+
+    def joined(self, other: Self) -> Self:
+        """Return both runs as one; what both have is taken from the other one."""
+        names = {each.figure.name for each in other.found}
+        return replace(
+            self,
+            rounds=max(self.rounds, other.rounds),
+            found=[*(each for each in self.found if each.figure.name not in names), *other.found],
+            failures={**self.failures, **other.failures},
+            seconds={**self.seconds, **other.seconds},
+            peers=other.peers or self.peers,
+            profile=other.profile or self.profile,
+        )
 
 
-def _entry(each: Series) -> dict[str, Any]:
-    return {
-        "what": each.figure.what,
-        "unit": each.figure.unit,
-        "median": each.median,
-        "min": min(each.values),
-        "max": max(each.values),
-        "values": each.values,
-        "of_bare": each.of_bare,
-        "goal": _bound(each.figure.goal),
-        "share": _bound(each.figure.share),
-        "met": each.met,
-    }
+def found(figures: Sequence[Figure], rounds: Sequence[Mapping[str, float]]) -> list[Series]:
+    """Return every figure that has a value in some round, in their order."""
+    return [each for figure in figures if (each := series(figure, rounds))]
 
 
-def _bound(goal: Goal | None) -> str | None:
-    return None if goal is None else f"{goal.sign} {goal.bound:g}"
+def read(files: Sequence[Path]) -> Report:
+    """Return what earlier runs have found out, as one; of what several have, the last counts.
+
+    Raises:
+        Unreadable: A file holds no run.
+    """
+    first, *others = map(_read, files)
+    for other in others:
+        first = first.joined(other)
+    return first
+
+
+def _read(file: Path) -> Report:
+    try:
+        kept = msgspec.json.decode(file.read_bytes(), type=Document)
+    except (OSError, msgspec.MsgspecError) as error:
+        raise Unreadable(f"{file}: {error}") from error
+    return Report(
+        kept.machine,
+        kept.size,
+        kept.rounds,
+        [_series(name, entry) for name, entry in kept.figures.items()],
+        kept.failures,
+        kept.seconds,
+        kept.peers,
+        kept.profile,
+    )
+
+
+def _entry(each: Series) -> Entry:
+    figure = each.figure
+    return Entry(
+        figure.what,
+        figure.unit,
+        each.median,
+        min(each.values),
+        max(each.values),
+        list(each.values),
+        figure.bare,
+        list(each.ratios),
+        each.of_bare,
+        str(figure.goal) if figure.goal else None,
+        str(figure.share) if figure.share else None,
+        each.met,
+    )
+
+
+def _series(name: str, entry: Entry) -> Series:
+    goal, share = (Goal.read(text) if text else None for text in (entry.goal, entry.share))
+    figure = Figure(name, entry.what, entry.unit, goal, entry.bare, share)
+    return Series(figure, entry.values, entry.ratios)
 
 
 def _header(machine: Machine) -> list[str]:
@@ -93,10 +198,9 @@ def _header(machine: Machine) -> list[str]:
 
 
 def _row(each: Series) -> tuple[str, ...]:
-    unit = each.figure.unit if each.figure.unit.startswith("/") else f" {each.figure.unit}"
     return (
         each.figure.what,
-        f"{number(each.median)}{unit}".rstrip(),
+        with_unit(each.median, each.figure.unit),
         f"{number(min(each.values))} - {number(max(each.values))}",
         "" if each.of_bare is None else f"{each.of_bare:.2f}",
         _goals(each),
@@ -105,9 +209,8 @@ def _row(each: Series) -> tuple[str, ...]:
 
 def _goals(each: Series) -> str:
     """Say of each goal whether it is met; of two, the second is the share of the bare loop."""
-    signs = {">=": "≥", "<=": "≤"}
     return ", ".join(
-        f"{signs.get(goal.sign, goal.sign)} {number(goal.bound)}"
-        f"{' of bare' if goal is each.figure.share else ''} {'ok' if goal.met(value) else 'miss'}"
+        f"{bound(goal)}{' of bare' if goal is each.figure.share else ''} "
+        f"{'ok' if goal.met(value) else 'miss'}"
         for goal, value in each.goals
     )

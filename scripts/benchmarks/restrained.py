@@ -39,4 +39,4 @@ def _figures() -> list[Figure]:
     ]
 
 
-FAMILY = Family("restrained", tuple(_figures()), measure)
+FAMILY = Family("restrained", tuple(_figures()), measure, seconds=15)

@@ -55,4 +55,5 @@ FAMILY = Family(
         Figure("startup.first", "… and connect and enqueue a job", "ms"),
     ),
     measure,
+    seconds=4,
 )

@@ -3,8 +3,8 @@
 import resource
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
-from typing import Any, Self
+from dataclasses import astuple, dataclass
+from typing import Any, ClassVar, Self
 
 import psutil
 
@@ -28,6 +28,8 @@ class Usage:
     commands: int
     trips: int
 
+    NOTHING: ClassVar["Usage"]
+
     @classmethod
     def of(cls, info: Mapping[str, Any]) -> Self:
         """Return the usage that ``INFO cpu commandstats`` tells."""
@@ -41,19 +43,24 @@ class Usage:
         cpu = info["used_cpu_user"] + info["used_cpu_sys"]
         return cls(cpu, scripts, commands, int(info["total_reads_processed"]))
 
-    def __sub__(self, before: Self) -> "Usage":
-        return Usage(
-            self.cpu - before.cpu,
-            self.calls - before.calls,
-            self.commands - before.commands,
-            self.trips - before.trips,
-        )
+    def __add__(self, other: "Usage") -> "Usage":
+        return Usage(*(a + b for a, b in zip(astuple(self), astuple(other), strict=True)))
+
+    def __sub__(self, before: "Usage") -> "Usage":
+        return Usage(*(a - b for a, b in zip(astuple(self), astuple(before), strict=True)))
+
+
+Usage.NOTHING = Usage(0.0, 0, 0, 0)
 
 
 def own_cpu() -> float:
     """Return the CPU time of this process and its threads so far, in seconds."""
-    spent = resource.getrusage(resource.RUSAGE_SELF)
-    return spent.ru_utime + spent.ru_stime
+    return resource.getrusage(resource.RUSAGE_SELF).ru_utime + own_kernel()
+
+
+def own_kernel() -> float:
+    """Return how much of that the kernel took, which is mostly sockets."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_stime
 
 
 def cpu_of(pid: int) -> float:

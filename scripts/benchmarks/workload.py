@@ -25,12 +25,14 @@ class Plan(msgspec.Struct, frozen=True):
         queues: Queues over which jobs are spread; 0 for the default one.
         partitions: Of the default queue; 0 for a whole one.
         limited: Whether there is a handler with a limit. Its queue's rules cost all jobs.
+        profiled: Whether a worker notes what it is doing.
     """
 
     concurrency: int | None = None
     queues: int = 0
     partitions: int = 0
     limited: bool = False
+    profiled: bool = False
 
     @property
     def served(self) -> list[str]:

@@ -20,7 +20,7 @@ for module in pkgutil.walk_packages(jobqueue.__path__, "jobqueue."):
 """
 # Where there is no tag: the commit that first had this. Workers from before it, which no release
 # has had, can't share a queue with those of now.
-FIRST = "jobqueue/broker/lua/lib/running.lua"
+FIRST = "jobqueue/broker/lua/lib/noted.lua"
 
 
 @fault(

@@ -15,6 +15,8 @@ Rules of a fair comparison:
 - Handlers count themselves in shared memory (``tally``), so "drained" means the same for all:
   from the first handler's start to the last one's. CPU is that of the worker's process tree
   and of the server's between the first handlers that we see and the last one.
+- The best peer of a measure is the one with the best median; our ratio to it is made in each
+  round, and the median of these is held against the goal (``comparison.GOALS``).
 - A drain counts only if every job has run, and each once. A peer that can't be installed, or
   does not run, is a line of the report with its reason.
 """

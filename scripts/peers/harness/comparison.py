@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from jobqueue import JobQueueError
-from scripts.benchmarks import bare
-from scripts.benchmarks.figures import Broken, Figure, Size, Values
+from scripts.benchmarks import bare, report
+from scripts.benchmarks.figures import Broken, Figure, Goal, Series, Size, Values
 from scripts.peers.harness.catalogue import OURS, Entry, entry
 from scripts.peers.harness.environments import NotInstalled, python_of
 from scripts.peers.harness.measures import Effort, Subject
@@ -15,7 +15,7 @@ from scripts.peers.harness.processes import Place
 from scripts.peers.harness.servers import Servers
 
 LONGEST = 600.0  # seconds for one peer in one round
-BARE = "bare"
+BARE = "bare-loop"
 
 # What is measured: its key, what people read, its unit, and whether more is better.
 MEASURES = (
@@ -31,6 +31,15 @@ MEASURES = (
 )
 
 
+# What our measure shall be of the best peer's, in the same run.
+GOALS = {
+    "drain": Goal(">=", 1.8),
+    "hundred": Goal(">=", 1.2),
+    "p50": Goal("<=", 1.0),
+    "p99": Goal("<=", 1.0),
+}
+
+
 @dataclass
 class Comparison:
     """What was found: values by ``peer.measure`` for each round, and what went wrong."""
@@ -40,14 +49,39 @@ class Comparison:
     failures: dict[str, str] = field(default_factory=dict)
 
     @property
-    def figures(self) -> list[Figure]:
-        """Every figure, ours first."""
+    def found(self) -> list[Series]:
+        """Every figure that has a value, our goals first, then ours."""
         names = [OURS, BARE, *(peer.name for peer in self.peers)]
-        return [
+        figures = [
             Figure(f"{name}.{key}", f"{name}: {what}", unit)
             for name in dict.fromkeys(names)
             for key, what, unit, _ in MEASURES
         ]
+        goals = [
+            each for key, what, _, more in MEASURES if (each := self._goal(key, what, more=more))
+        ]
+        return [*goals, *report.found(figures, self.rounds)]
+
+    def _goal(self, key: str, what: str, *, more: bool) -> Series | None:
+        """Return our ratio to the best peer in each round; the best is so by its median."""
+        names = (f"{peer.name}.{key}" for peer in self.peers if peer.name != OURS)
+        known = report.found([Figure(name, "", "") for name in names], self.rounds)
+        if key not in GOALS or not known:
+            return None
+        best = (max if more else min)(known, key=lambda each: each.median).figure.name
+        ratios = [
+            values[f"{OURS}.{key}"] / values[best]
+            for values in self.rounds
+            if f"{OURS}.{key}" in values and best in values
+        ]
+        peer = best.removesuffix(f".{key}")
+        figure = Figure(of_best(key), f"{what}, of the best peer ({peer})", "", GOALS[key])
+        return Series(figure, ratios, []) if ratios else None
+
+
+def of_best(key: str) -> str:
+    """Return the name of the figure that has our ratio to the best peer."""
+    return f"{OURS}.{key}.of_best"
 
 
 async def compare(

@@ -54,22 +54,27 @@ class Place:
         return " / ".join([line.strip() for line in lines if line.strip()][-LAST_LINES:])
 
 
+async def _start(place: Place, *arguments: str, heard: bool = False) -> asyncio.subprocess.Process:
+    """Start a process of a peer, in a session of its own; we read what it says, or its log does."""
+    with place.log.open("wb") as log:
+        return await asyncio.create_subprocess_exec(
+            *place.command(*arguments),
+            stdin=DEVNULL,
+            stdout=PIPE if heard else log,
+            stderr=log,
+            cwd=place.folder,
+            env=place.environment(),
+            start_new_session=True,
+        )
+
+
 async def produce(place: Place, *arguments: object) -> dict[str, float]:
     """Run a producer to its end and return what it says that it did.
 
     Raises:
         Broken: It failed; the message has its last words.
     """
-    with place.log.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *place.command(*map(str, arguments)),
-            stdin=DEVNULL,
-            stdout=PIPE,
-            stderr=log,
-            cwd=place.folder,
-            env=place.environment(),
-            start_new_session=True,
-        )
+    process = await _start(place, *map(str, arguments), heard=True)
     try:
         async with asyncio.timeout(LONGEST):
             printed, _ = await process.communicate()
@@ -100,16 +105,7 @@ class Worker:
 @asynccontextmanager
 async def working(place: Place) -> AsyncIterator[Worker]:
     """Run a worker process beside the block."""
-    with place.log.open("wb") as log:
-        process = await asyncio.create_subprocess_exec(
-            *place.command("work"),
-            stdin=DEVNULL,
-            stdout=log,
-            stderr=log,
-            cwd=place.folder,
-            env=place.environment(),
-            start_new_session=True,
-        )
+    process = await _start(place, "work")
     try:
         yield Worker(place, process)
     finally:

@@ -1,7 +1,6 @@
 """The servers that all peers use: Redis on a port of loopback, PostgreSQL by its socket."""
 
 import asyncio
-import socket
 import tempfile
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -16,6 +15,7 @@ from jobqueue.embedded import PostgresServer, ValkeyServer
 from scripts.benchmarks import memory
 from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.usage import cpu_of
+from scripts.common import ports
 
 DATABASE = "peers"
 
@@ -74,7 +74,7 @@ async def opened(program: Path | None, *, postgres: bool) -> AsyncIterator[Serve
     """
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="jobqueue-peers-")))
-        port = _free_port()
+        [port] = ports.free(1)
         valkey = ValkeyServer(folder, program=program, settings={"port": str(port)})
         await asyncio.to_thread(valkey.start)
         stack.push_async_callback(asyncio.to_thread, valkey.stop)
@@ -91,9 +91,3 @@ async def opened(program: Path | None, *, postgres: bool) -> AsyncIterator[Serve
             await stack.enter_async_context(admin)
             pids["postgres"], urls["postgres"] = server.pid, server.url_of(DATABASE)
         yield Servers(Stage(url, redis), folder, pids, urls, admin)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
