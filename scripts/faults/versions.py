@@ -18,9 +18,9 @@ for module in pkgutil.walk_packages(jobqueue.__path__, "jobqueue."):
     if not module.name.endswith("__main__"):
         importlib.import_module(module.name)
 """
-# Where there is no tag: the commit that first had this. Workers from before it, which no release
-# has had, can't share a queue with those of now.
-FIRST = "jobqueue/broker/lua/lib/noted.lua"
+# Where there is no tag: the commit that first had this. Programs from before it, which no release
+# has had, keep other keys in Redis and refuse this schema.
+FIRST = "alembic/versions/0003_views.py"
 
 
 @fault(
