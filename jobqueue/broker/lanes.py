@@ -46,11 +46,11 @@ class Lane:
     """
 
     apart = False
+    _link: Link | None = None  # a lane to a cluster has none of its own
 
     def __init__(self, home: Home, timeout: float) -> None:
         self._home = home
         self._timeout = timeout
-        self._link: Link | None = None
         self._closed = 0  # times
 
     async def __aenter__(self) -> Self:

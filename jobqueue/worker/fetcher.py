@@ -71,7 +71,7 @@ class Fetcher:
     ) -> None:
         # Nobody renews the lease of what a fetch handed out and we never heard of until it is in
         # doubt: early enough for a heartbeat before the lease ends.
-        patience = min(server.patience, limits.lease_ms / 2000)
+        patience = min(server.patience, limits.lease_ms * 2 / 5000)
         self._lane: Lane = server.lane(patience)
         self._requests = Requests(self._lane, calls, worker, limits)
         self._order = queues

@@ -2,7 +2,7 @@
 
 It looks again before it takes. A lease that was not renewed for two thirds of its life
 is suspect; it is taken when a third of a life later, by this process's own clock and
-with Redis having answered in between, its expiry is still the same. Each look counts
+with Redis having answered, and taken writes, in between, its expiry is still the same. Each look counts
 from the moment it was answered, so a stall of Redis leaves the worker as much time after
 it as a heartbeat needs; a stall or a step of the clock takes nothing from a worker that lives.
 """
@@ -101,13 +101,19 @@ class Reclaimer:
         commands: list[tuple[Any, ...]] = []
         for queue in self._queues:  # each lease by the clock that it was written by
             leases_of = self._calls.keys.leases(queue)
-            commands += [("TIME",), ("ZRANGE", leases_of, 0, -1, "WITHSCORES")]
+            # PERSIST changes nothing and is refused like a renewal, by a replica for one: what
+            # nobody could have renewed says nothing of its worker.
+            commands += [
+                ("TIME",),
+                ("ZRANGE", leases_of, 0, -1, "WITHSCORES"),
+                ("PERSIST", leases_of),
+            ]
         answers = await self._lane.commands(commands)
-        times = [self._calls.now_us(time) // 1000 for time in answers[::2]]
+        times = [self._calls.now_us(time) // 1000 for time in answers[::3]]
         now = dict(zip(self._queues, times, strict=True))
         leases = {
             (queue, worker.decode()): int(expiry)
-            for queue, rows in zip(self._queues, answers[1::2], strict=True)
+            for queue, rows in zip(self._queues, answers[1::3], strict=True)
             for worker, expiry in rows
         }
         self._suspects = {k: s for k, s in self._suspects.items() if leases.get(k) == s.expiry}

@@ -8,8 +8,8 @@ from jobqueue.broker.messages import Fetched
 from jobqueue.worker.tokens import giving
 
 OWNED_MOST = 10_000  # deliveries in the answer of one recover
-# Of a lease: how long a fetch may wait for its token. With half a lease for the answer, and a
-# third between two heartbeats, an answer that is lost is in doubt before the lease ends.
+# Of a lease: how long a fetch may wait for its token. With two fifths for the answer, and a third
+# between two heartbeats, the lease of what a lost answer brought is renewed before it ends.
 PART = 1 / 8
 
 

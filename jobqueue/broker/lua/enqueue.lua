@@ -67,16 +67,16 @@ if bound then
 end
 
 -- Stores one job, whose letter is c or r; returns the job whose lock it waits for.
-local ready = false
+local some_ready = false
 local begins = {} -- what the records of a name have in common: packing it for each job takes a tenth of the script
 local function add(job, spec, asks, due)
   local id, priority, name, asked = job[1], job[2], job[5], job[6]
   if asked then asking().claim(id, asks) end
   begins[name] = begins[name] or cmsgpack.pack(name, now)
-  local state, owner = store(id, priority, name, asked and ASKS or 0, begins[name] .. spec, asks, due)
+  local state, owner = store(id, priority, name, asked and ASKS or 0, begins[name], spec, asks, due)
   if asked then write_records() end -- a later job of this call may ask for the same key, and looks for who has it
   count(state, name, 1)
-  ready = ready or state == 'ready'
+  some_ready = some_ready or state == 'ready'
   return owner
 end
 
@@ -110,5 +110,5 @@ write_counts()
 local reply = table.concat(codes) .. table.concat(others)
 remember(ARGV[1], number, reply)
 wake_scheduler()
-if ready or put_back > 0 then wake() end
+if some_ready or put_back > 0 then wake() end
 return reply

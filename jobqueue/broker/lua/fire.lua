@@ -37,7 +37,7 @@ if not exists then
     outcome = 'skipped'
   else
     claim(id, asks)
-    count(store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks), name, 1)
+    count(store(id, priority, name, flags, cmsgpack.pack(name, now), spec, asks), name, 1)
     write_records()
   end
   write_counts()

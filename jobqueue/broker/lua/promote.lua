@@ -51,7 +51,7 @@ for i, id in ipairs(ids) do
       local stream = 'ready:' .. job.priority
       local entry = redis.call('XADD', base .. stream, '*', 'id', id)
       if states[i] then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready') end
-      redis.call('SET', base .. 'job:' .. id, head(stream, entry, job.asked + past) .. job.rest)
+      redis.call('SET', base .. 'job:' .. id, record_of(stream, entry, job.asked + past, job.rest))
       count('ready', job.name, 1)
       readied = readied + 1
     end

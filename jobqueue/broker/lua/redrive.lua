@@ -48,7 +48,7 @@ redis.call('PERSIST', state)
 if unique then redis.call('SET', base .. 'unique:' .. unique, id) end
 -- Another job may have it by now, and keeps it.
 if idem and (not known or known == ours) then redis.call('SET', idem, ours) end
-local waits = store(id, priority, name, flags, cmsgpack.pack(name, now) .. spec, asks)
+local waits = store(id, priority, name, flags, cmsgpack.pack(name, now), spec, asks)
 write_records()
 redis.call('HSET', state, 'state', waits)
 count(waits, name, 1)

@@ -114,7 +114,7 @@ async def test_groups_and_filters(recorded: Stage, fail: Failing) -> None:
     with pytest.raises(ConfigurationError, match="no option 'nmae'; did you mean 'name'"):
         await app.dead_letters(nmae="x")  # type: ignore[call-arg]
     with pytest.raises(InvalidJob, match=r"since: .* is no time with a time zone"):
-        await app.dead_letters(since=datetime.now())  # noqa: DTZ005
+        await app.dead_letters(since=datetime.now())  # noqa: DTZ005 - that is the point
 
 
 async def test_all_of_an_error(recorded: Stage, fail: Failing, log: Log) -> None:
@@ -204,7 +204,7 @@ async def test_edited_arguments(recorded: Stage, log: Log) -> None:
         if "@" not in to:
             raise ValueError
 
-    job = await send.enqueue("bob", token="secret-word")  # noqa: S106
+    job = await send.enqueue("bob", token="secret-word")  # noqa: S106 - no password
     async with recorded.app.worker():
         await letters(recorded, 1)
         [letter] = await recorded.app.dead_letters()

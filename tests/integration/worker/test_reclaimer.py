@@ -237,3 +237,14 @@ async def test_a_sweep_that_fails(caplog: pytest.LogCaptureFixture) -> None:
         sweeping.cancel()
     [line] = told(caplog, "sweep failed")
     assert line["queue"] == "a"
+
+
+async def test_a_server_that_refuses_writes(reclaimer: Reclaimer, broker: Broker) -> None:
+    """While nobody can renew a lease, looking at it says nothing of its worker."""
+    await broker.redis("REPLICAOF", "127.0.0.1", "1")
+    try:
+        with pytest.raises(BrokerUnavailable, match="READONLY|read only"):
+            await reclaimer.sweep()
+    finally:
+        await broker.redis("REPLICAOF", "NO", "ONE")
+    assert reclaimer._suspects == {}

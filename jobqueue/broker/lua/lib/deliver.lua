@@ -9,12 +9,12 @@ local function lives(id)
 end
 
 -- The answer's deliveries, in pieces: to join them only once spares a copy of each record.
-local answer, delivered, lengths = {}, 0, {}
+local answer, delivered, heads = {}, 0, {}
 
 local function give(size, id, token, record, rest)
   local n, length = 7 * delivered, #id
-  lengths[length] = lengths[length] or '\217' .. string.char(length)
-  answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = size, lengths[length], id, '\217\36'
+  heads[length] = heads[length] or '\217' .. string.char(length)
+  answer[n + 1], answer[n + 2], answer[n + 3], answer[n + 4] = size, heads[length], id, '\217\36'
   answer[n + 5], answer[n + 6], answer[n + 7] = token, record, rest
   delivered = delivered + 1
 end

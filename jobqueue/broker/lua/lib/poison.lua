@@ -3,7 +3,7 @@ local kept = 0
 
 local function keep_back(id, job)
   redis.call('ZADD', base .. 'poison', tonumber(job.priority) * 1e13 + now + kept / 100, id)
-  redis.call('SET', base .. 'job:' .. id, head('poison:' .. job.priority, '-', job.asked + PAST) .. job.rest)
+  redis.call('SET', base .. 'job:' .. id, record_of('poison:' .. job.priority, '-', job.asked + PAST, job.rest))
   kept = kept + 1
 end
 

@@ -3,8 +3,15 @@
 -- these scripts have to obey. A delivery carries the record as it is.
 local PAST, ASKS = 1, 2
 
-local function head(place, entry, flags)
-  return string.char(160 + #place) .. place .. string.char(160 + #entry) .. entry .. string.char(flags)
+-- Short texts as msgpack has them, made once for a call: places are few, and entries have one or two lengths.
+local places, lengths = {}, {}
+
+-- `rest` follows the flags; it may come in two parts.
+local function record_of(place, entry, flags, rest, more)
+  local size = #entry
+  places[place] = places[place] or string.char(160 + #place) .. place
+  lengths[size] = lengths[size] or string.char(160 + size)
+  return places[place] .. lengths[size] .. entry .. string.char(flags) .. rest .. (more or '')
 end
 
 -- What a job asks for, from its spec: the second element of an array of at most fifteen.

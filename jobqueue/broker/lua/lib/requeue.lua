@@ -5,7 +5,7 @@ local function requeue(id, job, past, ...)
   local stream = 'again:' .. job.priority
   local entry = redis.call('XADD', base .. stream, '*', 'id', id)
   if past == PAST then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready', ...) end
-  redis.call('SET', base .. 'job:' .. id, head(stream, entry, job.asked + past) .. job.rest)
+  redis.call('SET', base .. 'job:' .. id, record_of(stream, entry, job.asked + past, job.rest))
   put_back = put_back + 1
 end
 
@@ -22,6 +22,6 @@ end
 
 local function stand_aside(id, job, aside)
   if job.past == PAST then redis.call('HSET', base .. 'state:' .. id, 'state', 'blocked') end
-  redis.call('SET', base .. 'job:' .. id, head(aside .. job.priority, '-', job.asked + job.past) .. job.rest)
+  redis.call('SET', base .. 'job:' .. id, record_of(aside .. job.priority, '-', job.asked + job.past, job.rest))
   count('blocked', job.name, 1)
 end

@@ -3,9 +3,9 @@
 -- command for each takes as long as all the rest of storing a job.
 local unwritten = {}
 
-local function write_record(id, place, entry, flags, rest)
+local function write_record(id, place, entry, flags, begin, spec)
   local n = #unwritten
-  unwritten[n + 1], unwritten[n + 2] = base .. 'job:' .. id, head(place, entry, flags) .. rest
+  unwritten[n + 1], unwritten[n + 2] = base .. 'job:' .. id, record_of(place, entry, flags, begin, spec)
 end
 
 local function write_records()
@@ -13,20 +13,27 @@ local function write_records()
   unwritten = {}
 end
 
--- Returns the state in which it waits, and the job that it waits for when that is another job's lock.
-local function store(id, priority, name, flags, rest, asks, due)
+local ready = {} -- place and key of each priority's stream
+
+-- `begin` is the packed name and time. Returns the state in which it waits, and the job that it waits for when that is
+-- another job's lock.
+local function store(id, priority, name, flags, begin, spec, asks, due)
   if due and due > now then
     schedule(id, due)
-    write_record(id, 'scheduled:' .. priority, '-', flags, rest)
+    write_record(id, 'scheduled:' .. priority, '-', flags, begin, spec)
     return 'scheduled'
   end
   local owner = asks.lock and take_lock(id, asks.lock)
   if owner then
     redis.call('RPUSH', base .. 'waiting:' .. asks.lock, id)
-    write_record(id, 'blocked:' .. priority, '-', flags, rest)
+    write_record(id, 'blocked:' .. priority, '-', flags, begin, spec)
     return 'blocked', owner
   end
-  local stream = 'ready:' .. priority
-  write_record(id, stream, redis.call('XADD', base .. stream, '*', 'id', id), flags, rest)
+  local stream = ready[priority]
+  if not stream then
+    stream = {'ready:' .. priority, base .. 'ready:' .. priority}
+    ready[priority] = stream
+  end
+  write_record(id, stream[1], redis.call('XADD', stream[2], '*', 'id', id), flags, begin, spec)
   return 'ready'
 end
