@@ -7,7 +7,8 @@ the hash of its worker (``running:<worker>``), with the token of this delivery a
 entry that it came from. A job that did nothing but succeed stands in ``succeeded`` until
 it is recorded. Whatever else is to be known of a job (retries, limits that it occupies,
 who waits for it, its result) is in a small hash of its own (``state:<id>``), which plain
-jobs never have. Keys are listed in ``keys.py``.
+jobs rarely have: those that do stand in ``noted``, so that a finish need not look. Keys are
+listed in ``keys.py``.
 
 **Why no consumer group.** A group's list of pending entries says who has what, and
 nothing of the delivery: the token needs a key of its own, so everything was kept

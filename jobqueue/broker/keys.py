@@ -15,7 +15,7 @@ QUEUE_KEYS = {
     "job:": ("string by id: place, entry, flags, name, enqueued ms, spec", "recorded"),
     "state:": ("hash by id: what else is to be known of it", "recorded or result_ttl"),
     "noted": (
-        "set: ids of jobs that have a state hash of which their records say nothing",
+        "set: ids of jobs that have a state hash, where the record does not tell",
         "recorded",
     ),
     "running:": (

@@ -1,9 +1,11 @@
 """Takes jobs when slots are free; sleeps on the wake token when there are none.
 
-A worker of one queue sends the fetch together with the wait for the token: Redis runs it
-when the token comes, and the worker hears of both at once. So the slots that it names are
-those that were free when it was sent, and no other fetch may run before its answer. One of
-several queues, and of a cluster, asks when it has heard of the token.
+A worker of one queue that runs nothing sends the fetch together with the wait for the token:
+Redis runs it when the token comes, and the worker hears of both at once. So the slots that it
+names are those that were free when it was sent, and no other fetch may run before its answer.
+One that runs something asks when it has heard of the token, since a handler may block the event
+loop, and what Redis handed to us meanwhile would wait for that; so does one of several queues, and
+of a cluster.
 
 After any error it first asks what it owns already (``recover``): a fetch whose
 answer was lost has delivered jobs that nobody has seen. So it does when it is told to
@@ -14,6 +16,8 @@ unseen is handed back.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from contextlib import suppress
+from time import monotonic
 from typing import Any
 
 from jobqueue.broker.calls import STALE, Calls, FetchLimits
@@ -28,7 +32,7 @@ from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held, Pool
 from jobqueue.worker.outages import Outages
 from jobqueue.worker.queues import QueueOrder
-from jobqueue.worker.requests import Requests
+from jobqueue.worker.requests import PART, Requests
 from jobqueue.worker.room import Room
 from jobqueue.worker.tokens import Tokens
 
@@ -37,6 +41,7 @@ log = logging.getLogger("jobqueue.worker")
 LAST_LOOK = 2.0  # seconds in which a stopping worker asks what it owns
 # Slots of a fetch that waits: should the worker freeze meanwhile, so many jobs wait for its lease.
 FEW = 16
+BRIEF = 0.003  # seconds in which what was just taken may end, so that nothing runs
 
 Start = Callable[[str, Delivery, int], None]
 Prepare = Callable[[str], Awaitable[None]]
@@ -73,6 +78,7 @@ class Fetcher:
         # doubt: early enough for a heartbeat before the lease ends.
         patience = min(server.patience, limits.lease_ms * 2 / 5000)
         self._lane: Lane = server.lane(patience)
+        self._overdue = patience + limits.lease_ms / 1000 * PART
         self._requests = Requests(self._lane, calls, worker, limits)
         self._order = queues
         self._queues = queues.names
@@ -217,12 +223,24 @@ class Fetcher:
         """Sleep until a token comes, or a queue has room again, or can be reached again."""
         self._pool.changed.clear()  # first: what changes from here on is heard below
         usable = [q for q in self._queues if self._room(q) > 0 and self._outages.tried(q)]
-        if self._one and usable:
+        if self._one and usable and await self._runs_nothing():
             # Of several queues nobody knows yet which one a token will be for.
-            self._looked = not await self._fetch_at_token(*usable)
+            more = await self._fetch_at_token(*usable)
+            self._looked = not (more or self._doubtful)
             return
         some = len(usable) < len(self._queues)
         self._called = await self._tokens.wait(usable, self._pool.changed if some else None)
+
+    async def _runs_nothing(self) -> bool:
+        """Say whether nothing runs here, or soon does, and no read waits for the token already."""
+        if self._tokens.reading:
+            return False
+        with suppress(TimeoutError):
+            async with asyncio.timeout(BRIEF):
+                while self._pool.working:
+                    await self._pool.changed.wait()
+                    self._pool.changed.clear()
+        return not self._pool.working
 
     def _turns(self) -> Sequence[str]:
         """Return the queues of this round: those with a token, and now and then all of them.
@@ -258,12 +276,16 @@ class Fetcher:
         No other fetch runs meanwhile, so the slots that it names stay free.
         """
         slots, alone = min(FEW, self._room(queue)), self._pool.last_lives > 0
-        longest = self._tokens.longest
+        began, longest = monotonic(), self._tokens.longest
         try:
             fetched = await self._requests.fetch_at_token(queue, slots, longest, alone=alone)
         except asyncio.CancelledError:
             self._doubtful.add(queue)  # Redis may have carried it out by now
             raise
+        if monotonic() - began > self._overdue:
+            # The event loop stood still: others may have by now what is handed to us here.
+            self._doubtful.add(queue)
+            return False
         return self._take(queue, fetched)
 
     def _take(self, queue: str, fetched: Fetched) -> bool:

@@ -2,9 +2,10 @@
 
 It looks again before it takes. A lease that was not renewed for two thirds of its life
 is suspect; it is taken when a third of a life later, by this process's own clock and
-with Redis having answered, and taken writes, in between, its expiry is still the same. Each look counts
-from the moment it was answered, so a stall of Redis leaves the worker as much time after
-it as a heartbeat needs; a stall or a step of the clock takes nothing from a worker that lives.
+with Redis having answered, and taken writes, in between, its expiry is still the same.
+Each look counts from the moment it was answered, so a stall of Redis leaves the worker as
+much time after it as a heartbeat needs; a stall or a step of the clock takes nothing from a
+worker that lives.
 """
 
 import asyncio

@@ -46,6 +46,11 @@ class Tokens:
         self._asked = frozenset[str]()
 
     @property
+    def reading(self) -> bool:
+        """Whether a read goes on, or has ended and nobody has looked."""
+        return self._read is not None
+
+    @property
     def longest(self) -> float:
         """Seconds after which all queues are to be looked at, since a token may be lost."""
         return max(BLOCK, EACH * len(self._keys))

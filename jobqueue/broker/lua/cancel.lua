@@ -5,7 +5,7 @@ cancel: end a job that waits; tell the worker of one that runs. Repeating it cha
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  id      string  job id
 ARGV[2]  reason  string  why, for the row; may be empty
-Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring, poison, unique:<key>,
+Keys     job:<id>, state:<id>, noted, ready:<priority>, again:<priority>, scheduled, expiring, poison, unique:<key>,
          idem:<key>, lock:<key>, waiting:<key>, leases, running:<worker>, succeeded, rules, limit:<scope>, rate:<scope>,
          parked:<scope>, scopes, journal, journal:size, journal:rows, inbox:<client>, counts, tell:<worker>, wake
 Returns  the job's state before, as text; "" when there is no such job

@@ -11,8 +11,8 @@ ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms sin
                  holds something to obey}
 ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
 ARGV[5]  specs   msgpack the packed specs, one behind the other
-Keys     call:<caller>, rules, counts, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring,
-         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, leases, running:<worker>, succeeded,
+Keys     call:<caller>, rules, counts, job:<id>, state:<id>, noted, ready:<priority>, again:<priority>, scheduled,
+         expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, leases, running:<worker>, succeeded,
          limit:<scope>, rate:<scope>, parked:<scope>, scopes, journal, journal:size, journal:rows, inbox:<client>, wake,
          wake:due
 Returns  a string with one letter for each job: c created, b created and blocked by the holder of its lock, r created
@@ -30,7 +30,7 @@ if before then return before end
 local late
 local function asking()
   if late then return late end
---@use running answer journal uuid7 requeue lock limits parking keys row find leave withdraw claim
+--@use running noted answer journal uuid7 requeue lock limits parking keys row find leave withdraw claim
   late = {claim = claim, conflict = conflict, take_lock = take_lock, withdraw = withdraw}
   return late
 end
@@ -39,18 +39,29 @@ local function take_lock(id, key) return asking().take_lock(id, key) end
 --@use store
 
 local jobs = cmsgpack.unpack(ARGV[3])
--- An id is taken as long as the record or the kept result of its job is here; mostly none is, and one look says so.
+-- An id is taken as long as the record or the kept result of its job is here, or the recorder is not done with it;
+-- mostly none is, and one look says so.
 local keys = {}
 for i, job in ipairs(jobs) do
   keys[2 * i - 1], keys[2 * i] = base .. 'job:' .. job[1], base .. 'state:' .. job[1]
 end
 local some = false
 for first, last in pieces(#keys) do some = redis.call('EXISTS', unpack(keys, first, last)) > 0 or some end
+local over = {}
+if redis.call('EXISTS', base .. 'succeeded') == 1 then
+  local ids = {}
+  for i, job in ipairs(jobs) do ids[i] = job[1] end
+  for first, last in pieces(#ids) do
+    for _, token in ipairs(redis.call('HMGET', base .. 'succeeded', unpack(ids, first, last))) do
+      over[#over + 1] = token
+    end
+  end
+end
 local codes = {}
 local taken = {}
 for i, job in ipairs(jobs) do
   local id = job[1]
-  local exists = taken[id] or some and redis.call('EXISTS', keys[2 * i - 1], keys[2 * i]) > 0
+  local exists = taken[id] or some and redis.call('EXISTS', keys[2 * i - 1], keys[2 * i]) > 0 or over[i]
   taken[id] = true
   codes[i] = exists and 'x' or 'c'
 end

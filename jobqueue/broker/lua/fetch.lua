@@ -19,9 +19,9 @@ ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
 Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<priority>, ready:<priority>, poison,
-         job:<id>, state:<id>, leases, running:<worker>, taking, counts, limit:<scope>, rate:<scope>, parked:<scope>,
-         scopes, scheduled, expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, inbox:<client>, wake,
-         wake:due
+         job:<id>, state:<id>, leases, running:<worker>, taking, noted, counts, limit:<scope>, rate:<scope>,
+         parked:<scope>, scopes, scheduled, expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>,
+         inbox:<client>, wake, wake:due
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
          is past its bound), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
@@ -56,7 +56,7 @@ local function rarely()
     end
   end
 
-  -- What its last delivery occupies still: only after a script that stopped half way, or a group that was lost.
+  -- What its last delivery occupies still: only after a script that stopped half way.
   local function vacate_former(id)
     local former = redis.call('HMGET', base .. 'state:' .. id, 'token', 'held')
     if not former[1] or not former[2] then return end
@@ -65,7 +65,7 @@ local function rarely()
   end
 
   -- Delivers a job under all its rules. A start counts before it is made, a slot when its token is known.
-  local function start(id, record, past, under)
+  local function start(id, record, past, under, asked)
     local held = {}
     for _, rule in ipairs(queue_rules) do under[#under + 1] = rule end
     for _, each in ipairs(under) do
@@ -73,7 +73,7 @@ local function rarely()
       if rule.kind == 'rate' then note_start(scope, rule) else held[#held + 1] = scope end
       if rooms[scope] then rooms[scope][1] = rooms[scope][1] - 1 end
     end
-    remark(id)
+    if not past and not asked then remark(id) end
     local token = deliver(id, record, past, ARGV[8], held)
     for _, scope in ipairs(held) do redis.call('SADD', base .. scope, token) end
     return token
@@ -101,7 +101,7 @@ local function rarely()
     -- A redrive begins anew, with no delivery.
     if asks.start and (not past or past[3] == '0') then free_unique(id, asks) end
     if expires then redis.call('ZREM', base .. 'expiring', id) end
-    return start(id, record, past, under)
+    return start(id, record, past, under, job.asked == ASKS)
   end
 
   -- A job on its last life must not take another such job with it: it waits for a worker without one.
@@ -128,8 +128,7 @@ if known[3] then
   end
 end
 
--- Set before anything is read, since what a worker without a lease owns is never taken back; and set when nothing is
--- there, so that the consumers of an idle worker are deleted too, after its end.
+-- Set before anything is read, since what a worker without a lease owns is never taken back.
 redis.call('ZADD', base .. 'leases', now + tonumber(ARGV[4]), worker)
 local others = not alone and slots > 0 and redis.call('EXISTS', base .. 'poison') == 1 and rarely().admit()
 put_back = 0 -- what was admitted is read here

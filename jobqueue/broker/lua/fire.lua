@@ -12,13 +12,14 @@ ARGV[4]  priority  int     0-3
 ARGV[5]  name      string  job name
 ARGV[6]  spec      msgpack packed spec
 ARGV[7]  asked     int     1 when the spec holds something to obey
-Keys     fired, moved, job:<id>, state:<id>, ready:<priority>, again:<priority>, scheduled, expiring, poison, rules,
-         limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>,
-         journal, journal:size, journal:rows, inbox:<client>, counts, wake, wake:due
+Keys     fired, moved, job:<id>, state:<id>, noted, succeeded, leases, running:<worker>, ready:<priority>,
+         again:<priority>, scheduled, expiring, poison, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes,
+         unique:<key>, idem:<key>, lock:<key>, waiting:<key>, journal, journal:size, journal:rows, inbox:<client>,
+         counts, wake, wake:due
 Returns  "fired"; "already" when this or a later occurrence has fired; "early" when it lies in the future; "skipped"
          when another job has its unique key; "moved" when the schedule fires in a partition of the queue: ask again
 ]]
---@use clock wake due count pieces record running answer journal uuid7 requeue lock limits parking keys row
+--@use clock wake due count pieces record running noted answer journal uuid7 requeue lock limits parking keys row
 --@use find leave withdraw store claim
 local schedule_name, time, id, priority, name, spec, asked = unpack(ARGV, 1, 7)
 if redis.call('SISMEMBER', base .. 'moved', schedule_name) == 1 then return 'moved' end
@@ -26,6 +27,7 @@ local watermark = tonumber(redis.call('HGET', base .. 'fired', schedule_name) or
 if tonumber(time) <= watermark then return 'already' end
 if tonumber(time) > now then return 'early' end
 local exists = redis.call('EXISTS', base .. 'job:' .. id, base .. 'state:' .. id) > 0
+  or redis.call('HEXISTS', base .. 'succeeded', id) == 1
 
 local outcome = exists and 'already' or 'fired'
 if not exists then

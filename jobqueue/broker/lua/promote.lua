@@ -9,12 +9,12 @@ marker of a scope: jobs wait for that.
 
 KEYS[1]  base   string  prefix of every key of the queue; names no key itself
 ARGV[1]  limit  int     most jobs in one call
-Keys     scheduled, expiring, succeeded, leases, running:<worker>, job:<id>, state:<id>, ready:<priority>,
+Keys     scheduled, expiring, succeeded, leases, running:<worker>, job:<id>, state:<id>, noted, ready:<priority>,
          again:<priority>, counts, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
          lock:<key>, waiting:<key>, poison, journal, journal:size, journal:rows, inbox:<client>, wake
 Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
---@use clock wake due count record pieces running answer journal uuid7 requeue lock limits parking keys row
+--@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
 --@use find leave withdraw
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])

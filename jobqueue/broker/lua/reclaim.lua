@@ -12,7 +12,7 @@ ARGV[3]  limit   int     most deliveries in one call
 ARGV[4]  budget  int     crashes that end a job
 ARGV[5]  ending  string  how the worker ended, for people
 ARGV[6]  memory  string  how much memory it used, for people; may be empty
-Keys     leases, running:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, succeeded, journal,
+Keys     leases, running:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, noted, succeeded, journal,
          journal:size, journal:rows, inbox:<client>, counts, expiring, rules, limit:<scope>, rate:<scope>,
          parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, wake
 Returns  {jobs put back, jobs ended, 1 when more remain}; {-1, 0, 0} when the lease was renewed or is not over

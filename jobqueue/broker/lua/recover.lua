@@ -10,7 +10,7 @@ ARGV[1]  worker  string  id of the worker
 ARGV[2]  number  int     call number of the worker
 ARGV[3]  lease   int     life of the worker's lease, ms
 ARGV[4]  limit   int     most deliveries in the answer
-Keys     call:<worker>, running:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, wake
+Keys     call:<worker>, running:<worker>, again:<priority>, ready:<priority>, job:<id>, state:<id>, leases, counts, wake
 Returns  like fetch; status ok, or stale for a number seen before
 ]]
 --@use clock call wake count record pieces running uuid7 deliver requeue
@@ -25,9 +25,10 @@ for _, each in ipairs(all) do
   local id = each.id
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
-  if not belongs(each, job) then
+  local live = redis.call('HMGET', base .. 'state:' .. id, 'state', 'lost')
+  if not belongs(each, job) or (live[1] or 'ready') ~= 'ready' then
     gone[#gone + 1] = id
-  elseif redis.call('HGET', base .. 'state:' .. id, 'lost') == each.token then
+  elseif live[2] == each.token then
     requeue(id, job, PAST)
     gone[#gone + 1] = id
     count('running', job.name, -1)

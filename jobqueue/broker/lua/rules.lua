@@ -9,7 +9,7 @@ ARGV[2]  rules   msgpack list of {label, kind (limit, rate, depth), name of the 
                  back, period in ms or nil}
 ARGV[3]  names   msgpack list of the job names whose other declarations end; empty for `set`
 Keys     rules, scopes, limit:<scope>, leases, running:<worker>, again:<priority>, ready:<priority>, job:<id>,
-         state:<id>, scheduled, wake, wake:due
+         state:<id>, noted, scheduled, wake, wake:due
 Returns  msgpack map of all rules by label
 ]]
 --@use clock wake due record pieces running noted
@@ -75,7 +75,9 @@ for _, worker in ipairs(next(new) and redis.call('ZRANGE', base .. 'leases', 0, 
   for _, each in ipairs(running_of(worker)) do
     local record = redis.call('GET', base .. 'job:' .. each.id)
     local job = record and parse(record)
-    local scopes = job and belongs(each, job) and under(job) or {}
+    local going = job and belongs(each, job)
+      and (redis.call('HGET', base .. 'state:' .. each.id, 'state') or 'ready') == 'ready'
+    local scopes = going and under(job) or {}
     if scopes[1] then occupy(each, scopes) end
   end
 end

@@ -4,7 +4,10 @@ A scene: something is set up, one call is stopped, then it is repeated as its ow
 would. Afterwards every job runs to its end exactly once, and nothing is left behind.
 """
 
+import pytest
+
 from tests.support.broker import OVER, Broker
+from tests.support.rules import limit
 from tests.support.stopping import at_every_write, ends_once, stops
 
 
@@ -142,3 +145,67 @@ async def test_reclaim_and_a_late_finish(broker: Broker) -> None:
         return stopped
 
     assert await at_every_write(broker, play) >= 8
+
+
+@pytest.mark.parametrize("limited", [False, True])
+@pytest.mark.parametrize("after", ["recover", "fetch", "reclaim"])
+async def test_fetch_and_cancel(broker: Broker, limited: bool, after: str) -> None:
+    """A job that is cancelled while a stopped fetch has half of it ends once, and holds nothing."""
+
+    async def play(writes: int) -> bool:
+        if limited:
+            await broker.declare(limit(1))
+        await broker.enqueue("a")
+        stopped = await stops(broker, broker.fetching("w1"), writes)
+        before = await broker.cancel("a")
+        if after == "recover":
+            await broker.finish(*await broker.recover("w1"))
+        elif after == "fetch":
+            assert await broker.fetch("w2") == []
+            await broker.finish(*await broker.recover("w1"))
+        elif await broker.lease("w1"):
+            await broker.crash("w1")
+        await broker.enqueue("b")
+        await broker.finish(*await broker.fetch("w3"), worker="w3")
+        rows = [row for row in await broker.journal() if row.job_id == "a" and row.final]
+        assert len(rows) == 1
+        assert before in {"ready", "running"}
+        await broker.recorded()
+        assert not await broker.exists("a")
+        assert not await broker.exists("b")
+        return stopped
+
+    assert await at_every_write(broker, play) >= 6
+
+
+async def test_cancel_of_a_plain_job(broker: Broker) -> None:
+    """A stopped cancel that nobody repeats leaves nothing of the job once it has run."""
+
+    async def play(writes: int) -> bool:
+        await broker.enqueue("a")
+        stopped = await stops(broker, broker.calls.cancel(broker.queue, "a", ""), writes)
+        await broker.drain()
+        await broker.recorded()
+        assert await broker.enqueue("a") == "c"
+        await ends_once(broker, "a")
+        return stopped
+
+    assert await at_every_write(broker, play) >= 5
+
+
+async def test_recorded_and_the_same_id(broker: Broker) -> None:
+    """What is enqueued between a stopped recorded and its repetition is a new job, or none."""
+
+    async def play(writes: int) -> bool:
+        await broker.enqueue("a")
+        await broker.drain()
+        call = broker.calls.recorded(broker.queue, await broker.recording(), 1 << 30)
+        stopped = await stops(broker, call, writes)
+        letter = await broker.enqueue("a")
+        await broker.run(call)
+        assert len(await broker.drain()) == (letter == "c")
+        await broker.recorded()
+        assert not await broker.exists("a")
+        return stopped
+
+    assert await at_every_write(broker, play) >= 4

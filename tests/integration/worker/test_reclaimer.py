@@ -243,7 +243,7 @@ async def test_a_server_that_refuses_writes(reclaimer: Reclaimer, broker: Broker
     """While nobody can renew a lease, looking at it says nothing of its worker."""
     await broker.redis("REPLICAOF", "127.0.0.1", "1")
     try:
-        with pytest.raises(BrokerUnavailable, match="READONLY|read only"):
+        with pytest.raises(BrokerUnavailable, match="read only"):
             await reclaimer.sweep()
     finally:
         await broker.redis("REPLICAOF", "NO", "ONE")

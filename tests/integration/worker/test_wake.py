@@ -219,3 +219,20 @@ async def test_a_full_worker_leaves_the_token_to_others(stage: Stage) -> None:
         await stage.app.enqueue_many(work.prepare(number) for number in range(2, 10))
         release.set()
         await stage.logged(10, deadline=SOON)
+
+
+async def test_a_worker_that_runs_something_is_handed_nothing_unseen(stage: Stage) -> None:
+    """While a handler may block the loop, Redis hands out no job before the worker asks for it."""
+    release = asyncio.Event()
+
+    @stage.app.job()
+    async def long() -> None:
+        stage.log.append("long")
+        await release.wait()
+
+    async with stage.app.worker(concurrency=4) as worker:
+        await long.enqueue()
+        await stage.logged(1)
+        tokens_of = worker._fetcher._tokens
+        await wait_until(lambda: tokens_of.reading, description="a read that takes a token alone")
+        release.set()

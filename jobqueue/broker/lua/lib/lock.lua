@@ -10,7 +10,7 @@ local function take_lock(id, key)
   return nil
 end
 
-local ABLE = {ready = true, running = true, blocked = true}
+local ABLE = {ready = true, blocked = true}
 
 -- Whether a job in line is ready already, since an unlock stopped half way; then it only wants to be named.
 local function went_ahead(id, key)

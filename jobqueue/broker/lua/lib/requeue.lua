@@ -1,6 +1,6 @@
 -- requeue: put a job back in front of its priority, and set more fields of its state. The record comes last: until it
 -- names the new entry the old one counts, and the owner of that puts the job back again. The token stays: it says when
--- the job was last delivered, and is worth nothing while the state is not running.
+-- the job was last delivered, and is worth nothing without a worker's line.
 local function requeue(id, job, past, ...)
   local stream = 'again:' .. job.priority
   local entry = redis.call('XADD', base .. stream, '*', 'id', id)

@@ -1,8 +1,9 @@
 -- running: who has which delivery. `running:<worker>` maps each job that a worker took to its token, and to the
 -- stream and the entry that it was taken from; the entry leaves its stream as the job is taken. A delivery counts as
--- long as the job's record names that entry still, and its state does not say that this very delivery was `lost`.
+-- long as the job's record names that entry still, and its state says neither that the job has ended nor that this very
+-- delivery was `lost`.
 
--- Redis keeps short values as a list that is searched from its start.
+-- Longer than 64 bytes: Redis keeps shorter values as a list that is searched from its start.
 local PAD = '          '
 
 local function delivery_of(token, stream, entry) return token .. stream .. entry .. PAD end
@@ -24,8 +25,9 @@ local function waits(stream, entry)
   return #redis.call('XRANGE', base .. stream, entry, entry) > 0
 end
 
--- Whether a job was really handed over with this delivery, and belongs to it still: a fetch that stopped half way
--- leaves the entry where it was, and whoever puts a job elsewhere names another one.
+-- Whether a job was really handed over with this delivery, and did not go elsewhere since: a fetch that stopped half
+-- way leaves the entry where it was, and whoever puts a job elsewhere names another one. Whoever ends a job takes its
+-- entry away too: what the state says comes on top.
 local function belongs(each, job)
   return job and job.place == each.stream and job.entry == each.entry and not waits(each.stream, each.entry)
 end

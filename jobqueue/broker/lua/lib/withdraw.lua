@@ -6,6 +6,7 @@ local function ending(id, live)
   if live.ending then return live.ending end
   local seed = redis.sha1hex(base .. id .. now_us)
   local token = uuid7('8' .. string.sub(seed, 1, 3) .. '-' .. string.sub(seed, 4, 15))
+  remark(id)
   redis.call('HSET', base .. 'state:' .. id, 'ending', token)
   return token
 end
@@ -18,6 +19,8 @@ local function withdraw(id, outcome, reason, message)
   local token = ending(id, live)
   journal({row(id, job, live, {token = token, attempt = 0, delivery = 0, final = true, outcome = outcome, worker = '',
     started = 0, reason = reason, message = message, crashes = tonumber(live.crashes or 0)})})
+  -- Only after a script that stopped half way: what a delivery occupied that nobody got, or that was handed back.
+  if live.held then vacate(live.token, cmsgpack.unpack(live.held)) end
   leave(id, job, state)
   redis.call('HSET', base .. 'state:' .. id, 'state', outcome, 'token', token)
   answer(id, live.waiters, outcome, '')
