@@ -14,6 +14,7 @@ import msgspec
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.messages import (
     Fetched,
+    Leases,
     Looked,
     NewJob,
     Promoted,
@@ -81,6 +82,13 @@ def _numbers(reply: object) -> list[int]:
 def _promoted(reply: object) -> Promoted:
     count, following, now = _numbers(reply)
     return Promoted(count, following if following >= 0 else None, now)
+
+
+def _leases(reply: object) -> Leases:
+    assert isinstance(reply, list)  # noqa: S101 - see _text
+    now_ms, *rows = reply
+    expiries = {worker.decode(): int(at) for worker, at in zip(rows[::2], rows[1::2], strict=True)}
+    return Leases(now_ms, expiries)
 
 
 def _reclaimed(reply: object) -> Reclaimed:
@@ -232,6 +240,10 @@ class Calls:
         return self._call(
             "reclaim", queue, _reclaimed, worker, expiry_ms, limit, budget, ending, memory
         )
+
+    def leases(self, queue: str) -> Call[Leases]:
+        """Ask who takes jobs from a queue, and until when."""
+        return self._call("leases", queue, _leases)
 
     def promote(self, queue: str, limit: int) -> Call[Promoted]:
         """Make up to ``limit`` due jobs ready."""

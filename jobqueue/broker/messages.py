@@ -4,7 +4,7 @@ Arrays save the names: in those a new field goes to the end and has a default, s
 and new versions of the package work on one queue.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -192,6 +192,14 @@ class Promoted:
     count: int
     next_ms: int | None
     now_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class Leases:
+    """When the lease of each worker of a queue ends; times in ms on the server's clock."""
+
+    now_ms: int
+    expiries: Mapping[str, int]
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,6 @@ import logging
 from collections.abc import Sequence
 from dataclasses import dataclass
 from time import monotonic
-from typing import Any
 
 from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
@@ -99,29 +98,22 @@ class Reclaimer:
 
     async def sweep(self) -> float:
         """Look at every lease once; return the seconds until something can happen."""
-        commands: list[tuple[Any, ...]] = []
-        for queue in self._queues:  # each lease by the clock that it was written by
-            leases_of = self._calls.keys.leases(queue)
-            # PERSIST changes nothing and is refused like a renewal, by a replica for one: what
-            # nobody could have renewed says nothing of its worker.
-            commands += [
-                ("TIME",),
-                ("ZRANGE", leases_of, 0, -1, "WITHSCORES"),
-                ("PERSIST", leases_of),
-            ]
-        answers = await self._lane.commands(commands)
-        times = [self._calls.now_us(time) // 1000 for time in answers[::3]]
-        now = dict(zip(self._queues, times, strict=True))
-        leases = {
-            (queue, worker.decode()): int(expiry)
-            for queue, rows in zip(self._queues, answers[1::3], strict=True)
-            for worker, expiry in rows
+        answers = await self._lane.calls([self._calls.leases(each) for each in self._queues])
+        # Each lease by the clock that it was written by.
+        left = {
+            (queue, worker): (expiry, (expiry - found.now_ms) / 1000)
+            for queue, found in zip(self._queues, answers, strict=True)
+            for worker, expiry in found.expiries.items()
         }
-        self._suspects = {k: s for k, s in self._suspects.items() if leases.get(k) == s.expiry}
+        self._suspects = {
+            key: suspect
+            for key, suspect in self._suspects.items()
+            if key in left and left[key][0] == suspect.expiry
+        }
         # A lease that begins after this look can't be suspect before two thirds of its life.
         waits = [self._lease * 2 / 3]
-        for key, expiry in leases.items():
-            waits.append(await self._look(key, expiry, (expiry - now[key[0]]) / 1000))
+        for key, (expiry, seconds) in left.items():
+            waits.append(await self._look(key, expiry, seconds))
         return max(min(waits), 0) + SOON
 
     async def _look(self, key: tuple[str, str], expiry: int, left: float) -> float:
