@@ -44,7 +44,7 @@ def after(*names: str) -> list[Step]:
 WORKER = [
     *both("fetch", "finish", counts=2),
     *both("progress", "renew", "release"),
-    *after("rules", "join", "beat", "INFO", "ZRANGE", "BLPOP wake", "DEL", "SREM"),
+    *after("rules", "join", "beat", "INFO", "leases", "BLPOP wake", "DEL", "SREM"),
 ]
 SCHEDULER = [
     *both("promote", "fire", "recorded"),
