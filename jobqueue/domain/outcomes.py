@@ -167,10 +167,11 @@ def decide(  # noqa: PLR0913 - all that a rule about retries can depend on
         cause = Exception() if error is None else error
         wait = policy.delay_after if counted else policy.wait_after
         due = wait(attempt, previous, rng, error=cause, job=job)
+    due = None if due is None else max(0.0, due)  # a handler may ask for a moment that is over
     reason = _over(due, policy, age, left)
     if due is None or reason:
         return Decision(State.DEAD, label, reason=reason)
-    return Decision(State.RETRYING, label, counted=counted, delay=max(0.0, due))
+    return Decision(State.RETRYING, label, counted=counted, delay=due)
 
 
 def _over(due: float | None, policy: Retry, age: float, left: float | None) -> str:
