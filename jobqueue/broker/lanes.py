@@ -1,6 +1,7 @@
 """Connections to Redis that never repeat a command by themselves.
 
-A :class:`Lane` is one connection with one request in flight. redis-py's own
+A :class:`Lane` is one connection with one request in flight, or a few scripts of one sender
+who knows what he has sent (:meth:`Lane.send`). redis-py's own
 retries are off, since a repeated command whose first answer was lost would run
 twice; whoever owns a lane repeats numbered calls instead. After any error or
 cancellation the connection is dropped, so an answer never meets the wrong
@@ -12,14 +13,13 @@ import asyncio
 from collections.abc import Callable, Sequence
 from typing import Any, Self, TypeVar, cast
 
-import hiredis
 from redis.exceptions import ConnectionError as RedisConnectionError
-from redis.exceptions import NoScriptError, RedisError, ResponseError
+from redis.exceptions import NoScriptError, RedisError
 
 from jobqueue.broker.calls import Call
-from jobqueue.broker.connections import Connection, Home
+from jobqueue.broker.connections import Home
 from jobqueue.broker.failures import FAILURES, demoted, translate
-from jobqueue.broker.link import Link
+from jobqueue.broker.link import Link, Receiver, SyncLink
 
 T = TypeVar("T")
 
@@ -94,7 +94,24 @@ class Lane:
                 [answers[i]] = await self._exchange([_command(calls[i], whole=True)])
             if isinstance(answers[i], RedisError):
                 await self._refused(answers[i])
+            if self._link:
+                self._link.known.add(calls[i].script.sha)
         return [call.parse(answer) for call, answer in zip(calls, answers, strict=True)]
+
+    def send(self, call: Call[Any], into: Receiver) -> bool:
+        """Send one script behind others that are under way, if its server is known to know it.
+
+        ``into`` hears of its answer, which may be an error, as it is: nothing is parsed, repeated
+        or closed. Whoever hears of trouble closes the lane.
+
+        Returns:
+            Whether it was sent; else :meth:`call` has to come first.
+        """
+        link = self._link
+        if link is None or not link.open or call.script.sha not in link.known:
+            return False
+        link.send([_command(call, whole=False)], self._timeout, into)
+        return True
 
     async def call_then(
         self, call: Call[T], commands: Sequence[Command], wait: float
@@ -234,13 +251,13 @@ class SyncLane:
     def __init__(self, home: Home, timeout: float) -> None:
         self._home = home
         self._timeout = timeout
-        self._connection: Connection = None
+        self._link: SyncLink | None = None
 
     def close(self) -> None:
         """Close the connection; the next request opens another."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.disconnect()
+        link, self._link = self._link, None
+        if link is not None:
+            link.close()
 
     def call(self, call: Call[T]) -> T:
         """Run one script; errors are those of :meth:`Lane.call`."""
@@ -281,16 +298,12 @@ class SyncLane:
         return [self._exchange(command, wait) for command in commands]
 
     def _exchange(self, command: Command, wait: float = 0) -> Any:
-        connection, sent = self._connection, False
+        sent = False
         try:
-            if connection is None:
-                connection = self._connection = self._home.connect_sync(self._timeout)
+            if self._link is None:
+                self._link = SyncLink(self._home.connect_sync(self._timeout))
             sent = True
-            connection.send_packed_command([hiredis.pack_command(tuple(command))])
-            patience = self._timeout + wait
-            return connection.read_response(timeout=patience, disconnect_on_error=False)
-        except ResponseError as error:
-            return error
+            return self._link.exchange(command, self._timeout + wait)
         except FAILURES as error:
             self.close()
             raise translate(error, sent=sent) from error

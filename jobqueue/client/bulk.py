@@ -11,7 +11,10 @@ from jobqueue.client.prepared import Prepared
 from jobqueue.domain.errors import InvalidJob, JobQueueError
 from jobqueue.domain.suggest import shown
 
-Answered = list[tuple[Prepared, Answer]]
+Answered = Iterable[tuple[Prepared, Answer]]
+_Found = tuple[
+    list[int], list[Answer]
+]  # the places of a batch's jobs in the call, and their answers
 # Batches under way: the places of their jobs in the call, and the task that sends them.
 Sending = deque[tuple[list[int], asyncio.Task[list[Answer]]]]
 
@@ -41,7 +44,7 @@ async def send_all(
         jobs: The jobs.
         send: Sends those of a batch.
     """
-    prepared, found, sending = list[Prepared](), dict[int, Answer](), Sending()
+    prepared, found, sending = list[Prepared](), list[_Found](), Sending()
     problems: list[BaseException] = []
     try:
         for places in batches(_noted(jobs, prepared)):
@@ -49,9 +52,9 @@ async def send_all(
             sending.append((places, asyncio.create_task(send(batch))))
             await asyncio.sleep(0)  # it is sent now, and others may run
             if len(sending) > 1:
-                found.update(await _first(sending))
+                found.append(await _first(sending))
         while sending:
-            found.update(await _first(sending))
+            found.append(await _first(sending))
     except JobQueueError as error:
         problems.append(error)
     finally:
@@ -59,26 +62,33 @@ async def send_all(
         heard = await asyncio.gather(*(task for _, task in sending), return_exceptions=True)
     if problems:
         raise gravest([*problems, *(each for each in heard if isinstance(each, BaseException))])
-    return [(job, found[i]) for i, job in enumerate(prepared)]
+    return _in_order(prepared, found)
 
 
-async def _first(sending: Sending) -> Iterable[tuple[int, Answer]]:
-    """Wait for the first batch under way; return the place and answer of each of its jobs."""
+async def _first(sending: Sending) -> _Found:
+    """Wait for the first batch under way; return the places of its jobs, and the answers."""
     places, task = sending[0]
     answers = await task
     sending.popleft()
-    return zip(places, answers, strict=True)
+    return places, answers
 
 
 def send_all_sync(
     jobs: Iterable[Prepared], send: Callable[[Sequence[Prepared]], list[Answer]]
 ) -> Answered:
     """Do the same without an event loop: one batch after the other."""
-    prepared, found = list[Prepared](), dict[int, Answer]()
+    prepared, found = list[Prepared](), list[_Found]()
     for places in batches(_noted(jobs, prepared)):
-        answers = send([prepared[i] for i in places])
-        found.update(zip(places, answers, strict=True))
-    return [(job, found[i]) for i, job in enumerate(prepared)]
+        found.append((places, send([prepared[i] for i in places])))
+    return _in_order(prepared, found)
+
+
+def _in_order(prepared: Sequence[Prepared], found: Iterable[_Found]) -> Answered:
+    """Return each job with its answer; batches of several queues come in any order."""
+    answer_of: dict[int, Answer] = {}
+    for places, answers in found:
+        answer_of.update(zip(places, answers, strict=True))
+    return zip(prepared, map(answer_of.__getitem__, range(len(prepared))), strict=True)
 
 
 def _noted(jobs: Iterable[Prepared], into: list[Prepared]) -> Iterator[Prepared]:

@@ -63,7 +63,7 @@ class Client:
     def enqueue_sync(self, prepared: Prepared) -> JobHandle[Any]:
         """Send one job from a program without an event loop."""
         refuse_loop("enqueue_sync", "await enqueue(...)")
-        [answer] = self._sync.many([prepared])
+        answer = self._sync.one(prepared)
         return self._handle(prepared, answer, strict=True)
 
     def enqueue_many_sync(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:

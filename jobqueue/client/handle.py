@@ -89,23 +89,39 @@ class JobHandle(Generic[T_co]):
 
     Attributes:
         id: The job's id.
-        queue: Its queue.
-        status: What the enqueueing did; see :class:`Status`.
-        other: Id of the other job that the status speaks of: the holder of the lock, the
-            job that was replaced, or the one that has the key.
-        durable: Whether replicas have it, as many as were asked for; None when that was
-            not asked.
     """
 
-    __slots__ = ("_place", "_results", "_returns", "durable", "id", "other", "queue", "status")
+    __slots__ = ("_answer", "_results", "_returns", "id")
 
     def __init__(self, job_id: str, answer: Answer, results: Results, returns: object) -> None:
         self.id = job_id
-        self.status, self._place, self.other, reached = answer
-        self.queue = queue_of(self._place)
-        self.durable = None if reached is None else reached.enough
+        self._answer = answer  # one for many handles; what it says is worked out when asked
         self._results = results
         self._returns = returns
+
+    @property
+    def status(self) -> Status:
+        """What the enqueueing did."""
+        return self._answer.status
+
+    @property
+    def queue(self) -> str:
+        """Its queue."""
+        return queue_of(self._answer.place)
+
+    @property
+    def other(self) -> str | None:
+        """Id of the other job that the status speaks of.
+
+        That is the holder of the lock, the job that was replaced, or the one that has the key.
+        """
+        return self._answer.other
+
+    @property
+    def durable(self) -> bool | None:
+        """Whether replicas have it, as many as were asked for; None when that was not asked."""
+        reached = self._answer.reached
+        return None if reached is None else reached.enough
 
     def __repr__(self) -> str:
         return f"<job {self.id} {self.status} in {self.queue}>"
@@ -148,7 +164,7 @@ class JobHandle(Generic[T_co]):
         return self._results.result_sync(wanted)  # type: ignore[return-value]
 
     def _wanted(self, timeout: float | timedelta | None, watcher: Watcher | None) -> Wanted:
-        return Wanted(self._place, self.id, _seconds(timeout), self._returns, watcher)
+        return Wanted(self._answer.place, self.id, _seconds(timeout), self._returns, watcher)
 
     async def cancel(self, reason: str = "") -> State:
         """Cancel the job; see :meth:`JobQueue.cancel`.
@@ -164,11 +180,11 @@ class JobHandle(Generic[T_co]):
             JobConflict: It has ended already.
             BrokerUnavailable: Redis can't be reached.
         """
-        return await self._results.cancel(self._place, self.id, reason)
+        return await self._results.cancel(self._answer.place, self.id, reason)
 
     def cancel_sync(self, reason: str = "") -> State:
         """The form of :meth:`cancel` for programs without an event loop."""
-        return self._results.cancel_sync(self._place, self.id, reason)
+        return self._results.cancel_sync(self._answer.place, self.id, reason)
 
 
 def _seconds(timeout: float | timedelta | None) -> float | None:

@@ -10,7 +10,7 @@ from jobqueue.broker.replication import replicated_sync
 from jobqueue.client.batches import IDLE, Attempt, error_of_batch, read_answers
 from jobqueue.client.handle import Answer, Wanted
 from jobqueue.client.outcomes import PROGRESS, WAITING, told
-from jobqueue.client.parts import check, joined, parts_of
+from jobqueue.client.parts import check, joined, parts_of, place_of
 from jobqueue.client.prepared import Prepared
 from jobqueue.client.senders import Sender, Senders
 from jobqueue.client.wire import Wire, kind_of
@@ -60,6 +60,16 @@ class SyncClient:
             ]
         return joined(parts.values(), (each.exception() or each.result() for each in sent))
 
+    def one(self, prepared: Prepared) -> Answer:
+        """Send one job; errors are those of :meth:`many`."""
+        place = prepared.queue
+        self._learn(place)
+        if self._splits.of(place):
+            check((prepared,), self._splits)
+            place = place_of(prepared, self._splits)
+        [answer] = self._send(place, (prepared,), type(prepared))
+        return answer
+
     def check(self, jobs: Sequence[Prepared]) -> None:
         """Hear of the partitions of the queues of jobs, and look whether they fit.
 
@@ -67,9 +77,13 @@ class SyncClient:
             InvalidJob: One does not.
         """
         for queue in {job.queue for job in jobs}:
-            if not self._splits.knows(queue):
-                self._send(queue, (), Prepared)
+            self._learn(queue)
         check(jobs, self._splits)
+
+    def _learn(self, queue: str) -> None:
+        """Make a queue known that is not, and hear of its partitions."""
+        if not self._splits.knows(queue):
+            self._send(queue, (), Prepared)
 
     def _send(self, place: str, batch: Sequence[Prepared], kind: type[Prepared]) -> list[Answer]:
         """Send jobs to one queue or partition; without any it is only made known."""

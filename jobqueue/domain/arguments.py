@@ -116,6 +116,9 @@ class Parameters:
         self.defaults = {
             p.name: p.default for p in only + either + named if p.default is not p.empty
         }
+        # So many arguments by their place leave nothing to check.
+        required = any(p.default is p.empty for p in named)
+        self._whole = -1 if required else len(self._positional)
         # Most handlers: every parameter has a name and no default, so nothing is ever unset.
         self._plain = len(parameters) == len(either + named) == len(self._required)
         # The decoder's attributes have names of their own: a parameter may have any.
@@ -167,6 +170,8 @@ class Parameters:
                 argument that is missing, unknown, given twice or too many.
         """
         bound = dict(zip(self._positional, args, strict=False))
+        if len(args) == self._whole and not kwargs:
+            return bound
         if len(args) > len(self._positional):
             if not self._star:
                 raise InvalidJob(

@@ -12,14 +12,34 @@ LONGEST_KEY = 200
 _JOB_ID = re.compile(r"[!-~]{1,200}")
 
 
+_VARIANT = dict(zip("0123456789abcdef", "89ab" * 4, strict=True))
+_DRAWN = 256  # ids for which random bits are drawn at once: asking the kernel for each takes longer
+
+_random: list[str] = []
+# A child of a fork would make the ids of its parent.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_random.clear)
+_begin: tuple[int, str] = (-1, "")  # the last time, and how the ids of that begin
+
+
 def uuid7(now_ms: int) -> str:
     """Return a new time-ordered id (RFC 9562, version 7) as text.
 
     The id is unique whatever the clock says; its time only helps sorting.
     """
-    time, rest = f"{now_ms:012x}", os.urandom(10).hex()
-    variant = "89ab"[int(rest[3], 16) & 3]
-    return f"{time[:8]}-{time[8:]}-7{rest[:3]}-{variant}{rest[4:7]}-{rest[7:19]}"
+    global _begin  # noqa: PLW0603 - threads may replace it at any time, each by a whole one
+    last, begin = _begin
+    if last != now_ms:
+        time = f"{now_ms:012x}"
+        begin = f"{time[:8]}-{time[8:]}-7"
+        _begin = now_ms, begin
+    try:
+        rest = _random.pop()
+    except IndexError:
+        drawn = os.urandom(10 * _DRAWN).hex()
+        _random.extend(drawn[i : i + 20] for i in range(20, len(drawn), 20))
+        rest = drawn[:20]
+    return f"{begin}{rest[:3]}-{_VARIANT[rest[3]]}{rest[4:7]}-{rest[7:19]}"
 
 
 def check_queue(queue: object) -> str:

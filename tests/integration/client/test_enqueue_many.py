@@ -156,12 +156,13 @@ async def test_the_loop_goes_on(stage: Stage) -> None:
 
 @pytest.mark.usefixtures("never_idle")
 async def test_concurrent_enqueues_share_round_trips(stage: Stage, server: Counter) -> None:
-    """A hundred at once are one call; each caller gets its own answer."""
+    """A hundred at once are two or three calls; each caller gets its own answer."""
     job = stage.app.ref("job")
     await job.enqueue("so that the script is known")
     server.reset()
     handles = await asyncio.gather(*(job.enqueue(n) for n in range(100)))
-    assert server.round_trips() == 1
+    # Perhaps the first alone; then half of them at once, so that Redis works while the rest come.
+    assert server.round_trips() <= 3
     assert len({handle.id for handle in handles}) == 100
     found = [await stage.app.find(handle.id) for handle in handles]
     assert [each[0].arguments for each in found] == [{"*": [n]} for n in range(100)]
@@ -192,12 +193,12 @@ async def test_batches_are_bounded(redis_url: str, server: Counter) -> None:
         await job.enqueue("so that the script is known")
         server.reset()
         await asyncio.gather(*(job.enqueue(n) for n in range(2500)))
-        assert server.round_trips() == 3
+        assert 3 <= server.round_trips() <= 5  # the first calls may go before there are thousands
         server.reset()
         large = "x" * 900_000
         await asyncio.gather(*(job.enqueue(large) for _ in range(10)))
         await stage.app.enqueue_many(job.prepare(large) for _ in range(10))
-        assert server.round_trips() == 5
+        assert 5 <= server.round_trips() <= 7
 
 
 async def test_idle_apps_send_nothing(stage: Stage, server: Counter) -> None:
