@@ -12,10 +12,10 @@ _RECORDING = ("redis_url", "database_url", "prefix")
 def scheduler(cli: Cli, path: AppPath = None) -> None:
     """Start delayed and retrying jobs when they are due, fire schedules, write history.
 
-    Run any number; one is enough. Without an app no schedule fires; without a database
-    URL no history is written. Prints nothing; logs go to stderr. Exits 0 after SIGTERM or
-    Ctrl-C, 2 if the app does not load or does not fit what is in Redis, 5 if Redis does not
-    answer for 10 seconds.
+    Run any number; one is enough. Without an app only stored schedules fire; without a
+    database URL these don't, and no history is written. Prints nothing; logs go to stderr.
+    Exits 0 after SIGTERM or Ctrl-C, 2 if the app does not load or does not fit what is in
+    Redis, 5 if Redis does not answer for 10 seconds.
     """
     from jobqueue.cli.probes import listener
     from jobqueue.cli.process import serve

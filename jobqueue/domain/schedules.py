@@ -19,6 +19,7 @@ from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.suggest import did_you_mean, shown
 
 _SECOND = timedelta(seconds=1)
+_INSTANT = timedelta(microseconds=1)
 _SHORTEST = timedelta(milliseconds=1)
 _EPOCH = datetime.fromtimestamp(0, UTC)
 
@@ -111,6 +112,20 @@ class Cron(Schedule):
         return self._or_again(found, wall.replace(tzinfo=None))
 
     @property
+    def zone(self) -> ZoneInfo:
+        """The zone whose wall clock counts."""
+        return self._zone
+
+    @property
+    def moves(self) -> bool:
+        """Whether a wall time that never comes is made up for right after the gap."""
+        return self._reading is walls.one_reading
+
+    def wall_after(self, wall: datetime) -> datetime | None:
+        """Return the first wall time after ``wall`` that the expression names; both naive."""
+        return self._rule.after(wall)
+
+    @property
     def _reading(self) -> Callable[[datetime, ZoneInfo], list[datetime]]:
         """How a wall time becomes instants."""
         if self.dst == Dst.SKIP:
@@ -175,6 +190,47 @@ class Every(Schedule):
             return self.anchor + steps * self.interval
         except OverflowError:  # the calendar ends in 9999
             return None
+
+
+@dataclass(frozen=True)
+class Once(Schedule):
+    """A single occurrence.
+
+    Args:
+        at: When; an aware time.
+    """
+
+    at: datetime
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """Return the occurrence if it comes after a moment."""
+        at = _instant(self.at)
+        return at if at > _instant(moment) else None
+
+
+@dataclass(frozen=True)
+class Bounded(Schedule):
+    """The occurrences of another rule from one moment on, and up to another.
+
+    Args:
+        rule: The other rule.
+        start: There is none before; aware.
+        end: There is none from then on; aware.
+    """
+
+    rule: Schedule
+    start: datetime | None = None
+    end: datetime | None = None
+
+    def next_after(self, moment: datetime) -> datetime | None:
+        """Return the first occurrence after a moment, in UTC."""
+        begin = _instant(moment)
+        if self.start is not None:
+            begin = max(begin, _instant(self.start) - _INSTANT)
+        found = self.rule.next_after(begin)
+        if found is None or (self.end is not None and found >= self.end):
+            return None
+        return found
 
 
 def _instant(moment: datetime) -> datetime:

@@ -1,8 +1,8 @@
 """Lets a role read the history, and nothing more.
 
-Views run with their owner's rights, so who only asks them needs no table. ``jobs show``, results
-and ``dlq list`` read tables; of ``dead_letters`` all but ``spec``, which holds redacted arguments
-as they are.
+Views run with their owner's rights, so who only asks them needs no table. ``jobs show``, results,
+``dlq list`` and ``schedules list`` read tables; of ``dead_letters`` and ``schedules`` all but
+``spec``, which holds redacted arguments as they are.
 """
 
 from psycopg import Connection, sql
@@ -10,15 +10,15 @@ from psycopg.errors import UndefinedObject
 
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.history import engine
-from jobqueue.history.tables import dead_letters
+from jobqueue.history.tables import dead_letters, schedules
 
 _VIEWS = """
     SELECT relname FROM pg_class
     WHERE relnamespace = 'jobqueue'::regnamespace AND relkind = 'v' AND relname LIKE 'v\\_%'
     ORDER BY relname
 """
-INSIDE = ("job_names", "job_executions", "alembic_version")
-"""What reading needs besides the views: ``state_at``, ``jobs show``, ``db check``."""
+INSIDE = ("job_names", "job_executions", "schedule_occurrences", "alembic_version")
+"""What else reading needs: ``state_at``, ``jobs show``, ``schedules audit``, ``db check``."""
 
 
 def grant(url: str, role: str) -> list[str]:
@@ -52,11 +52,15 @@ def _statements(connection: Connection, role: str) -> list[sql.Composed]:
     reader = sql.Identifier(role)
     views = [name for (name,) in connection.execute(_VIEWS).fetchall()]
     relations = sql.SQL(", ").join(sql.Identifier("jobqueue", name) for name in (*views, *INSIDE))
-    columns = sql.SQL(", ").join(
-        sql.Identifier(column.name) for column in dead_letters.c if column.name != "spec"
-    )
     return [
         sql.SQL("GRANT USAGE ON SCHEMA jobqueue TO {}").format(reader),
         sql.SQL("GRANT SELECT ON {} TO {}").format(relations, reader),
-        sql.SQL("GRANT SELECT ({}) ON jobqueue.dead_letters TO {}").format(columns, reader),
+        *(
+            sql.SQL("GRANT SELECT ({}) ON {} TO {}").format(
+                sql.SQL(", ").join(sql.Identifier(c.name) for c in each.c if c.name != "spec"),
+                sql.Identifier("jobqueue", each.name),
+                reader,
+            )
+            for each in (dead_letters, schedules)
+        ),
     ]

@@ -23,6 +23,7 @@ _OPEN = """
     DELETE FROM jobqueue.dead_letters
     WHERE redriven_at IS NULL AND deleted_at IS NULL AND failed_at < now() - %s
 """
+_OCCURRENCES = "DELETE FROM jobqueue.schedule_occurrences WHERE occurrence < now() - %s"
 _LOG = "DELETE FROM jobqueue.operator_log WHERE at < now() - %s"
 
 
@@ -31,7 +32,8 @@ class Keep:
     """How long rows are kept.
 
     Args:
-        executions: Executions, and dead letters that were put back or deleted.
+        executions: Executions, occurrences of schedules, and dead letters that were put back or
+            deleted.
         letters: Dead letters that nobody put back; ``None`` keeps them until they are deleted.
         log: Entries of the operators' log.
     """
@@ -93,6 +95,7 @@ async def _delete(connection: AsyncConnection[Any], keep: Keep) -> tuple[int, in
         letters = closed.rowcount
         if keep.letters is not None:
             letters += (await connection.execute(_OPEN, (keep.letters,))).rowcount
+        await connection.execute(_OCCURRENCES, (keep.executions,))
         log = await connection.execute(_LOG, (keep.log,))
     return letters, log.rowcount
 

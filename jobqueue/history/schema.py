@@ -64,12 +64,23 @@ async def check(connection: psycopg.AsyncConnection[Any]) -> None:
         SchemaMismatch: It cannot; the message says what to run.
         HistoryUnavailable: PostgreSQL is away.
     """
+    require(await find(connection))
+
+
+async def find(connection: psycopg.AsyncConnection[Any]) -> Revision | None:
+    """Return the schema's revision; ``None`` when there is no schema.
+
+    Args:
+        connection: In autocommit mode.
+
+    Raises:
+        HistoryUnavailable: PostgreSQL is away.
+    """
     with engine.plain_errors():
         try:
-            found = _revision(await (await connection.execute(_CURRENT)).fetchone())
+            return _revision(await (await connection.execute(_CURRENT)).fetchone())
         except (psycopg.errors.UndefinedTable, psycopg.errors.InvalidSchemaName):
-            found = None
-    require(found)
+            return None
 
 
 def require(found: Revision | None) -> None:

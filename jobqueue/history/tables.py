@@ -27,7 +27,7 @@ from jobqueue.domain.jobs import Priority
 
 SCHEMA = "jobqueue"
 
-REVISION = "0003"
+REVISION = "0004"
 """The migration that this version of the package reads and writes."""
 
 metadata = MetaData(schema=SCHEMA)
@@ -231,3 +231,42 @@ HOURLY = (hourly_jobs, hourly_queues, hourly_workers, hourly_slowest)
 # The other key begins with the name; these serve a range of time over all names.
 for _each in HOURLY:
     Index(f"{_each.name}_hour", _each.c.hour)
+
+# Schedules that were added at run time, and those that code declares, as schedulers saw them.
+schedules = Table(
+    "schedules",
+    metadata,
+    Column("created_at", moment, nullable=False, server_default=func.now()),
+    Column("since", moment),
+    Column("paused_at", moment),
+    Column("seen_at", moment),
+    Column("priority", priority, nullable=False),
+    Column("declared", Boolean, nullable=False),
+    Column("asks", Boolean, nullable=False),
+    Column("name", Text, primary_key=True),
+    Column("job", Text, nullable=False),
+    Column("queue", Text, nullable=False),
+    Column("lock", Text),
+    Column("timing", JSONB, nullable=False),
+    Column("arguments", JSONB, nullable=False),
+    Column("paused_by", Text),
+    Column("pause_reason", Text),
+    Column("spec", LargeBinary, nullable=False),
+)
+schedule_occurrences = Table(
+    "schedule_occurrences",
+    metadata,
+    Column("occurrence", moment, primary_key=True),
+    Column("due_at", moment, nullable=False),
+    Column("decided_at", moment, nullable=False),
+    Column("since", moment),
+    Column("triggered", Boolean, primary_key=True),
+    Column("schedule", Text, primary_key=True),
+    Column("outcome", Text, nullable=False),
+    Column("reason", Text),
+    Column("job_id", Text),
+    Column("queue", Text, nullable=False),
+    Column("name", Text, nullable=False),
+)
+# Everything of a stretch of time, and what retention deletes.
+Index("schedule_occurrences_occurrence", schedule_occurrences.c.occurrence)

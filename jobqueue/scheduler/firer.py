@@ -1,8 +1,11 @@
 """Enqueues the occurrences of schedules, each once, whoever tries.
 
-The watermark in Redis (the last occurrence fired) only moves forward, in the
-script that enqueues; a second scheduler is told "already". Of several occurrences
-that were missed while no scheduler ran, the last one fires.
+The watermark in Redis (the last occurrence that was settled) only moves forward, in the
+script that enqueues or skips and writes down which; a second scheduler is told "already". What
+becomes of occurrences that were missed while no scheduler ran is the schedule's to say.
+
+PostgreSQL is never waited for, but for some seconds at the start, to know what is paused, and for
+two where Redis knows nothing of a schedule whose last occurrence the history may know.
 
 A queue may be split at any time, by newer code: then a schedule fires into one of the
 partitions. Whoever is first there notes in the queue itself that the schedule has moved, and
@@ -18,43 +21,22 @@ the node with the set of queues is away, it goes on with what it knows.
 
 import asyncio
 import logging
-from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
-from jobqueue.broker.messages import NewJob
+from jobqueue.broker.messages import Firing, NewJob
 from jobqueue.broker.splits import Splits
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable, severity
-from jobqueue.domain.schedules import Schedule
+from jobqueue.domain.occurrences import Step, from_milliseconds, milliseconds
 from jobqueue.scheduler.scheduled import Scheduled
+from jobqueue.scheduler.timetable import Timetable
 
 log = logging.getLogger("jobqueue.scheduler")
 
 LONGEST = 1.0  # seconds of sleep, so that a step of the clock costs no more
 DEAF = 30.0  # seconds without asking a node for the split of a queue that did not answer
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_WINDOWS = [timedelta(minutes=1), timedelta(hours=1), timedelta(days=1), timedelta(days=60)]
-
-
-def latest(rule: Schedule, after: datetime, until: datetime) -> datetime | None:
-    """Return the last occurrence in (after, until], or None if there is none."""
-    for window in _WINDOWS:
-        # Backwards in growing steps: a rule that fires each second must not be
-        # walked through for all the days that no scheduler ran.
-        start = max(after, until - window)
-        found = _last(rule, start, until)
-        if found is not None or start == after:
-            return found
-    return _last(rule, after, until)
-
-
-def _last(rule: Schedule, after: datetime, until: datetime) -> datetime | None:
-    found = None
-    while (following := rule.next_after(found or after)) is not None and following <= until:
-        found = following
-    return found
 
 
 class Firer:
@@ -64,16 +46,23 @@ class Firer:
         lane: Used by nobody else.
         calls: Makes the calls.
         splits: Says where the jobs of a queue go.
-        schedules: What to fire.
+        timetable: What to fire.
+        only: The name of the only schedule to fire; None for all.
     """
 
     def __init__(
-        self, lane: Lane, calls: Calls, splits: Splits, schedules: Sequence[Scheduled]
+        self,
+        lane: Lane,
+        calls: Calls,
+        splits: Splits,
+        timetable: Timetable,
+        only: str | None = None,
     ) -> None:
         self._lane = lane
         self._calls = calls
         self._splits = splits
-        self._schedules = schedules
+        self._timetable = timetable
+        self._only = only
         self._fired: dict[str, datetime] = {}
         self._places: dict[str, str] = {}  # where that is noted
         self._deaf_until = 0.0  # by the loop's clock
@@ -81,10 +70,9 @@ class Firer:
 
     async def run(self) -> None:
         """Fire until cancelled."""
-        if not self._schedules:
-            return
         pause = Pause()
-        while True:
+        await self._timetable.ready()
+        while self._schedules or not self._timetable.fixed:
             try:
                 wait = await self.look()
                 pause.reset()
@@ -94,30 +82,47 @@ class Firer:
                 self._fired.clear()
                 log.log(severity(error), "firing failed", extra={"error": str(error)})
                 wait = pause.take()
-            await asyncio.sleep(min(LONGEST, wait))
+            await self._timetable.change(min(LONGEST, wait))
+
+    @property
+    def _schedules(self) -> list[Scheduled]:
+        return self._timetable.named(self._only)
 
     async def look(self) -> float:
-        """Fire what is due; return the seconds until something else is."""
-        if not self._schedules:
+        """Settle what is due; return the seconds until something else is."""
+        schedules = self._schedules
+        if not schedules:
             return LONGEST
-        now = await self._now()
+        now = await self._now(schedules[0])
         wait = LONGEST
-        for each in self._schedules:
-            after = self._fired.get(each.name) or await self._watermark(each, now)
-            due = latest(each.rule, after, now)
-            if due is not None and await self._watermark(each, after) < due:
-                await self._fire(each, due)
-            following = each.rule.next_after(max(now, self._fired[each.name]))
-            if following is not None:
-                wait = min(wait, (following - now).total_seconds())
-        return max(0.0, wait)
+        for each in schedules:
+            for step in await self._steps(each, now):
+                if await self._watermark(each, now) < step.occurrence:
+                    await self._settle(each, step)
+            wait = min(wait, self._until_next(each, now))
+        return wait
 
-    async def _now(self) -> datetime:
+    async def _steps(self, each: Scheduled, now: datetime) -> list[Step]:
+        after = self._fired.get(each.name) or await self._watermark(each, now)
+        steps = each.steps(after, now)
+        if len(steps) > 1 or any(step.others or step.skip for step in steps):
+            # What seems to be missed may have fired while only this process stood still.
+            stored = await self._noted(each, self._places[each.name])
+            after = max(after, from_milliseconds(stored))
+            steps = each.steps(after, now)
+        return steps
+
+    def _until_next(self, each: Scheduled, now: datetime) -> float:
+        due = each.due_after(self._fired[each.name], now)
+        seconds = LONGEST if due is None else (due - now).total_seconds()
+        return seconds if seconds > 0 else LONGEST  # else Redis' clock was set back
+
+    async def _now(self, first: Scheduled) -> datetime:
         """Return the time of Redis; on a cluster, of the node that has the (only) schedule."""
-        keys, place = self._calls.keys, self._places.get(self._schedules[0].name)
+        keys, place = self._calls.keys, self._places.get(first.name)
         key = keys.queues if place is None else keys.fired(place)
         time, _ = await self._lane.commands([("TIME",), ("EXISTS", key)])
-        return _EPOCH + timedelta(microseconds=self._calls.now_us(time))
+        return from_milliseconds(0) + timedelta(microseconds=self._calls.now_us(time))
 
     async def _watermark(self, each: Scheduled, begin: datetime) -> datetime:
         """Return the last occurrence fired, by whoever, in the place where jobs go now.
@@ -130,11 +135,14 @@ class Firer:
         if place == self._places.get(each.name) and each.name in self._fired:
             return self._fired[each.name]
         before = await self._move(each) if place != each.queue else None
-        key = self._calls.keys.fired(place)
-        await self._lane.command("HSETNX", key, each.name, before or _ms(begin))
-        stored = await self._noted(each, place) or _ms(begin)
+        stored = await self._noted(each, place)
+        if not stored:
+            known = None if each.name in self._fired else await self._timetable.seed(each.name)
+            first = before or milliseconds(known or begin)
+            await self._lane.command("HSETNX", self._calls.keys.fired(place), each.name, first)
+            stored = await self._noted(each, place) or first
         self._places[each.name] = place
-        self._fired[each.name] = datetime.fromtimestamp(stored / 1000, UTC)
+        self._fired[each.name] = from_milliseconds(stored)
         return self._fired[each.name]
 
     async def _ask(self, each: Scheduled) -> None:
@@ -159,33 +167,53 @@ class Firer:
         """Return what a place's watermark is, ms since the epoch; 0 for none."""
         return int(await self._lane.command("HGET", self._calls.keys.fired(place), each.name) or 0)
 
-    async def _fire(self, each: Scheduled, due: datetime) -> None:
-        stamp = due.isoformat(timespec="milliseconds").replace("+00:00", "Z").replace(".000Z", "Z")
-        job = NewJob(f"{each.name}@{stamp}", int(each.priority), None, None, each.job, each.asks)
-        call = self._calls.fire(self._places[each.name], each.name, _ms(due), job, each.spec)
-        answer = await self._lane.call(call)
-        if answer == "fired":
-            log.info("schedule fired", extra={"schedule": each.name, "job_id": job.id})
-        if answer == "skipped":
-            log.warning("schedule skipped: its unique key is taken", extra={"schedule": each.name})
+    async def _settle(self, each: Scheduled, step: Step) -> None:
+        id_ = job_id(each.name, step.occurrence)
+        job = NewJob(id_, int(each.priority), None, None, each.job, each.asks)
+        firing = Firing(
+            milliseconds(step.occurrence),
+            milliseconds(step.due),
+            step.skip,
+            each.policy.overlap,
+            why=step.why,
+            since_ms=None if step.since is None else milliseconds(step.since),
+            others=[milliseconds(other) for other in step.others],
+        )
+        place = self._places[each.name]
+        answer = await self._lane.call(self._calls.fire(place, each.name, firing, job, each.spec))
+        self._note(each, step, answer, job.id)
         if answer == "moved":
-            await self._follow(each, due)
+            await self._follow(each, step)
         elif answer != "early":  # else Redis' clock was set back meanwhile
-            self._fired[each.name] = due
+            self._timetable.settled.add(place)
+            self._fired[each.name] = step.occurrence
 
-    async def _follow(self, each: Scheduled, due: datetime) -> None:
+    @staticmethod
+    def _note(each: Scheduled, step: Step, answer: str, job_id: str) -> None:
+        extra = {"schedule": each.name, "job_id": job_id}
+        if answer == "fired":
+            log.info("schedule fired", extra=extra)
+        if answer == "skipped" and not step.skip:
+            log.warning("schedule skipped: its last job runs, or its key is taken", extra=extra)
+        if step.others or step.skip:
+            skipped = len(step.others) + bool(step.skip)
+            why = step.skip or step.why
+            log.info("occurrences skipped", extra={"schedule": each.name, "n": skipped, "why": why})
+
+    async def _follow(self, each: Scheduled, step: Step) -> None:
         """Fire where the schedule has moved to, unless who moved it has done so."""
         self._deaf_until = 0.0
-        fired = await self._watermark(each, due)
+        fired = await self._watermark(each, step.occurrence)
         if self._places[each.name] == each.queue:
             raise BrokerError(
                 f"schedule {each.name!r} fires in a partition of queue {each.queue!r}, and Redis "
                 "has forgotten how many there are: start a service whose code declares them"
             )
-        if fired < due:
-            await self._fire(each, due)
+        if fired < step.occurrence:
+            await self._settle(each, step)
 
 
-def _ms(moment: datetime) -> int:
-    """Return whole ms since the epoch: never later than the moment, or Redis calls it early."""
-    return (moment - _EPOCH) // timedelta(milliseconds=1)
+def job_id(schedule: str, occurrence: datetime) -> str:
+    """Return the id of the job that an occurrence of a schedule becomes."""
+    stamp = occurrence.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{schedule}@{stamp.replace('.000Z', 'Z')}"

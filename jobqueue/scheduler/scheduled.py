@@ -1,9 +1,13 @@
 """A schedule as the scheduler fires it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Self
 
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.occurrences import Policy, Step, plan
 from jobqueue.domain.partitions import place_of_key
+from jobqueue.domain.plans import Plan
 from jobqueue.domain.schedules import Schedule
 
 
@@ -21,6 +25,9 @@ class Scheduled:
         asks: Whether it holds something for scripts to obey.
         key: What decides its partition: its lock, else its own name, since all its
             occurrences and the time of the last one are to be in one place.
+        policy: What holds for its occurrences.
+        paused: Whether they are skipped.
+        since: Occurrences up to this moment never fire.
     """
 
     name: str
@@ -31,7 +38,46 @@ class Scheduled:
     spec: bytes
     asks: bool = False
     key: str = ""
+    policy: Policy = field(default_factory=Policy)
+    paused: bool = False
+    since: datetime | None = None
+
+    @classmethod
+    def of(cls, stored: Plan) -> Self:
+        """Return a stored schedule.
+
+        Raises:
+            ConfigurationError: This version of the package can't read its timing.
+        """
+        return cls(
+            stored.name,
+            stored.timing.rule(),
+            stored.queue,
+            Priority(stored.priority),
+            stored.job,
+            stored.spec,
+            stored.asks,
+            stored.lock or stored.name,
+            stored.timing.policy(),
+            stored.paused,
+            stored.since,
+        )
 
     def place(self, n: int) -> str:
         """Return the partition of its jobs where their queue has ``n``, else the queue."""
         return place_of_key(self.queue, n, self.key) if n else self.queue
+
+    def steps(self, after: datetime, now: datetime) -> list[Step]:
+        """Return what is to be done, when ``after`` was the last occurrence that was settled."""
+        begin = self._begin(after)
+        return plan(self.name, self.rule, self.policy, begin, now, paused=self.paused)
+
+    def due_after(self, after: datetime, now: datetime) -> datetime | None:
+        """Return when the next occurrence is to be settled."""
+        begin = self._begin(after)
+        # Without jitter all up to now are settled, unless Redis' clock was set back just now.
+        following = self.rule.next_after(begin if self.policy.jitter else max(begin, now))
+        return None if following is None else self.policy.due(self.name, following)
+
+    def _begin(self, after: datetime) -> datetime:
+        return after if self.since is None else max(after, self.since)

@@ -118,13 +118,14 @@ class _Run:
     def __init__(self, app: App, lane: "Lane") -> None:
         from jobqueue.scheduler.firer import Firer
         from jobqueue.scheduler.promoter import Promoter
+        from jobqueue.scheduler.timetable import Timetable
 
         self._services = app.services
         self._lane = lane
         self._keys = app.services.calls.keys
         self._promoter = Promoter(lane, lane, app.services.calls)
         stopped = calls_of(app).time_us is not None
-        schedules = app.services.scheduled() if stopped else []
+        schedules = Timetable(app.services.scheduled() if stopped else [])
         self._firer = Firer(lane, app.services.calls, app.services.splits, schedules)
         self._recording = app.settings.database_url is not None
 

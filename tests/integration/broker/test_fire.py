@@ -1,5 +1,7 @@
 """``fire`` enqueues each occurrence of a schedule once, whoever tries."""
 
+from jobqueue.domain.jobs import Asks
+from jobqueue.domain.occurrences import milliseconds
 from tests.support.broker import HOUR_MS, Broker, ids
 
 
@@ -55,3 +57,57 @@ async def test_the_id_is_there(broker: Broker) -> None:
     assert await broker.run(broker.firing("nightly", now, id_="nightly@x")) == "already"
     assert ids(await broker.fetch()) == ["nightly@x"]
     assert await broker.run(broker.firing("nightly", now, id_="nightly@y")) == "already"
+
+
+async def test_an_overlap_is_skipped(broker: Broker) -> None:
+    """While the last job waits or runs, the next occurrence makes none; afterwards it does."""
+    now = await broker.now_ms()
+    assert await broker.run(broker.firing("nightly", now - 3, overlap="skip")) == "fired"
+    assert await broker.run(broker.firing("nightly", now - 2, overlap="skip")) == "skipped"
+    running = await broker.take()
+    assert await broker.run(broker.firing("nightly", now - 1, overlap="skip")) == "skipped"
+    await broker.finish(running)
+    assert await broker.run(broker.firing("nightly", now, overlap="skip")) == "fired"
+    assert [row.reason for row in await broker.ledger()] == [None, "overlap", "overlap", None]
+
+
+async def test_an_overlap_ends_the_last_job(broker: Broker) -> None:
+    """One that waits never runs; the worker of one that runs is told."""
+    now = await broker.now_ms()
+    for n in (3, 2):
+        call = broker.firing("nightly", now - n, overlap="cancel", asks=Asks(unique="U"))
+        assert await broker.run(call) == "fired"
+    [waiting, *_] = await broker.journal()
+    assert (waiting.job_id, waiting.outcome) == (f"nightly@{now - 3}", "cancelled")
+    running = await broker.take()
+    assert await broker.run(broker.firing("nightly", now - 1, overlap="cancel")) == "fired"
+    assert await broker.redis("LRANGE", broker.keys.tell("default", "w1"), 0, -1) == [
+        running.token.encode()
+    ]
+    assert (await broker.state(running.id))["cancel"] == "its schedule came round again"
+
+
+async def test_the_ledger(broker: Broker) -> None:
+    """Each occurrence is written down once: enqueued, told to be skipped, or skipped before it."""
+    now = await broker.now_ms()
+    calls = [
+        broker.firing("nightly", now - 9, others=[now - 30, now - 20], why="missed", since_ms=1),
+        broker.firing("nightly", now - 9),
+        broker.firing("nightly", now - 8, skip="paused", due_ms=now - 5),
+        broker.firing("nightly", now - 7, triggered=True, id_="by-hand"),
+        broker.firing("nightly", now + HOUR_MS),
+    ]
+    answers = [await broker.run(call) for call in calls]
+    assert answers == ["fired", "already", "skipped", "fired", "early"]
+    rows = await broker.ledger()
+    assert [(row.outcome, row.reason, row.job_id, row.triggered) for row in rows] == [
+        ("skipped", "missed", None, False),
+        ("skipped", "missed", None, False),
+        ("enqueued", None, f"nightly@{now - 9}", False),
+        ("skipped", "paused", None, False),
+        ("enqueued", None, "by-hand", True),
+    ]
+    assert [row.since is not None for row in rows] == [True, *[False] * 4]
+    assert [milliseconds(row.due_at) - now for row in rows] == [-30, -20, -9, -5, -7]
+    assert all(row.decided_at >= row.due_at for row in rows)
+    assert int(await broker.redis("HGET", broker.keys.fired("default"), "nightly")) == now - 8

@@ -53,19 +53,21 @@ async def test_grant(run: Any, reader: str, history_url: str, writer: HistoryWri
     for _ in range(2):
         code, out, _ = run("db", "grant", reader)
         assert code == 0
-        assert out.count("GRANT") == 3
+        assert out.count("GRANT") == 4
     with psycopg.connect(url, autocommit=True) as connection:
         views = connection.execute(
             "SELECT viewname FROM pg_views WHERE schemaname = 'jobqueue' AND viewname LIKE 'v\\_%'"
         ).fetchall()
-        assert len(views) == 9 - 1  # state_at is a function
+        assert len(views) == 9
         for (view,) in views:
             query = sql.SQL("SELECT * FROM {}").format(sql.Identifier("jobqueue", view))
             connection.execute(query)
         connection.execute("SELECT * FROM jobqueue.state_at(now())")
         connection.execute("SELECT job_id FROM jobqueue.dead_letters")
+        connection.execute("SELECT name FROM jobqueue.schedules")
         for refused in (
             "SELECT spec FROM jobqueue.dead_letters",
+            "SELECT spec FROM jobqueue.schedules",
             "DELETE FROM jobqueue.job_executions",
             "UPDATE jobqueue.dead_letters SET deleted_at = now()",
         ):

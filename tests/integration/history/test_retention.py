@@ -82,3 +82,17 @@ async def test_the_log_of_operators(connection: AsyncConnection[Any], ask: Ask) 
     done = await retention.upkeep(connection, Keep(90 * DAY, None, 30 * DAY))
     assert done.log_entries == 1
     assert ask("SELECT count(*) FROM jobqueue.v_operator_log") == [(1,)]
+
+
+async def test_the_ledger_of_schedules(connection: AsyncConnection[Any], ask: Ask) -> None:
+    """What became of occurrences is kept as long as executions are."""
+    await connection.execute(
+        """
+        INSERT INTO jobqueue.schedule_occurrences
+            (occurrence, due_at, decided_at, triggered, schedule, outcome, queue, name)
+        SELECT at, at, at, false, 'nightly', 'enqueued', 'default', 'job'
+        FROM generate_series(now() - interval '99 days', now(), interval '33 days') AS at
+        """
+    )
+    await retention.upkeep(connection, Keep(90 * DAY, None, 365 * DAY))
+    assert ask("SELECT count(*) FROM jobqueue.v_schedule_ledger") == [(3,)]

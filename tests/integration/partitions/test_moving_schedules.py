@@ -13,6 +13,7 @@ from jobqueue.broker.splits import Splits
 from jobqueue.domain.schedules import Every
 from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.scheduled import Scheduled
+from jobqueue.scheduler.timetable import Timetable
 from tests.support.broker import HOUR_MS, SPEC
 
 from .conftest import PARTITIONS, Split
@@ -37,7 +38,7 @@ class Schedulers:
         self._stack.push_async_callback(lane.close)
         calls = self._split.broker.calls
         splits = Splits(calls, {"mail": partitions} if partitions else {})
-        return Firer(lane, calls, splits, [CLOCK]), lane
+        return Firer(lane, calls, splits, Timetable([CLOCK])), lane
 
     def before(self, lane: Lane, name: str, step: Step) -> None:
         """Do something else once, just before a lane sends a script or a command."""

@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from jobqueue import JobQueue, Unique, testing
+from jobqueue.domain.occurrences import recent
 from jobqueue.domain.schedules import Cron, Every
-from jobqueue.scheduler.firer import latest
 from jobqueue.settings import Settings
 from tests.support.occurrences import in_a_row, occurrences
 from tests.support.stage import Stage
@@ -105,4 +105,35 @@ async def test_after_a_downtime_the_last_missed_occurrence_fires(app: JobQueue) 
 )
 def test_latest(rule: Cron | Every, away: timedelta, expected: datetime | None) -> None:
     """The last occurrence of a downtime is found without walking through all of them."""
-    assert latest(rule, NOON - away, NOON) == expected
+    found, _ = recent(rule, NOON - away, NOON, 1)
+    assert found == ([expected] if expected else [])
+
+
+async def test_a_clock_that_is_stepped(app: JobQueue) -> None:
+    """Three schedulers, one of which ends, and a clock that jumps: each occurrence fires once."""
+
+    @app.every(60, misfire="all")
+    @app.job()
+    async def tick() -> None: ...
+
+    def fired() -> list[datetime]:
+        ids = [job.id for job in testing.enqueued(app)]
+        return sorted(datetime.fromisoformat(each.partition("@")[2]) for each in ids)
+
+    with testing.clock(app) as clock:
+        start = clock.now.replace(second=0, microsecond=0)
+        expected: list[datetime] = []
+
+        async def step(minutes: int) -> None:
+            """Move the clock, and wait until all has fired that was ever due."""
+            clock.move(minutes=minutes)
+            while (following := start + timedelta(minutes=len(expected) + 1)) <= clock.now:
+                expected.append(following)
+            await wait_until(lambda: len(fired()) >= len(expected), description="all have fired")
+
+        async with app.scheduler(), app.scheduler():
+            async with app.scheduler():
+                for minutes in (1, 5, -3, 2):
+                    await step(minutes)
+            await step(4)
+    assert fired() == expected

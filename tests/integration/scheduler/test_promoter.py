@@ -133,7 +133,7 @@ async def test_postgresql_is_away_from_the_start(redis_url: str) -> None:
             job = await note.options(delay=0.1).enqueue(1)
             await stage.ended(job.id)
             await wait_until(lambda: stage.log.count("tick") >= 2, description="two ticks")
-            await wait_until(lambda: len(scheduler.problems) == 3, description="all say so")
+            await wait_until(lambda: len(scheduler.problems) == 4, description="all say so")
             assert all("PostgreSQL" in problem for problem in scheduler.problems)
             assert [row for row in await stage.rows() if row.job_id == job.id]
 

@@ -17,6 +17,7 @@ from jobqueue.broker.splits import Splits
 from jobqueue.domain.schedules import Every
 from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.scheduled import Scheduled
+from jobqueue.scheduler.timetable import Timetable
 from jobqueue.testing.timed import TimedCalls
 from tests.support.broker import SPEC, Broker, connect
 
@@ -59,7 +60,7 @@ async def make(broker: Broker, calls: TimedCalls) -> AsyncIterator[Make]:
             splits = Splits(calls, {"default": partitions} if partitions else {})
             rule = Every(STEP.total_seconds())
             each = Scheduled("clock", rule, "default", Priority.NORMAL, "tick", SPEC, key="clock")
-            return Firer(lane, calls, splits, [each])
+            return Firer(lane, calls, splits, Timetable([each]))
 
         yield make
 

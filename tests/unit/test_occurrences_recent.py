@@ -8,9 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from jobqueue.domain.occurrences import milliseconds, recent
 from jobqueue.domain.schedules import Cron, Every, Schedule
-from jobqueue.scheduler import firer
-from jobqueue.scheduler.firer import latest
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 
@@ -25,13 +24,21 @@ RULES: list[Schedule] = [
 ]
 
 
+def latest(rule: Schedule, after: datetime, until: datetime) -> datetime | None:
+    """Return the last occurrence of a stretch of time."""
+    return next(iter(recent(rule, after, until, 1)[0]), None)
+
+
 @pytest.mark.parametrize("rule", RULES, ids=repr)
 @given(away=st.timedeltas(timedelta(), timedelta(hours=2)), offset=st.integers(0, 10_000_000))
 def test_it_is_the_last_of_all(rule: Schedule, away: timedelta, offset: int) -> None:
     """However long the downtime, the answer is what walking through all occurrences gives."""
     until = NOON + timedelta(milliseconds=offset)
     all_of_them = list(takewhile(lambda o: o <= until, _from(rule, until - away)))
-    assert latest(rule, until - away, until) == (all_of_them[-1] if all_of_them else None)
+    for most in (1, 7):
+        kept = all_of_them[-most:]
+        more = len(all_of_them) > most
+        assert recent(rule, until - away, until, most) == (kept, more)
 
 
 def _from(rule: Schedule, after: datetime) -> "list[datetime]":
@@ -78,4 +85,4 @@ def test_years_of_downtime(rule: Schedule, expected: datetime) -> None:
 def test_milliseconds_are_never_late(microseconds: int) -> None:
     """An occurrence is known by the millisecond in which it lies: rounded up, it would be early."""
     moment = datetime.fromtimestamp(0, UTC) + timedelta(microseconds=microseconds)
-    assert firer._ms(moment) == microseconds // 1000
+    assert milliseconds(moment) == microseconds // 1000

@@ -1,0 +1,186 @@
+"""The stored schedules of one installation: what an operator sees of them, and does to them.
+
+What an operator does leaves one row in the operator log, written in the same transaction; that
+of a trigger is written before the job is enqueued. Running schedulers look every second.
+"""
+
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from jobqueue.broker import ledger
+from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import Firing, NewJob
+from jobqueue.client.operator import whoever
+from jobqueue.client.wire import Wire
+from jobqueue.domain.errors import ConfigurationError, InvalidJob, ScheduleConflict
+from jobqueue.domain.explained import explain
+from jobqueue.domain.ids import check_key, uuid7
+from jobqueue.domain.occurrences import from_milliseconds
+from jobqueue.domain.operations import Operation
+from jobqueue.domain.partitions import place_of_key
+from jobqueue.domain.plans import Occurrence, Plan, ScheduleView, Upcoming
+from jobqueue.domain.timing import Timing
+from jobqueue.history import engine, operations, schedules
+from jobqueue.history import ledger as rows
+
+MOST = 1000  # lines of an answer
+
+
+@dataclass(frozen=True)
+class Plans:
+    """The stored schedules of one installation.
+
+    Args:
+        wire: Says where Redis is; asked only where its time matters.
+        database_url: Where they are stored.
+        operator: Who gives commands, unless one says who; None for the user of this process.
+    """
+
+    wire: Callable[[], Wire]
+    database_url: str
+    operator: str | None = None
+
+    async def add(self, new: Plan, reason: str, operator: str | None, *, replace: bool) -> None:
+        """Store a schedule; see :meth:`JobQueue.add_schedule`."""
+        async with self.wire().server.lane() as lane:
+            now = from_milliseconds(await self._now_ms(lane))
+        if new.timing.rule().next_after(now) is None:
+            raise ConfigurationError(f"schedule {new.name!r}: it has no occurrence to come")
+        details = {"job": new.job, "timing": rows.timing_row(new.timing)}
+        operation = self._operation("schedules.add", new.name, reason, operator, details, new.queue)
+        async with self._database() as database:
+            stored = msgspec.structs.replace(new, since=now)
+            await schedules.add(database, stored, operation, instead=replace)
+
+    async def every(self) -> list[ScheduleView]:
+        """Return all schedules by name, each with its next occurrence."""
+        async with self._database() as database:
+            found = await schedules.every(database)
+        now = from_milliseconds(time.time_ns() // 1_000_000)
+        return [msgspec.structs.replace(each, next_at=_next(each.timing, now)) for each in found]
+
+    async def upcoming(self, name: str, n: int, after: datetime | None) -> list[Upcoming]:
+        """Return the next occurrences; see :meth:`JobQueue.next_occurrences`."""
+        _check_number("n", n)
+        async with self._database() as database:
+            timing = (await schedules.one(database, name)).timing
+        moment = from_milliseconds(time.time_ns() // 1_000_000) if after is None else after
+        return [*explain(name, timing.rule(), timing.policy(), moment, n)]
+
+    async def pause(self, name: str, reason: str, operator: str | None) -> None:
+        """Skip the occurrences of a schedule; see :meth:`JobQueue.pause_schedule`."""
+        operation = self._operation("schedules.pause", name, reason, operator)
+        async with self._database() as database:
+            await schedules.pause(database, name, operation)
+
+    async def resume(self, name: str, reason: str, operator: str | None) -> None:
+        """Let a schedule fire again; see :meth:`JobQueue.resume_schedule`."""
+        async with self.wire().server.lane() as lane:
+            now = from_milliseconds(await self._now_ms(lane))
+        operation = self._operation("schedules.resume", name, reason, operator)
+        async with self._database() as database:
+            await schedules.resume(database, name, operation, now)
+
+    async def remove(
+        self, name: str | None, lock: str | None, reason: str, operator: str | None
+    ) -> list[str]:
+        """Remove schedules; see :meth:`JobQueue.remove_schedules`."""
+        if name is None and lock is None:
+            raise ConfigurationError("give the name of a schedule, or a lock")
+        details = {} if lock is None else {"lock": check_key("lock", lock)}
+        operation = self._operation("schedules.remove", name, reason, operator, details)
+        async with self._database() as database:
+            return await schedules.remove(database, name, lock, operation)
+
+    async def occurrences(
+        self, name: str | None, outcome: str | None, since: datetime | None, limit: int
+    ) -> list[Occurrence]:
+        """Return what became of occurrences; see :meth:`JobQueue.schedule_ledger`."""
+        _check_number("limit", limit)
+        if outcome not in {None, "enqueued", "skipped"}:
+            raise InvalidJob("outcome", f"{outcome!r} is none; write enqueued or skipped")
+        if since is not None and since.utcoffset() is None:
+            raise InvalidJob("since", f"{since} has no time zone; add tzinfo")
+        async with self._database() as database:
+            return await schedules.occurrences(database, name, outcome, since, limit)
+
+    async def trigger(self, name: str, reason: str, operator: str | None) -> str:
+        """Enqueue a job of a schedule now; see :meth:`JobQueue.trigger_schedule`."""
+        wire = self.wire()
+        async with self._database() as database, wire.server.lane() as lane:
+            plan = await schedules.plan(database, name)
+            job = NewJob(
+                uuid7(time.time_ns() // 1_000_000), plan.priority, None, None, plan.job, plan.asks
+            )
+            details = {"job_id": job.id}
+            operation = self._operation(
+                "schedules.trigger", name, reason, operator, details, plan.queue
+            )
+            # First who has no Redis is told; then it is written down; then it is done.
+            now_ms, place = await self._now_ms(lane), await _place(wire, lane, plan)
+            await operations.log(database, operation)
+            firing = Firing(now_ms, now_ms, triggered=True)
+            answer = await lane.call(wire.calls.fire(place, name, firing, job, plan.spec))
+            await self._copy(wire, lane, place)
+        if answer == "skipped":
+            raise ScheduleConflict(name, "another job has its unique key; nothing was enqueued")
+        return job.id
+
+    async def _copy(self, wire: Wire, lane: Lane, place: str) -> None:
+        """Bring the row of a trigger to PostgreSQL now; a scheduler would only do so later."""
+        connection = await engine.connect(self.database_url, "schedules")
+        async with connection:
+            entries, found = await ledger.read(lane, wire.keys, place)
+            if entries:
+                await rows.write(connection, found)
+                await ledger.drop(lane, wire.keys, place, entries)
+
+    async def _now_ms(self, lane: Lane) -> int:
+        """Return the time of Redis: a host's clock may be wrong."""
+        wire = self.wire()
+        time, _ = await lane.commands([("TIME",), ("EXISTS", wire.keys.queues)])
+        return wire.calls.now_us(time) // 1000
+
+    def _operation(
+        self,
+        action: str,
+        name: str | None,
+        reason: str,
+        operator: str | None,
+        details: Mapping[str, Any] | None = None,
+        queue: str | None = None,
+    ) -> Operation:
+        named = {} if name is None else {"schedule": name}
+        return Operation(
+            operator=operator or self.operator or whoever(),
+            action=action,
+            reason=reason,
+            queue=queue,
+            details={**named, **(details or {})},
+        )
+
+    def _database(self) -> Any:
+        return engine.opened(self.database_url, "schedules")
+
+
+async def _place(wire: Wire, lane: Lane, plan: Plan) -> str:
+    """Return where the jobs of a schedule go: into a partition where its queue has some."""
+    n = wire.splits.note(plan.queue, await lane.call(wire.splits.ask(plan.queue)))
+    return place_of_key(plan.queue, n, plan.lock or plan.name) if n else plan.queue
+
+
+def _next(timing: Timing, now: datetime) -> datetime | None:
+    try:
+        return timing.rule().next_after(now)
+    except ConfigurationError:  # a newer version's, or a zone that this host does not know
+        return None
+
+
+def _check_number(option: str, n: int) -> None:
+    if not 1 <= n <= MOST:
+        raise InvalidJob(option, f"{n!r}: write a whole number from 1 to {MOST}")

@@ -1,0 +1,288 @@
+"""Schedules stored in PostgreSQL: effective while schedulers run, and kept while it is away."""
+
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import psycopg
+import pytest
+from psycopg.rows import dict_row
+
+from jobqueue import (
+    ConfigurationError,
+    InvalidJob,
+    Job,
+    Occurrence,
+    ScheduleConflict,
+    ScheduleNotFound,
+    Timing,
+)
+from jobqueue.embedded import PostgresServer
+from jobqueue.history import migrate
+from tests.support import wait_until
+from tests.support.ports import free_port
+from tests.support.stage import Stage, stage_on
+
+Log = Callable[[], list[dict[str, Any]]]
+Note = Job[[str], Any, None]
+
+
+@pytest.fixture
+async def stored(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
+    """An app with a history; nothing runs yet."""
+    async with stage_on(redis_url, database_url=history_url, operator="alice@desk") as stage:
+        yield stage
+
+
+@pytest.fixture
+def note(stored: Stage) -> Note:
+    """A job that notes a word."""
+
+    @stored.app.job(redact=("token",))
+    async def note(word: str, token: str = "") -> None:  # noqa: ARG001 - it is to be hidden
+        stored.log.append(word)
+
+    return note
+
+
+@pytest.fixture
+def operators(history_url: str) -> Log:
+    """What operators did to schedules, oldest first."""
+
+    def rows() -> list[dict[str, Any]]:
+        with psycopg.connect(history_url, row_factory=dict_row) as connection:
+            return connection.execute("SELECT * FROM jobqueue.operator_log ORDER BY id").fetchall()
+
+    return rows
+
+
+async def ledger(stage: Stage, name: str, n: int, **where: Any) -> list[Occurrence]:
+    """Wait until so many occurrences have their rows; return them, oldest first."""
+
+    async def found() -> list[Occurrence]:
+        rows = await stage.app.schedule_ledger(name, limit=1000, **where)
+        return rows if len(rows) >= n else []
+
+    rows = await wait_until(found, description=f"{n} rows of {name} in the ledger")
+    return rows[::-1]
+
+
+async def test_its_life(stored: Stage, note: Note, operators: Log) -> None:
+    """A schedule is added, paused, resumed, fired by hand and removed while schedulers run."""
+    app = stored.app
+    async with app.scheduler(), app.scheduler(), app.worker():
+        arguments = {"word": "tick", "token": "hush"}
+        await app.add_schedule("clock", note, Timing(every=0.3), arguments=arguments, reason="go")
+        await stored.logged(2)
+        await app.pause_schedule("clock", reason="too loud")
+        skipped = await ledger(stored, "clock", 2, outcome="skipped")
+        assert {row.reason for row in skipped} == {"paused"}
+        [seen] = await app.schedules()
+        assert (seen.pause_reason, seen.paused_by, seen.declared) == (
+            "too loud",
+            "alice@desk",
+            False,
+        )
+        assert seen.arguments == {"word": "tick", "token": "***"}
+
+        job = await app.trigger_schedule("clock")
+        [by_hand] = [row for row in await ledger(stored, "clock", 1) if row.triggered]
+        assert (by_hand.job_id, by_hand.outcome) == (job, "enqueued")
+
+        before = len(stored.log)
+        await app.resume_schedule("clock")
+        await stored.logged(before + 2)
+        assert await app.remove_schedules("clock") == ["clock"]
+    actions = [row["action"] for row in operators()]
+    assert actions == [
+        f"schedules.{word}" for word in ("add", "pause", "trigger", "resume", "remove")
+    ]
+    assert {(row["operator"], row["details"]["schedule"]) for row in operators()} == {
+        ("alice@desk", "clock")
+    }
+    assert operators()[0]["reason"] == "go"
+
+    rows = await ledger(stored, "clock", 1)
+    times = [row.occurrence for row in rows if not row.triggered]
+    assert len(set(times)) == len(times)
+    assert [row.job_id for row in rows if row.outcome == "enqueued"] != []
+    # Each occurrence from the first to the last has one row, whatever became of it.
+    assert len(times) == (times[-1] - times[0]) / timedelta(seconds=0.3) + 1
+
+
+async def test_refusals(stored: Stage, note: Note) -> None:
+    """What is wrong, is there already or is not there is refused; nothing is stored then."""
+    app = stored.app
+    words = {"word": "x"}
+    early, late = (datetime(year, 1, 1, tzinfo=UTC) for year in (2030, 2031))
+    for wrong in (
+        Timing(cron="61 * * * *"),
+        Timing(cron="* * * * *", timezone="Mars/Base"),
+        Timing(cron="* * * * *", every=5),
+        Timing(every=5, timezone="Europe/Berlin"),
+        Timing(every=5, misfire="maybe"),
+        Timing(every=5, misfire="all(2000)"),
+        Timing(every=5, overlap="perhaps"),
+        Timing(every=5, jitter=5),
+        Timing(at=datetime(2030, 1, 1)),  # noqa: DTZ001 - that is wrong with it
+        Timing(every=5, start=late, end=early),
+        Timing(),
+    ):
+        with pytest.raises(ConfigurationError):
+            await app.add_schedule("clock", note, wrong, arguments=words)
+    with pytest.raises(InvalidJob, match="word"):
+        await app.add_schedule("clock", note, Timing(every=5))
+    with pytest.raises(ConfigurationError, match="delay"):
+        await app.add_schedule("clock", note.options(delay=5), Timing(every=5), arguments=words)
+    assert await app.schedules() == []
+
+    hour = Timing(cron="0 * * * *")
+    await app.add_schedule("clock", note, hour, arguments=words)
+    with pytest.raises(ScheduleConflict, match="there already"):
+        await app.add_schedule("clock", note, hour, arguments=words)
+    later = Timing(cron="30 * * * *")
+    await app.add_schedule("clock", note, later, arguments=words, replace=True)
+    assert [each.timing for each in await app.schedules()] == [later]
+
+    await app.add_schedule("often", note, Timing(every=60), arguments=words)
+    with pytest.raises(ScheduleConflict, match="has an interval already, 'often'"):
+        await app.add_schedule("oftener", note, Timing(every=30), arguments=words)
+    locked = note.options(lock="L")
+    await app.add_schedule("alone", locked, Timing(every=30), arguments=words)
+    assert await app.remove_schedules(lock="L") == ["alone"]
+    for call in (app.pause_schedule, app.resume_schedule, app.trigger_schedule):
+        with pytest.raises(ScheduleNotFound, match="alone"):
+            await call("alone")
+    with pytest.raises(ScheduleNotFound):
+        await app.remove_schedules(lock="L")
+
+
+async def test_those_in_code(stored: Stage) -> None:
+    """One in code is known, can be paused and fired by hand, but is not removed or replaced."""
+    app = stored.app
+
+    @app.every(0.3, name="clock")
+    @app.job()
+    async def tick() -> None:
+        stored.log.append(1)
+
+    async with app.scheduler(), app.worker():
+        await stored.logged(1)
+        await wait_until(app.schedules, description="the schedule is known")
+        await app.pause_schedule("clock")
+        await ledger(stored, "clock", 2, outcome="skipped")
+        before = len(stored.log)
+        await app.trigger_schedule("clock")
+        assert len(await stored.logged(before + 1)) == before + 1
+        with pytest.raises(ScheduleConflict, match="code declares it"):
+            await app.remove_schedules("clock")
+        with pytest.raises(ScheduleConflict, match="code declares it"):
+            await app.add_schedule("clock", tick, Timing(every=60), replace=True)
+    before = len(stored.log)
+    async with app.scheduler(), app.worker():
+        # It is paused for a scheduler that starts, too, from its first look on.
+        n = len(await app.schedule_ledger("clock", outcome="skipped", limit=1000))
+        await ledger(stored, "clock", n + 2, outcome="skipped")
+    assert len(stored.log) == before
+    [seen] = await app.schedules()
+    assert seen.declared
+    assert seen.seen_at is not None
+
+
+async def test_once_and_bounds(stored: Stage, note: Note) -> None:
+    """A single occurrence fires once; an interval begins at its start and ends before its end."""
+    app = stored.app
+    start = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=3)
+    end = start + timedelta(seconds=1)
+    words = {"word": "x"}
+    await app.add_schedule("once", note, Timing(at=start), arguments=words)
+    bounded = Timing(every=0.25, start=start, end=end)
+    await app.add_schedule("some", note.options(lock="L"), bounded, arguments=words)
+    async with app.scheduler():
+        rows = await ledger(stored, "some", 4)
+        [single] = await ledger(stored, "once", 1)
+    assert [row.occurrence for row in rows] == [start + timedelta(seconds=n / 4) for n in range(4)]
+    assert single.occurrence == start
+    assert {each.next_at for each in await app.schedules()} <= {None, *(r.occurrence for r in rows)}
+
+
+@pytest.mark.parametrize(("misfire", "enqueued"), [("one", 1), ("all", 11), ("all(3)", 3)])
+async def test_after_a_downtime(stored: Stage, note: Note, *, misfire: str, enqueued: int) -> None:
+    """Of the occurrences of a downtime those fire that the policy says; each has its row."""
+    app = stored.app
+    timing = Timing(every=60, misfire=misfire)
+    await app.add_schedule("clock", note, timing, arguments={"word": "x"})
+    now = await stored.broker.now_ms()
+    first = (now // 60_000 - 10) * 60_000
+    with psycopg.connect(app.settings.required("database_url")) as connection:
+        connection.execute("UPDATE jobqueue.schedules SET since = NULL")
+    await stored.broker.redis("HSET", stored.broker.keys.fired("default"), "clock", first - 1)
+    async with app.scheduler():
+        rows = await ledger(stored, "clock", 11)
+    assert [round(row.occurrence.timestamp() * 1000) for row in rows[:11]] == [
+        first + n * 60_000 for n in range(11)
+    ]
+    outcomes = Counter((row.outcome, row.reason) for row in rows[:11])
+    expected = {("enqueued", None): enqueued, ("skipped", "missed"): 11 - enqueued}
+    assert outcomes == {key: n for key, n in expected.items() if n}
+    assert rows[10].outcome == "enqueued"
+    jobs = [row.job_id for row in rows if row.job_id]
+    assert len([j for j in jobs if (await app.find(j))]) == len(jobs)
+
+
+async def test_without_postgresql(redis_url: str, breakable_postgres: PostgresServer) -> None:
+    """The last known schedules go on, in schedulers that run and in those that start meanwhile.
+
+    What became of their occurrences reaches the ledger when PostgreSQL is back.
+    """
+    migrate.upgrade(breakable_postgres.url)
+    async with stage_on(redis_url, database_url=breakable_postgres.url) as stage:
+        app = stage.app
+
+        @app.job()
+        async def tick() -> None:
+            stage.log.append(1)
+
+        async with app.worker():
+            async with app.scheduler() as running:
+                await app.add_schedule("clock", tick, Timing(every=0.3))
+                await stage.logged(1)
+                breakable_postgres.kill()
+                await wait_until(lambda: running.problems, description="it is noticed")
+                await stage.logged(len(stage.log) + 3)
+            async with app.scheduler():
+                await stage.logged(len(stage.log) + 3)
+                breakable_postgres.start()
+                rows = await ledger(stage, "clock", len(stage.log))
+    times = [row.occurrence for row in rows]
+    assert len(set(times)) == len(times) == (times[-1] - times[0]) / timedelta(seconds=0.3) + 1
+
+
+async def test_redis_forgot(stored: Stage, note: Note) -> None:
+    """Where Redis lost all, a schedule goes on from the last occurrence that the ledger has."""
+    app = stored.app
+    await app.add_schedule("clock", note, Timing(every=0.5), arguments={"word": "x"})
+    async with app.scheduler():
+        last = (await ledger(stored, "clock", 2))[-1].occurrence
+    last = (await ledger(stored, "clock", 2))[-1].occurrence
+    await stored.broker.redis("FLUSHALL")
+    async with app.scheduler():
+        rows = await wait_until(lambda: ledger(stored, "clock", 4), description="it goes on")
+    after = [row.occurrence for row in rows if row.occurrence > last]
+    assert after[0] == last + timedelta(seconds=0.5)
+
+
+async def test_from_the_start_without_postgresql(redis_url: str) -> None:
+    """A scheduler that never saw PostgreSQL fires what is in code, at once."""
+    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
+    async with stage_on(redis_url, database_url=url) as stage:
+
+        @stage.app.every(0.2)
+        @stage.app.job()
+        async def tick() -> None:
+            stage.log.append(1)
+
+        async with stage.app.scheduler(), stage.app.worker():
+            await stage.logged(2)
+        assert int(await stage.broker.redis("XLEN", stage.broker.keys.ledger("default"))) >= 2
