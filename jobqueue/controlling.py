@@ -1,49 +1,17 @@
-"""What an app can change about jobs and queues: cancelling, and limits at run time."""
+"""What an app can change about jobs, queues and workers; here limits at run time."""
 
-from jobqueue.asking import Asking, run_sync
-from jobqueue.domain.errors import JobConflict, JobNotFound
-from jobqueue.domain.jobs import State
+from jobqueue.asking import run_sync
+from jobqueue.changing import Changing
+from jobqueue.client.logbook import Command
 from jobqueue.domain.limits import Rate
 from jobqueue.domain.views import LimitView
+from jobqueue.pausing import Pausing
+from jobqueue.repeating import Repeating
+from jobqueue.sweeping import Sweeping
 
 
-class Controlling(Asking):
+class Controlling(Changing, Repeating, Sweeping, Pausing):
     """The changes that a :class:`JobQueue` makes."""
-
-    async def cancel(self, job_id: str, *, queue: str | None = None, reason: str = "") -> State:
-        """Cancel a job: one that waits never runs; one that runs is told.
-
-        An async handler is cancelled, a child process killed; a handler in a thread sees
-        ``current_job().cancelled``. A job that ends by itself before it hears of it keeps
-        its outcome, but is not tried again.
-
-        Args:
-            job_id: Its id.
-            queue: Its queue; needed where several queues have a job with this id.
-            reason: Why, for the history.
-
-        Returns:
-            The state in which it was.
-
-        Raises:
-            JobNotFound: There is no such job.
-            JobConflict: It has ended already, cancelled or otherwise.
-            ConfigurationError: Several queues have a job with this id, and none was named.
-            BrokerUnavailable: Redis can't be reached.
-            HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
-            SchemaMismatch: Redis does not know the job and the schema is wrong.
-        """
-        try:
-            return await self.services.control().cancel(job_id, queue, reason)
-        except JobNotFound:
-            state = (await self.find(job_id, queue=queue))[0].state
-            if state is None or not state.terminal:
-                raise  # Redis lost it: no row says how it ended, or whether it did
-            raise JobConflict(job_id, state) from None
-
-    def cancel_sync(self, job_id: str, *, queue: str | None = None, reason: str = "") -> State:
-        """The form of :meth:`cancel` for programs without an event loop."""
-        return run_sync("cancel", self.cancel, job_id, queue=queue, reason=reason)
 
     async def limits(self, *, queue: str | None = None) -> list[LimitView]:
         """Return the limits of one queue, or of all, with what they hold now.
@@ -57,7 +25,15 @@ class Controlling(Asking):
         """The form of :meth:`limits` for programs without an event loop."""
         return run_sync("limits", self.limits, queue=queue)
 
-    async def set_limit(self, queue: str, label: str, value: int | Rate | None) -> list[LimitView]:
+    async def set_limit(
+        self,
+        queue: str,
+        label: str,
+        value: int | Rate | None,
+        *,
+        reason: str = "",
+        operator: str | None = None,
+    ) -> list[LimitView]:
         """Set a limit at run time, over what code declares; None takes it back.
 
         Args:
@@ -65,6 +41,8 @@ class Controlling(Asking):
             label: ``limit:queue``, ``rate:queue``, ``depth:queue``, ``limit:job:NAME``,
                 ``rate:job:NAME``, or the label of a declared limit by key.
             value: How many; for a rate a ``Rate``.
+            reason: Why, for the operator log.
+            operator: Who, for the operator log; else the setting ``operator``.
 
         Returns:
             The limits of the queue.
@@ -73,8 +51,18 @@ class Controlling(Asking):
             ConfigurationError: The label or value is wrong.
             BrokerUnavailable: Redis can't be reached.
         """
-        return await self.services.control().set_limit(queue, label, value)
+        command = Command(operator, reason)
+        return await self.services.control().set_limit(queue, label, value, command)
 
-    def set_limit_sync(self, queue: str, label: str, value: int | Rate | None) -> list[LimitView]:
+    def set_limit_sync(
+        self,
+        queue: str,
+        label: str,
+        value: int | Rate | None,
+        *,
+        reason: str = "",
+        operator: str | None = None,
+    ) -> list[LimitView]:
         """The form of :meth:`set_limit` for programs without an event loop."""
-        return run_sync("set_limit", self.set_limit, queue, label, value)
+        call = self.set_limit
+        return run_sync("set_limit", call, queue, label, value, reason=reason, operator=operator)

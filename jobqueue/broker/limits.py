@@ -3,6 +3,7 @@
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Bound, Ruled, ruled
+from jobqueue.domain.pauses import FULL_PAUSE, QUEUE_PAUSE
 from jobqueue.domain.views import LimitView
 
 
@@ -15,7 +16,9 @@ async def show(lane: Lane, keys: Keys, queue: str) -> list[LimitView]:
         queue: The queue.
     """
     packed = await lane.command("GET", keys.rules(queue))
-    rules = sorted(ruled.decode(packed).values(), key=lambda rule: rule.label) if packed else []
+    found = ruled.decode(packed).values() if packed else ()
+    limits = (rule for rule in found if rule.label not in {QUEUE_PAUSE, FULL_PAUSE})
+    rules = sorted(limits, key=lambda rule: rule.label)
     asked = [command for rule in rules for command in _asking(keys, queue, rule)]
     answers = iter(await lane.commands(asked) if asked else ())
     return [

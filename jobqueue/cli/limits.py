@@ -37,7 +37,7 @@ def show(
 
 
 @app.command("set")
-@takes("redis_url", "prefix", json=True)
+@takes("redis_url", "database_url", "prefix", "operator", json=True)
 def set_(
     cli: Cli,
     queue: Annotated[str, typer.Argument(metavar="QUEUE", help="The queue.")],
@@ -52,6 +52,7 @@ def set_(
     value: Annotated[
         str, typer.Argument(metavar="VALUE", help="A number; for a rate 100/60s; or none.")
     ],
+    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")] = "",
 ) -> None:
     """Set a limit over what code declares, at once and for all workers; none takes it back.
 
@@ -60,7 +61,8 @@ def set_(
     """
     from jobqueue.app import JobQueue
 
-    _print(cli, JobQueue(settings=cli.settings).set_limit_sync(queue, label, _value(value)))
+    app = JobQueue(settings=cli.settings)
+    _print(cli, app.set_limit_sync(queue, label, _value(value), reason=reason))
 
 
 def _value(text: str) -> int | Rate | None:

@@ -9,7 +9,7 @@ from jobqueue.broker.messages import Watched
 from jobqueue.client.batches import error_of_answer
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.client.bulk import listed, send_all, send_all_sync
-from jobqueue.client.control import cancelled
+from jobqueue.client.changing import cancelled
 from jobqueue.client.handle import Answer, JobHandle, Status, Wanted
 from jobqueue.client.loops import Loops
 from jobqueue.client.outcomes import GONE, value

@@ -1,14 +1,14 @@
-"""Changes what is there: cancels jobs, and sets limits at run time."""
+"""Shows limits, and sets them at run time."""
 
 import re
 from dataclasses import dataclass
 
-from jobqueue.broker import limits, lookup
+from jobqueue.broker import limits
 from jobqueue.broker.messages import Rule
+from jobqueue.client.logbook import Command, Logbook
 from jobqueue.client.wire import Wire
-from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
-from jobqueue.domain.ids import check_job_id, check_queue
-from jobqueue.domain.jobs import State
+from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.ids import check_queue
 from jobqueue.domain.limits import MOST_AT_ONCE, Rate
 from jobqueue.domain.partitions import by_queue, refused_limits
 from jobqueue.domain.views import LimitView
@@ -18,29 +18,15 @@ _LABEL = re.compile(r"(limit|rate):(queue|job:([^:]\S*)|key:\S+)|(depth):queue")
 
 @dataclass(frozen=True)
 class Control:
-    """Changes one installation.
+    """Limits of one installation.
 
     Args:
         wire: Where Redis is, and how to talk to it.
+        logbook: Where operators' commands are noted.
     """
 
     wire: Wire
-
-    async def cancel(self, job_id: str, queue: str | None, reason: str) -> State:
-        """Cancel a job; see :meth:`JobQueue.cancel`."""
-        check_job_id(job_id)
-        async with self.wire.server.lane() as lane:
-            known = await self.wire.places(lane, queue)
-            found = await lookup.find(lane, self.wire.calls, known, job_id) if known else []
-            queues = by_queue(view.queue for view in found)
-            if len(queues) > 1:
-                names = ", ".join(queues)
-                raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
-            before = ""
-            if found:
-                newest = max(found, key=lookup.newness)
-                before = await lane.call(self.wire.calls.cancel(newest.queue, job_id, reason))
-        return cancelled(job_id, before)
+    logbook: Logbook
 
     async def limits(self, queue: str | None) -> list[LimitView]:
         """Return the limits of one queue or all, and what they hold now."""
@@ -50,36 +36,21 @@ class Control:
                 view for name in known for view in await limits.show(lane, self.wire.keys, name)
             ]
 
-    async def set_limit(self, queue: str, label: str, value: int | Rate | None) -> list[LimitView]:
+    async def set_limit(
+        self, queue: str, label: str, value: int | Rate | None, command: Command
+    ) -> list[LimitView]:
         """Set a limit at run time; see :meth:`JobQueue.set_limit`."""
         check_queue(queue)
         async with self.wire.server.lane() as lane:
             known = {each.label: each for each in await limits.show(lane, self.wire.keys, queue)}
             rule = _rule(label, value, known.get(label))
+            told = {"label": label, "n": rule.n, "per_ms": rule.per_ms}
+            await self.logbook.note("limits.set", command, queue=queue, details=told)
             # A queue that never had a job is shown as well.
             if n := await lane.call(self.wire.calls.register(queue)):
                 raise ConfigurationError(refused_limits(queue, n))
             await lane.call(self.wire.calls.set_rule(queue, rule))
             return await limits.show(lane, self.wire.keys, queue)
-
-
-def cancelled(job_id: str, before: str) -> State:
-    """Return the state that a job was in when it was cancelled.
-
-    Args:
-        job_id: Its id.
-        before: What the script answered: its state, or "" where there is no such job.
-
-    Raises:
-        JobNotFound: Redis does not know it.
-        JobConflict: It had ended already.
-    """
-    if not before:
-        raise JobNotFound(job_id)
-    state = State(before)
-    if state.terminal:
-        raise JobConflict(job_id, before)
-    return state
 
 
 def _rule(label: str, value: int | Rate | None, known: LimitView | None) -> Rule:

@@ -41,3 +41,22 @@ class Operation:
             "reason": storable(self.reason, LONGEST_REASON) or None,
             "details": self.details or None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Swept:
+    """What a command for many jobs did, or would do.
+
+    Args:
+        waiting: Jobs that waited; they never run.
+        running: Jobs that run; they were told.
+    """
+
+    waiting: int = 0
+    running: int = 0
+
+    def __add__(self, other: "Swept") -> "Swept":
+        return Swept(self.waiting + other.waiting, self.running + other.running)
+
+    def __bool__(self) -> bool:
+        return self.waiting + self.running > 0

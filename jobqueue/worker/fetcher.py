@@ -123,6 +123,11 @@ class Fetcher:
         if self._sleep is not None:
             self._sleep.cancel()  # else Redis would still carry out a fetch that waits there
 
+    def go_on(self) -> None:
+        """Fetch again after :meth:`quiet`."""
+        self._quiet = False
+        self._pool.changed.set()
+
     def stop(self) -> None:
         """End the loop; a token that was just taken is given back."""
         self._stopping.set()

@@ -66,6 +66,7 @@ class Heartbeat:
         self._missed: list[str] = []  # queues of ours that the last beat did not reach
         self.problem: str | None = None  # why the last beat failed
         self._stopped = threading.Event()
+        self._hurry = threading.Event()  # what ends a wait
         self._ended = asyncio.Event()
         self._loop = asyncio.get_running_loop()
         self._owner = threading.current_thread()
@@ -78,10 +79,15 @@ class Heartbeat:
     async def stop(self) -> None:
         """Beat no more and take the presence away; wait for that no longer than a lease."""
         self._stopped.set()
+        self._hurry.set()
         if self._thread.ident is None:
             return  # it has not begun
         with contextlib.suppress(TimeoutError):
             await asyncio.wait_for(self._ended.wait(), self._lease)
+
+    def soon(self) -> None:
+        """Beat at once: what the worker says of itself has changed, and somebody waits for that."""
+        self._hurry.set()
 
     def doubt(self, queue: str) -> None:
         """Say to the loop's thread that what we own in ``queue`` may not be so."""
@@ -90,7 +96,7 @@ class Heartbeat:
 
     def _run(self) -> None:
         pause, wait = Pause(), 0.0
-        while not self._stopped.wait(wait) and self._needed():
+        while self._waits(wait) and self._needed():
             try:
                 self._beat()
                 pause.reset()
@@ -107,6 +113,12 @@ class Heartbeat:
         self._leave()
         with contextlib.suppress(RuntimeError):  # the loop has ended
             self._loop.call_soon_threadsafe(self._ended.set)
+
+    def _waits(self, seconds: float) -> bool:
+        """Wait for the next beat; say whether there is to be one."""
+        self._hurry.wait(seconds)
+        self._hurry.clear()
+        return not self._stopped.is_set()
 
     def _needed(self) -> bool:
         return self._owner.is_alive() and not self._loop.is_closed()

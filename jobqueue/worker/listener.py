@@ -1,4 +1,4 @@
-"""Hears which running jobs were cancelled, and tells them.
+"""Hears which running jobs were cancelled, and tells them; and what an operator tells the worker.
 
 Redis notes a cancellation with the job before it tells the worker, and refuses to let
 the job go on afterwards; so a message that is lost costs time and nothing else.
@@ -7,12 +7,13 @@ the job go on afterwards; so a message that is lost costs time and nothing else.
 import asyncio
 import logging
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from jobqueue.broker.calls import Calls
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.backoff import Pause
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
+from jobqueue.domain.pauses import Order, unpack_order
 from jobqueue.worker.held import Held, Pool
 
 log = logging.getLogger("jobqueue.worker")
@@ -32,14 +33,22 @@ class Listener:
         worker: Id of the worker.
         queues: The queues that it serves.
         pool: What it owns.
+        obey: Called with what an operator tells the worker.
     """
 
     def __init__(
-        self, lane: Lane, calls: Calls, worker: str, queues: Sequence[str], pool: Pool
+        self,
+        lane: Lane,
+        calls: Calls,
+        worker: str,
+        queues: Sequence[str],
+        pool: Pool,
+        obey: Callable[[Order], None],
     ) -> None:
         self._lane = lane
         self._keys = [calls.keys.tell(queue, worker) for queue in queues]
         self._pool = pool
+        self._obey = obey
         # The message may overtake the delivery that it speaks of.
         self._early: deque[str] = deque(maxlen=EARLY)
 
@@ -57,12 +66,14 @@ class Listener:
             if message is not None:
                 self._hear(message[1].decode())
 
-    def _hear(self, token: str) -> None:
-        held = self._pool.owned.get(token)
-        if held is None:
-            self._early.append(token)
-        else:
+    def _hear(self, message: str) -> None:
+        held = self._pool.owned.get(message)
+        if held is not None:
             cancel(held)
+        elif (order := unpack_order(message)) is not None:
+            self._obey(order)
+        else:
+            self._early.append(message)
 
     def arrived(self, held: Held) -> None:
         """Look whether a new delivery was cancelled before it came here."""

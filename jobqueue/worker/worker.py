@@ -14,6 +14,7 @@ from jobqueue.broker.servers import Server
 from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
 from jobqueue.domain.partitions import queue_of
+from jobqueue.domain.pauses import Order
 from jobqueue.probes.health import Health
 from jobqueue.probes.loop import LoopWatch
 from jobqueue.worker import memory
@@ -29,7 +30,9 @@ from jobqueue.worker.held import Pool, Shared
 from jobqueue.worker.hooks import Hooks
 from jobqueue.worker.listener import Listener
 from jobqueue.worker.options import WorkerOptions
+from jobqueue.worker.orders import Orders
 from jobqueue.worker.places import everywhere
+from jobqueue.worker.rates import Rates
 from jobqueue.worker.reclaimer import Complaints, Reclaimer
 from jobqueue.worker.reporter import Reporter
 from jobqueue.worker.runner import Runner
@@ -81,10 +84,12 @@ class Worker:
         self._split = sorted({queue_of(name) for name in names if queue_of(name) != name})
         self._make_apart()
         self._shared = Shared(self._reporter)
-        self._listener = Listener(self._lane(), calls, self.id, names, self._pool)
+        self._listener = Listener(self._lane(), calls, self.id, names, self._pool, self._obey)
         self._runner = self._make_runner(extensions)
+        self._rates, self._born = Rates(self._runner.ended), self._loop.time()
         self._declaration = Declaration(self._lane(), calls, names, options.rules, registry)
         self._fetcher = self._make_fetcher()
+        self._orders = Orders(self._fetcher, self.id)
         self._watchdog = Watchdog(self._fetcher, names, self._answers, options.fetch_patience)
         self._heartbeat = Heartbeat(
             server,
@@ -251,8 +256,11 @@ class Worker:
 
     def quiet(self) -> None:
         """Fetch no more; running jobs go on and the process stays."""
-        self._fetcher.quiet()
-        log.info("worker quiet", extra={"worker": self.id})
+        self._orders.be_quiet()
+
+    def _obey(self, order: Order) -> None:
+        self._orders.obey(order)
+        self._heartbeat.soon()
 
     def stop(self, *, now: bool = False) -> None:
         """Stop: running jobs get the grace; with ``now``, or called twice, they get none."""
@@ -300,7 +308,11 @@ class Worker:
             "concurrency": self._options.concurrency,
             "running": len(self._pool.working),
             "done": self._runner.done,
+            "rates": self._rates.per_second(),
+            "uptime": round(self._loop.time() - self._born),
+            "code_version": self._options.code_version,
             "names": sorted(self._registry),
             "problem": self._fetcher.problem or self._watchdog.problem or "",
             "memory": memory.used(self._children.pids()),
+            **self._orders.described(),
         }

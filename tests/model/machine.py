@@ -8,9 +8,11 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule
 
+from jobqueue.broker import operations
 from jobqueue.broker.messages import Delivery
 from jobqueue.broker.servers import Server
 from jobqueue.domain.jobs import Asks
+from jobqueue.domain.pauses import QUEUE_PAUSE
 from tests.model.model import ENDED, WAITS, Job, Model
 from tests.support import keyspace
 from tests.support.broker import HOUR_MS, Broker
@@ -86,24 +88,70 @@ class Machine(RuleBasedStateMachine):
             self.accepted[job.id] += 1
             self.letters.pop(job.id, None)
 
-    @rule(which=some)
-    def cancel(self, which: int) -> None:
-        """Cancel a job, in whatever state."""
+    @rule(which=some, delete=st.sampled_from([False, False, True]))
+    def cancel(self, which: int, delete: bool) -> None:
+        """Cancel or delete a job, in whatever state."""
         job = self.pick(WAITS | ENDED | {"running"}, which)
         if job is None:
             return
-        before = self.do(self.broker.cancel(job.id))
+        deleting = operations.delete(self.broker.keys, self.broker.queue, job.id, "why")
+        before = self.do(self.broker.run(deleting) if delete else self.broker.cancel(job.id))
         assert before == job.state or (before, job.state) == ("blocked", "ready")
         if job.state in WAITS:
             self.model.end(job, "cancelled")
-        job.cancelled = job.cancelled or job.state == "running"
+        job.cancelled = job.cancelled or (job.state == "running" and not delete)
+
+    # Operators
+
+    @rule(name=st.sampled_from("xy"), running=st.booleans())
+    def sweep(self, name: str, running: bool) -> None:
+        """End all jobs of a name that wait; tell those that run, or leave them alone."""
+        fits: dict[str, str | int | bool] = {"name": name, "running": running}
+        found = self.do(
+            self.broker.run(
+                operations.sweep(
+                    self.broker.keys, self.broker.queue, list(self.model.jobs), fits,
+                    ends=True, word="purged", reason="",
+                )
+            )
+        )  # fmt: skip
+        waited = told = 0
+        for job in list(self.model.jobs.values()):
+            if job.name == name and job.state in WAITS:
+                self.model.end(job, "cancelled")
+                waited += 1
+            elif job.name == name and job.state == "running" and running:
+                told += not job.cancelled
+                job.cancelled = True
+        assert (found.waited, found.told) == (waited, told)
+
+    @rule(which=some, priority=st.integers(0, 3))
+    def prioritise(self, which: int, priority: int) -> None:
+        """Give a job another priority."""
+        job = self.pick(WAITS | {"running"}, which)
+        if job is None:
+            return
+        call = operations.prioritise(self.broker.keys, self.broker.queue, job.id, priority)
+        before = self.do(self.broker.run(call))
+        assert before == job.state or (before, job.state) == ("blocked", "ready")
+        if job.state in WAITS:
+            self.model.prioritise(job, priority)
+
+    @rule(on=st.sampled_from([False, False, True]))
+    def pause(self, on: bool) -> None:
+        """Pause the queue, or let it go on."""
+        note = "{}" if on else ""
+        call = operations.pause(self.broker.keys, self.broker.queue, QUEUE_PAUSE, note)
+        assert self.do(self.broker.run(call)) == self.model.paused
+        self.model.paused = on
 
     # Workers
 
     @rule(worker=st.sampled_from(WORKERS), slots=st.integers(1, 4))
     def fetch(self, worker: str, slots: int) -> None:
         """Let a worker take what is ready."""
-        expected = [job.id for job in self.model.order()][:slots]
+        ready = [] if self.model.paused else self.model.order()
+        expected = [job.id for job in ready][:slots]
         deliveries = self.take(worker, slots)
         if self.exact:
             assert [d.id for d in deliveries] == expected
@@ -203,14 +251,18 @@ class Machine(RuleBasedStateMachine):
 
     # Schedulers, recorders, operators
 
-    @rule(which=some)
-    def promote(self, which: int) -> None:
-        """Let the time of one job come."""
+    @rule(which=some, early=st.booleans())
+    def promote(self, which: int, early: bool) -> None:
+        """Let the time of one job come, or let it run before that."""
         job = self.pick({"scheduled", "retrying"}, which)
         if job is None:
             return
-        self.do(self.broker.mature(job.id))
-        self.do(self.broker.promote())
+        if early:
+            call = operations.hasten(self.broker.keys, self.broker.queue, job.id)
+            assert self.do(self.broker.run(call)) == job.state
+        else:
+            self.do(self.broker.mature(job.id))
+            self.do(self.broker.promote())
         self.model.arrive(job)
 
     @rule()
@@ -274,6 +326,7 @@ class Machine(RuleBasedStateMachine):
 
     def finish_all(self) -> None:
         """Run everything to its end: each accepted job ended once, and nothing is left."""
+        self.pause(False)
         for label in list(self.model.rules):
             rule_ = self.model.rules.pop(label)
             self.do(self.broker.set_rule(limit(None, rule_.name, keyed=rule_.keyed)))

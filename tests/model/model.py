@@ -48,6 +48,7 @@ class Model:
     owners: dict[str, str] = field(default_factory=dict)
     again: list[list[str]] = field(default_factory=lambda: [[], [], [], []])
     ready: list[list[str]] = field(default_factory=lambda: [[], [], [], []])
+    paused: bool = False
 
     def running(self, worker: str | None = None) -> list[Job]:
         """Return what runs, of one worker or of all."""
@@ -133,6 +134,15 @@ class Model:
         job.become(state)
         self.unlock(job)
 
+    def prioritise(self, job: Job, priority: int) -> None:
+        """Give a job that waits another priority; in what is ready it comes last there."""
+        if job.priority == priority:
+            return
+        job.priority = priority
+        if job.state == "ready":
+            self.leave(job)
+            self.ready[priority].append(job.id)
+
     def put_back(self, job: Job) -> None:
         """Put a job back in front of its priority; it keeps its lock."""
         job.become("ready")
@@ -169,9 +179,9 @@ class Model:
         return sum(scope in dict(self.scopes(job)) for job in self.running())
 
     def runnable(self) -> list[Job]:
-        """Return what is ready and held up by no limit."""
+        """Return what is ready and held up by no limit, and by no pause."""
         return [
             job
-            for job in self.order()
+            for job in ([] if self.paused else self.order())
             if all(self.used(scope) < (rule.n or 0) for scope, rule in self.scopes(job))
         ]

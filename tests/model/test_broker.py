@@ -58,12 +58,16 @@ def step(walker: Machine, chance: random.Random) -> None:
         (5, walker.finish, {"which": which, "state": chance.choice(SETTLED)}),
         (2, walker.release, {"which": which}),
         (1, walker.crash, {"worker": chance.choice(WORKERS), "last": which % 3 == 0}),
-        (2, walker.cancel, {"which": which}),
-        (3, walker.promote, {"which": which}),
+        (2, walker.cancel, {"which": which, "delete": which % 3 == 0}),
+        (3, walker.promote, {"which": which, "early": which % 2 == 0}),
+        (2, walker.prioritise, {"which": which, "priority": chance.randrange(4)}),
+        (1, walker.pause, {"on": which % 4 == 0}),
         (1, walker.recover, {"worker": chance.choice(WORKERS)}),
         (1, walker.fetch_all, {}),
         (2, walker.record, {}),
     ]
+    if which % 4 == 0:  # seldom, or there is never much
+        steps.append((1, walker.sweep, {"name": "y", "running": which % 8 == 0}))
     if walker.letters:
         steps.append((1, walker.redrive, {"which": which}))
     if walker.stale:

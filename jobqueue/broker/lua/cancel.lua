@@ -11,16 +11,10 @@ Keys     job:<id>, state:<id>, noted, ready:<priority>, again:<priority>, schedu
 Returns  the job's state before, as text; "" when there is no such job
 ]]
 --@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
---@use find leave withdraw
+--@use find leave withdraw tell
 local id, reason = ARGV[1], ARGV[2]
 local state, live, worker = withdraw(id, 'cancelled', 'cancelled', reason)
-if state == 'running' then
-  remark(id)
-  redis.call('HSET', base .. 'state:' .. id, 'cancel', reason)
-  local tell = base .. 'tell:' .. worker
-  redis.call('RPUSH', tell, live.token)
-  redis.call('PEXPIRE', tell, 60000)
-end
+if state == 'running' then tell_worker(id, worker, live.token, reason) end
 write_counts()
 if put_back > 0 then wake() end
 return state or redis.call('HGET', base .. 'state:' .. id, 'state') or ''

@@ -15,7 +15,7 @@ Keys     scheduled, expiring, succeeded, leases, running:<worker>, job:<id>, sta
 Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
 --@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
---@use find leave withdraw
+--@use find leave withdraw mature
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
 local jobs, states = {}, {}
@@ -39,23 +39,7 @@ end
 local gone, readied = {}, 0
 for i, id in ipairs(ids) do
   local job = jobs[i]
-  if job then
-    local past = states[i] and PAST or 0
-    count(states[i] or 'scheduled', job.name, -1)
-    local owner = job.asks.lock and take_lock(id, job.asks.lock)
-    if owner then
-      redis.call('RPUSH', base .. 'waiting:' .. job.asks.lock, id)
-      job.past = past
-      stand_aside(id, job, 'blocked:')
-    else
-      local stream = 'ready:' .. job.priority
-      local entry = redis.call('XADD', base .. stream, '*', 'id', id)
-      if states[i] then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready') end
-      redis.call('SET', base .. 'job:' .. id, record_of(stream, entry, job.asked + past, job.rest))
-      count('ready', job.name, 1)
-      readied = readied + 1
-    end
-  end
+  if job and mature(id, job, states[i]) then readied = readied + 1 end
   local stays = string.sub(id, 1, 1) == ' ' and refill(string.sub(id, 2))
   if not stays then gone[#gone + 1] = id end
 end

@@ -31,11 +31,12 @@ for first, last in pieces(#ids) do
   end
 end
 
--- Brings a finish or a cancel to its end; says whether that was the execution that the row is of.
+-- Brings a finish or a cancel to its end; says whether that was the execution that the row is of, and whether nothing is
+-- to be kept of it.
 local function end_of(id, execution)
-  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'ending')
+  local live = redis.call('HMGET', base .. 'state:' .. id, 'token', 'state', 'ending', 'deleted')
   local known = live[1] == execution or live[3] == execution
-  if known and TERMINAL[live[2]] then return true end
+  if known and TERMINAL[live[2]] then return true, live[4] end
   local job, now_live, state, worker = find(id)
   if not job or not known and now_live.token ~= execution then return known end
   if now_live.held then vacate(now_live.token, cmsgpack.unpack(now_live.held)) end
@@ -51,11 +52,11 @@ for i, job in ipairs(finals) do
   if succeeded[i] == execution then
     gone[#gone + 1], plain[#plain + 1], ended[#ended + 1] = base .. 'job:' .. id, id, id
   else
-    local known, halfway = end_of(id, execution)
+    local known, over = end_of(id, execution)
     if known then
       gone[#gone + 1], ended[#ended + 1] = base .. 'job:' .. id, id
       local key = base .. 'state:' .. id
-      if keep > 0 and not halfway then redis.call('PEXPIRE', key, keep) else gone[#gone + 1] = key end
+      if keep > 0 and not over then redis.call('PEXPIRE', key, keep) else gone[#gone + 1] = key end
     end
   end
 end

@@ -3,8 +3,10 @@
 See ``test_stops.py`` for how a scene goes.
 """
 
+from jobqueue.domain.jobs import Asks
+from jobqueue.domain.occurrences import from_milliseconds
 from tests.support.broker import Broker
-from tests.support.stopping import at_every_write, ends_once, stops
+from tests.support.stopping import FAR, all_over, at_every_write, ends_once, stops
 
 
 async def test_finish(broker: Broker) -> None:
@@ -182,6 +184,27 @@ async def test_fire(broker: Broker) -> None:
         return stopped
 
     assert await at_every_write(broker, play) >= 5
+
+
+async def test_fire_over_the_last_job(broker: Broker) -> None:
+    """A stopped firing that ends the last job, repeated, ends it once and takes its keys."""
+    asks = Asks(lock="l", unique="k", expires=FAR)
+
+    async def play(writes: int) -> bool:
+        now = await broker.now_ms()
+        await broker.run(broker.firing("nightly", now - 1, asks=asks))
+        call = broker.firing("nightly", now, asks=asks, overlap="cancel")
+        stopped = await stops(broker, call, writes)
+        await broker.run(call)
+        assert await broker.run(call) == "already"
+        assert {(row.occurrence, row.outcome) for row in await broker.ledger()} == {
+            (from_milliseconds(now - 1), "enqueued"),
+            (from_milliseconds(now), "enqueued"),
+        }
+        await all_over(broker, f"nightly@{now - 1}", f"nightly@{now}")
+        return stopped
+
+    assert await at_every_write(broker, play) >= 15
 
 
 async def lives(broker: Broker, ids: str) -> list[dict[str, str]]:

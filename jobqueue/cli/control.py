@@ -1,0 +1,157 @@
+"""Commands of ``jobqueue jobs`` that change jobs: cancel, delete, priority, run-now, reenqueue."""
+
+from typing import Annotated
+
+import typer
+
+from jobqueue.app import JobQueue
+from jobqueue.cli import jobs, values
+from jobqueue.cli.confirm import confirm
+from jobqueue.cli.context import Cli
+from jobqueue.cli.options import takes
+from jobqueue.domain.operations import Swept
+
+app = jobs.app
+
+Text = str | None
+Id = Annotated[str, typer.Argument(metavar="ID", help="The job's id.")]
+Queue = Annotated[Text, typer.Option(metavar="NAME", help="Its queue; else all are asked.")]
+Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")]
+Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
+DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many, and change nothing.")]
+NEEDED = ("redis_url", "database_url", "prefix", "operator")
+
+
+@app.command()
+@takes(*NEEDED, json=True)
+def cancel(  # noqa: PLR0913 - each says which jobs, or how
+    cli: Cli,
+    job_id: Annotated[
+        Text, typer.Argument(metavar="ID", show_default=False, help="The job's id.")
+    ] = None,
+    *,
+    queue: Annotated[
+        Text, typer.Option(metavar="NAME", help="Its queue; without ID all jobs of this queue.")
+    ] = None,
+    name: Annotated[
+        Text, typer.Option(metavar="NAME", help="Without ID: all jobs of this name.")
+    ] = None,
+    tag: Annotated[
+        Text, typer.Option(metavar="TAG", help="Without ID: all jobs with this tag.")
+    ] = None,
+    reason: Annotated[
+        str, typer.Option(metavar="TEXT", help="Why, for the history and the operator log.")
+    ] = "",
+    dry_run: DryRun = False,
+    yes: Yes = False,
+) -> None:
+    """Cancel a job, or all that fit: one that waits never runs, one that runs is told.
+
+    Asks before it cancels all that fit. Prints the state in which a job was, or how many waited
+    and how many run. Exits 3 if there is no such job, 4 if it has ended, 2 if several queues have
+    one, 5 if a server can't be reached: repeat it then for those that are left.
+    """
+    queues = JobQueue(settings=cli.settings)
+    if job_id is not None:
+        if name or tag or dry_run:
+            hint = "--name, --tag, --dry-run"
+            raise typer.BadParameter("these are for all jobs that fit", param_hint=hint)
+        state = queues.cancel_sync(job_id, queue=queue, reason=reason)
+        cli.emit({"id": job_id, "state": state.value}, state.value)
+        return
+    if not (queue or name or tag):
+        problem = "give an id, or --queue, --name or --tag"
+        raise typer.BadParameter(problem, param_hint="ID")
+
+    def count() -> Swept:
+        return queues.cancel_all_sync(queue=queue, name=name, tag=tag, dry_run=True)
+
+    if dry_run:
+        emit(cli, count(), "would be cancelled", "would be told")
+        return
+    confirm(lambda: f"Cancel {told(count())}?", yes=yes)
+    done = queues.cancel_all_sync(queue=queue, name=name, tag=tag, reason=reason)
+    emit(cli, done, "cancelled", "told")
+
+
+@app.command()
+@takes(*NEEDED, json=True)
+def delete(
+    cli: Cli, job_id: Id, queue: Queue = None, reason: Reason = "", yes: Yes = False
+) -> None:
+    """Delete a job: one that waits never runs, of one that has ended the result goes.
+
+    The history keeps its rows. Asks before it does. Prints the state in which it was. Exits 3 if
+    there is no such job, 4 if it is running, 2 if several queues have one, 5 if a server
+    can't be reached.
+    """
+    confirm(lambda: f"Delete job {job_id}?", yes=yes)
+    state = JobQueue(settings=cli.settings).delete_sync(job_id, queue=queue, reason=reason)
+    cli.emit({"id": job_id, "state": state.value}, state.value)
+
+
+@app.command()
+@takes(*NEEDED, json=True)
+def priority(
+    cli: Cli,
+    job_id: Id,
+    level: Annotated[str, typer.Argument(metavar="LEVEL", help="critical, high, normal or low.")],
+    queue: Queue = None,
+    reason: Reason = "",
+) -> None:
+    """Give a job that waits another priority; among those of the new one it comes last.
+
+    Prints the state in which it waits. Exits 3 if there is no such job, 4 if it runs or has
+    ended, 2 if several queues have one, 5 if a server can't be reached.
+    """
+    queues = JobQueue(settings=cli.settings)
+    state = queues.set_priority_sync(job_id, level, queue=queue, reason=reason)  # type: ignore[arg-type]
+    cli.emit({"id": job_id, "state": state.value, "priority": level}, state.value)
+
+
+@app.command("run-now")
+@takes(*NEEDED, json=True)
+def run_now(cli: Cli, job_id: Id, queue: Queue = None, reason: Reason = "") -> None:
+    """Make a job ready now that is scheduled for later, or waits for its next attempt.
+
+    Locks and limits hold for it as ever. Prints the state in which it was. Exits 3 if there is no
+    such job, 4 if it waits for no time, 2 if several queues have one, 5 if a server can't be
+    reached.
+    """
+    state = JobQueue(settings=cli.settings).run_now_sync(job_id, queue=queue, reason=reason)
+    cli.emit({"id": job_id, "state": state.value}, state.value)
+
+
+@app.command()
+@takes(*NEEDED, "enqueue_timeout", json=True)
+def reenqueue(
+    cli: Cli,
+    job_id: Id,
+    queue: Queue = None,
+    delay: Annotated[
+        Text, typer.Option(metavar="DURATION", help="Run no sooner than this from now.")
+    ] = None,
+    reason: Reason = "",
+) -> None:
+    """Enqueue a job that has ended once more, as a new one with an id of its own.
+
+    It gets the name, arguments, queue, priority, tags and metadata of the first one; all else is
+    the handler's, and locks, unique and idempotency keys are not taken over. Prints the new id.
+    Exits 3 if there is no such job, 4 if it has not ended or is dead (see `jobqueue dlq retry`),
+    2 if some arguments are hidden or several queues have one, 5 if a server can't be reached.
+    """
+    seconds = values.seconds("delay", delay)
+    with JobQueue(settings=cli.settings) as queues:
+        job = queues.reenqueue_sync(job_id, queue=queue, delay=seconds, reason=reason)
+    cli.emit({"id": job.id, "queue": job.queue, "of": job_id}, job.id)
+
+
+def emit(cli: Cli, found: Swept, waiting: str, running: str) -> None:
+    """Print how many jobs were, or would be, cancelled and told."""
+    text = f"{found.waiting:,} waiting {waiting}, {found.running:,} running {running}"
+    cli.emit({"waiting": found.waiting, "running": found.running}, text)
+
+
+def told(found: Swept) -> str:
+    """Return how many jobs were found."""
+    return f"{found.waiting:,} waiting and {found.running:,} running jobs"

@@ -1,0 +1,78 @@
+"""An operator stops queues and workers and changes jobs by commands, and the log tells of it."""
+
+from tests.acceptance.system import System
+
+LOG = "SELECT operator, action, queue, reason FROM jobqueue.operator_log ORDER BY id"
+
+
+def test_a_paused_queue(system: System) -> None:
+    """A pause holds over all workers and new ones, says who and why, and ends when told to."""
+    system.scheduler()
+    system.worker("basics")
+    system.lives("worker")
+    done = system.run("pause", "default", "--reason", "vendor is down", "--operator", "ann")
+    assert (done.code, done.out) == (0, "queue default paused\n")
+    assert "queue default has never had a job" in done.err
+    jobs = [system.enqueue("echo", 7) for _ in range(5)]
+    system.worker("basics")
+    system.lives("worker", 2)
+    [header, row] = system.run("pauses").out.splitlines()
+    assert header.split() == ["QUEUE", "SINCE", "BY", "REASON"]
+    assert row.startswith("default")
+    assert row.endswith("ann  vendor is down")
+    assert system.rows() == []
+    assert system.run("pause", "defalt").err.startswith(
+        "jobqueue: queue defalt has never had a job"
+    )
+    assert system.run("resume", "defalt").code == 0
+    resumed = system.run("resume", "default")
+    assert (resumed.code, resumed.out, resumed.err) == (0, "queue default resumed\n", "")
+    assert {row["job_id"] for row in system.finals(len(jobs))} == {*jobs}
+    assert "queue default was not paused" in system.run("resume", "default").err
+    [first, *_] = system.sql(LOG)
+    assert first == {
+        "operator": "ann", "action": "pause", "queue": "default", "reason": "vendor is down",
+    }  # fmt: skip
+
+
+def test_a_worker(system: System) -> None:
+    """A worker is paused, resumed and made quiet by its id, and confirms each."""
+    system.scheduler()
+    worker = system.worker("basics").event("worker started")["worker"]
+    system.lives("worker")
+    assert system.run("pause", "--worker", worker, "--reason", "odd host").code == 0
+    assert "odd host" in system.run("pauses").out
+    job = system.enqueue("echo", 7)
+    assert system.run("jobs", "priority", job, "critical").out == "ready\n"
+    assert system.run("resume", "--worker", worker).code == 0
+    assert [row["priority"] for row in system.finals(1)] == ["critical"]
+    assert system.run("quiet", worker).out == f"worker {worker} quiet\n"
+    assert "takes no more jobs" in system.run("pauses").out
+    assert system.run("quiet", "nobody").code == 3
+    assert len(system.sql(LOG)) == 4
+
+
+def test_jobs(system: System) -> None:
+    """Jobs that wait are counted, purged, deleted, hastened; one that has ended runs again."""
+    system.scheduler()
+    later = system.queue.ref("echo").options(delay=3600, tags=["t"])
+    delayed = [later.options(tags=()).enqueue_sync([1, 2]).id]
+    delayed += [later.enqueue_sync(0).id for _ in range(3)]
+    assert system.run("jobs", "cancel", "--tag", "t", "--dry-run").out == (
+        "3 waiting would be cancelled, 0 running would be told\n"
+    )
+    assert system.run("jobs", "delete", delayed[1], "--yes").out == "scheduled\n"
+    assert system.run("jobs", "cancel", "--tag", "t", "--yes").out == (
+        "2 waiting cancelled, 0 running told\n"
+    )
+    assert system.run("jobs", "cancel", delayed[1]).code == 4
+    assert system.run("jobs", "run-now", delayed[0]).out == "scheduled\n"
+    system.worker("basics")
+    system.finals(4)
+    again = system.run("jobs", "reenqueue", delayed[0])
+    assert again.code == 0
+    rows = {row["job_id"]: row for row in system.finals(5)}
+    assert rows[again.out.strip()]["result"] == rows[delayed[0]]["result"] == [1, 2]
+    assert system.run("jobs", "run-now", again.out.strip()).code == 4
+    assert system.run("jobs", "delete", "gone", "--yes").code == 3
+    assert system.run("purge", "default", "--yes").out == "0 jobs purged\n"
