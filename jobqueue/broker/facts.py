@@ -40,9 +40,14 @@ class Facts:
 
     def journal_bound(self, limit: int | None) -> int:
         """Return the size of the journal at which workers stop, in bytes."""
-        if limit is not None:
-            return limit
-        return min(2 * GIB, self.maxmemory // 4) if self.maxmemory else 2 * GIB
+        return journal_bound(limit, self.maxmemory)
+
+
+def journal_bound(limit: int | None, maxmemory: int) -> int:
+    """Return the size of the journal at which workers stop, in bytes; 0 is no ``maxmemory``."""
+    if limit is not None:
+        return limit
+    return min(2 * GIB, maxmemory // 4) if maxmemory else 2 * GIB
 
 
 async def ask(lane: Lane) -> Facts:
@@ -63,7 +68,7 @@ async def ask(lane: Lane) -> Facts:
             not infos or not isinstance(error, BrokerUnavailable)
         ):
             raise error
-    return _weakest([_facts(_fields(info)) for info in infos])
+    return _weakest([_facts(fields(info)) for info in infos])
 
 
 async def reach(lane: Lane, keys: Sequence[str]) -> None:
@@ -93,7 +98,7 @@ def _facts(info: dict[str, str]) -> Facts:
         )
     flavour = "Valkey" if "valkey_version" in info else "Redis"
     version = info.get("valkey_version") or info.get("redis_version", "0")
-    if _parts(version) < OLDEST[flavour]:
+    if parts(version) < OLDEST[flavour]:
         oldest = ".".join(map(str, OLDEST[flavour]))
         raise ConfigurationError(f"{flavour} {version} is too old; {oldest} or newer is needed")
     aof = info.get("aof_enabled")
@@ -107,7 +112,7 @@ def _facts(info: dict[str, str]) -> Facts:
 
 
 def _weakest(facts: Sequence[Facts]) -> Facts:
-    oldest = min(facts, key=lambda each: _parts(each.version))
+    oldest = min(facts, key=lambda each: parts(each.version))
     return replace(
         oldest,
         maxmemory=min((each.maxmemory for each in facts if each.maxmemory), default=0),
@@ -116,11 +121,13 @@ def _weakest(facts: Sequence[Facts]) -> Facts:
     )
 
 
-def _parts(version: str) -> tuple[int, ...]:
+def parts(version: str) -> tuple[int, ...]:
+    """Return the numbers of a version that say what a server can do."""
     return tuple(map(int, version.split(".")[:2]))
 
 
-def _fields(reply: bytes | str) -> dict[str, str]:
+def fields(reply: bytes | str) -> dict[str, str]:
+    """Return the answer to ``INFO`` by name."""
     text = reply.decode() if isinstance(reply, bytes) else reply
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
     return {name: value.strip() for name, value in pairs}

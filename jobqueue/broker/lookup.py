@@ -19,7 +19,8 @@ class JobView:
 
     ``queue`` is the partition where its queue has some. ``spec`` is None when only the result is
     kept. ``result``, ``error`` and ``progress`` are JSON. ``place`` and
-    ``entry`` name its entry in a stream, where it has one.
+    ``entry`` name its entry in a stream, where it has one; ``token`` is that of its present or
+    last delivery.
     """
 
     id: str
@@ -40,6 +41,7 @@ class JobView:
     progress: str | None
     place: str | None
     entry: str | None
+    token: str | None
 
 
 def newness(view: JobView) -> tuple[int, bool]:
@@ -83,6 +85,7 @@ def view(queue: str, job_id: str, looked: Looked) -> JobView:
         progress=looked.progress,
         place=place,
         entry=entry,
+        token=looked.token,
     )
 
 

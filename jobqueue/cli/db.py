@@ -6,7 +6,7 @@ import typer
 
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
-from jobqueue.cli.output import table
+from jobqueue.cli.output import room, table
 
 app = typer.Typer(
     name="db", no_args_is_help=True, help="Manage the schema in PostgreSQL.", rich_markup_mode=None
@@ -67,8 +67,8 @@ def size(cli: Cli) -> None:
 
     found = sizes.sizes(cli.settings.required("database_url"))
     total, indexes = sum(each.bytes for each in found), sum(each.index_bytes for each in found)
-    lines = [(each.table, each.rows, _room(each.bytes), _room(each.index_bytes)) for each in found]
-    lines.append(("all", None, _room(total), _room(indexes)))
+    lines = [(each.table, each.rows, room(each.bytes), room(each.index_bytes)) for each in found]
+    lines.append(("all", None, room(total), room(indexes)))
     cli.emit({"bytes": total, "tables": found}, table(("TABLE", "ROWS", "SIZE", "INDEXES"), lines))
 
 
@@ -87,14 +87,6 @@ def grant(
 
     done = grants.grant(cli.settings.required("database_url"), role)
     cli.emit({"statements": done}, "\n".join(f"{each};" for each in done))
-
-
-def _room(count: int) -> str:
-    """Return bytes in the unit in which they are easy to read, with a digit behind the point."""
-    for unit, factor in (("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)):
-        if count >= factor:
-            return f"{count / factor:.1f} {unit}"
-    return f"{count} B"
 
 
 def _show(cli: Cli, revision: str | None) -> None:

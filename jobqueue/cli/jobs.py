@@ -1,82 +1,162 @@
-"""``jobqueue jobs``: look at single jobs, and cancel them."""
+"""``jobqueue jobs``: look at single jobs; ``control.py`` has the commands that change them."""
 
 from collections.abc import Sequence
 from typing import Annotated, Any
 
 import typer
 
+from jobqueue.cli import values, watching
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import say
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import block, duration, fields, line, moment, table
-from jobqueue.domain.jobs import Priority
+from jobqueue.cli.watching import Every, Shown, Watch
+from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.listing import JobFilter
 from jobqueue.domain.views import ExecutionView, FoundJob
+from jobqueue.domain.why import Reason
 
 app = typer.Typer(
     name="jobs",
     no_args_is_help=True,
-    help="Look at jobs and cancel them.",
+    help="Look at jobs and change them.",
     rich_markup_mode=None,
 )
+
+Text = str | None
 
 _NEEDED = ("redis_url", "database_url", "prefix")
 
 
 @app.callback()
 def jobs() -> None:
-    """Look at jobs and cancel them."""
+    """Look at jobs and change them."""
+
+
+@app.command("list")
+@takes(*_NEEDED, json=True)
+def show_all(  # noqa: PLR0913 - each narrows the list
+    cli: Cli,
+    *,
+    queue: Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this queue.")] = None,
+    state: Annotated[
+        list[State] | None,
+        typer.Option(metavar="STATE", help="Only jobs in this state; may be repeated."),
+    ] = None,
+    name: Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this name.")] = None,
+    tag: Annotated[Text, typer.Option(metavar="TAG", help="Only jobs with this tag.")] = None,
+    since: Annotated[
+        Text,
+        typer.Option(
+            metavar="TIME",
+            help="Only those that ended, else were enqueued, since: a time, or 2h ago.",
+        ),
+    ] = None,
+    until: Annotated[
+        Text, typer.Option(metavar="TIME", help="Only those before: a time, or 2h ago.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
+    after: Annotated[
+        Text, typer.Option(metavar="MARK", help="Go on where the page before has ended.")
+    ] = None,
+    watch: Watch = False,
+    every: Every = "2s",
+) -> None:
+    """List jobs: running, ready, blocked and scheduled ones by their turn, then ended ones.
+
+    Asks Redis and, with a database URL, the history, whose jobs come with the latest first. Prints
+    a table; says on stderr how to go on. Exits 2 if a filter is wrong, 5 if Redis can't be
+    reached.
+    """
+    from jobqueue.app import JobQueue
+
+    where: JobFilter = {
+        "queue": queue,
+        "state": state or None,
+        "name": name,
+        "tag": tag,
+        "since": values.ago("since", since),
+        "until": values.ago("until", until),
+    }
+    queues = JobQueue(settings=cli.settings)
+
+    def look() -> Shown:
+        page = queues.list_jobs_sync(after=after, limit=limit, **where)
+        if page.history_problem is not None:
+            say(f"without the history: {page.history_problem}")
+        if page.after is not None and not (cli.json or watch):
+            say(f"more: the same with --after {page.after}")
+        shown = {"jobs": list(map(_for_programs, page.jobs)), "after": page.after}
+        return shown, _list(page.jobs)
+
+    watching.show(cli, look, watch=watch, every=every)
 
 
 @app.command()
-@takes(*_NEEDED, json=True)
+@takes(*_NEEDED, "journal_limit", json=True)
 def show(
     cli: Cli,
     job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
     queue: Annotated[
         str | None, typer.Option(metavar="NAME", help="Look in this queue alone.")
     ] = None,
+    watch: Watch = False,
+    every: Every = "2s",
 ) -> None:
     """Show a job in any state: what to run, where it stands, how its attempts went.
 
-    Asks Redis and, with a database URL, the history. Prints the job, its attempts as a table
-    and the last traceback. Exits 3 if there is no such job, 2 if several queues have one,
-    5 if a server can't be reached.
+    Asks Redis and, with a database URL, the history. Prints the job, what it waits for, its
+    attempts as a table and the last traceback. Exits 3 if there is no such job, 2 if several
+    queues have one, 5 if a server can't be reached.
     """
     from jobqueue.app import JobQueue
 
-    found = JobQueue(settings=cli.settings).find_sync(job_id, queue=queue)
+    queues = JobQueue(settings=cli.settings)
+
+    def look() -> Shown:
+        job = _one(queues.find_sync(job_id, queue=queue))
+        if job.history_problem is not None:
+            say(f"without its history: {job.history_problem}")
+        held = queues.why_sync(job_id, queue=job.queue).reasons if _waits(job) else ()
+        people = "\n\n".join(_for_people(job, held))
+        return _for_programs(job) | {"waits_for": list(held)}, people
+
+    watching.show(cli, look, watch=watch, every=every)
+
+
+def _one(found: Sequence[FoundJob]) -> FoundJob:
     if len(found) > 1:
-        names = ", ".join(job.queue for job in found)
+        names, job_id = ", ".join(job.queue for job in found), found[0].id
         raise typer.BadParameter(f"queues {names} each have job {job_id}; choose one with --queue")
-    [job] = found
-    if job.history_problem is not None:
-        say(f"without its history: {job.history_problem}")
-    cli.emit(_for_programs(job), "\n\n".join(_for_people(job)))
+    return found[0]
 
 
-@app.command()
-@takes("redis_url", "database_url", "prefix", json=True)
-def cancel(
-    cli: Cli,
-    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
-    queue: Annotated[
-        str | None, typer.Option(metavar="NAME", help="Its queue; else all are asked.")
-    ] = None,
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the history.")] = "",
-) -> None:
-    """Cancel a job: one that waits never runs, one that runs is told.
-
-    Prints the state in which it was. Exits 3 if there is no such job, 4 if it has ended,
-    2 if several queues have one, 5 if a server can't be reached.
-    """
-    from jobqueue.app import JobQueue
-
-    state = JobQueue(settings=cli.settings).cancel_sync(job_id, queue=queue, reason=reason)
-    cli.emit({"id": job_id, "state": state.value}, state.value)
+def _waits(job: FoundJob) -> bool:
+    return job.state is not None and job.state is not State.RUNNING and not job.state.terminal
 
 
-def _for_people(job: FoundJob) -> list[str]:
-    parts = [fields([*_place(job), *_options(job), *_end(job)])]
+def _list(jobs: Sequence[FoundJob]) -> str:
+    headers = ("ID", "QUEUE", "NAME", "PRIORITY", "STATE", "ATTEMPTS", "ENQUEUED", "DUE", "ENDED")
+    return table(headers, map(_row, jobs))
+
+
+def _row(job: FoundJob) -> tuple[Any, ...]:
+    return (
+        job.id,
+        job.queue,
+        job.name,
+        _label(job.priority),
+        job.state,
+        job.attempts,
+        moment(job.enqueued_at),
+        moment(job.due_at),
+        moment(job.finished_at),
+    )
+
+
+def _for_people(job: FoundJob, held: Sequence[Reason]) -> list[str]:
+    waits = [("waits", each.text) for each in held]
+    parts = [fields([*_place(job), *waits, *_options(job), *_end(job)])]
     if job.executions:
         parts.append(_table(job.executions))
     if job.error and job.error.traceback:
@@ -98,6 +178,8 @@ def _place(job: FoundJob) -> list[tuple[str, Any]]:
         ("worker", job.worker),
         ("enqueued", moment(job.enqueued_at)),
         ("due", moment(job.due_at)),
+        ("started", moment(job.started_at)),
+        ("ended", moment(job.finished_at)),
     ]
 
 

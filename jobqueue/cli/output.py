@@ -5,16 +5,21 @@ name or error can neither break a table nor reach the terminal as a control sequ
 """
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 from typing import Any
 
+from jobqueue.domain import wording
+
 _GAP = "  "
+
+moment = wording.moment
+duration = wording.duration
+room = wording.room
 
 
 def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
     """Return aligned columns below their headers; numbers to the right, ``-`` for ``None``."""
     data = list(rows)
-    body = [[_cell(value) for value in row] for row in data]
+    body = [[cell(value) for value in row] for row in data]
     lines = [list(headers), *body]
     widths = [max(len(line[column]) for line in lines) for column in range(len(headers))]
     right = [_numeric(row[column] for row in data) for column in range(len(headers))]
@@ -23,37 +28,19 @@ def table(headers: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
 
 def fields(pairs: Iterable[tuple[str, Any]]) -> str:
     """Return a line for each name and value; those without a value are left out."""
-    known = [(name, _cell(value)) for name, value in pairs if value is not None]
+    known = [(name, cell(value)) for name, value in pairs if value is not None]
     width = max((len(name) for name, _ in known), default=0)
     return "\n".join(f"{name.ljust(width)}{_GAP}{value}".rstrip() for name, value in known)
 
 
 def block(text: str) -> str:
     """Return text of several lines, each printable and indented."""
-    return "\n".join(f"{_GAP}{_cell(line)}".rstrip() for line in text.splitlines())
+    return "\n".join(f"{_GAP}{cell(line)}".rstrip() for line in text.splitlines())
 
 
-def moment(value: datetime | None) -> str | None:
-    """Return a time in UTC to the millisecond; ``None`` stays."""
-    if value is None:
-        return None
-    return value.astimezone(UTC).isoformat(" ", "milliseconds").replace("+00:00", "Z")
-
-
-def duration(seconds: float | None) -> str | None:
-    """Return a duration to three digits or whole seconds; ``None`` stays."""
-    if seconds is None:
-        return None
-    if seconds < 1:
-        return f"{seconds * 1000:.3g}ms"
-    if seconds < 60:  # noqa: PLR2004 - a minute
-        return f"{seconds:.3g}s"
-    minutes, rest = divmod(round(seconds), 60)
-    hours, minutes = divmod(minutes, 60)
-    days, hours = divmod(hours, 24)
-    parts = ((days, "d"), (hours, "h"), (minutes, "m"), (rest, "s"))
-    shown = [f"{number}{unit}" for number, unit in parts if number]
-    return "".join(shown[:2])
+def rate(per_second: float | None) -> str | None:
+    """Return a rate to three digits; ``None`` stays."""
+    return None if per_second is None else f"{per_second:.3g}/s"
 
 
 def line(value: Any) -> str:
@@ -75,7 +62,8 @@ def _numeric(values: Iterable[Any]) -> bool:
     return bool(kinds) and kinds <= {int, float}
 
 
-def _cell(value: Any) -> str:
+def cell(value: Any) -> str:
+    """Return a value in printable characters on one line; ``-`` for ``None``."""
     if value is None:
         return "-"
     return "".join(char if char.isprintable() else repr(char)[1:-1] for char in str(value))

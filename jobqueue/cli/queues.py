@@ -1,6 +1,7 @@
 """``jobqueue queues``: how many jobs are where, and which nobody can run."""
 
 from collections.abc import Sequence
+from enum import StrEnum
 from typing import Annotated, Any
 
 import typer
@@ -8,13 +9,18 @@ import typer
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import NOT_FOUND, say
 from jobqueue.cli.options import takes
-from jobqueue.cli.output import duration, table
+from jobqueue.cli.output import duration, moment, rate, table
+from jobqueue.cli.watching import Every, Shown, Watch, show
 from jobqueue.domain.ids import check_queue
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.pauses import Pause
 from jobqueue.domain.suggest import nearest
 from jobqueue.domain.views import QueueView
 
-_STATES = ("ready", "scheduled", "retrying", "blocked", "running", "succeeded", "dead")
+Unknown = tuple[str, str, int]  # queue, name, and how many jobs of it wait
+
+_STATES = ("ready", "blocked", "scheduled", "retrying", "running", "succeeded", "dead")
+By = StrEnum("By", ["name"])
 
 
 @takes("redis_url", "prefix", json=True)
@@ -23,48 +29,63 @@ def queues(
     queue: Annotated[
         str | None, typer.Argument(metavar="QUEUE", show_default=False, help="Only this one.")
     ] = None,
+    by: Annotated[
+        By | None, typer.Option(metavar="name", help="A line for each name, by state.")
+    ] = None,
+    watch: Watch = False,
+    every: Every = "2s",
 ) -> None:
-    """Count the jobs of each queue, by priority and by name.
+    """Count the jobs of each queue, by priority, or with --by name of each name, by state.
 
-    Prints a table of queues (oldest: how long the first ready job has waited; journal: ended
-    attempts that no recorder has taken yet), one of names (succeeded and dead count from the
-    queue's beginning), and the names that no living worker knows. Exits 3 if QUEUE never had
-    a job, 5 if Redis can't be reached.
+    Prints a table (oldest: how long the first ready job has waited; rate: attempts that ended in a
+    second, over the last minute; eta: when the ready ones have run at this rate; journal: ended
+    attempts that no recorder has taken yet; succeeded and dead count from the queue's beginning),
+    what is paused, and the names that no living worker knows. Exits 3 if QUEUE never had a job,
+    5 if Redis can't be reached.
     """
     from jobqueue.app import JobQueue
     from jobqueue.client.lookups import unknown_names, unserved
 
     app = JobQueue(settings=cli.settings)
-    counts = app.queue_counts_sync()
-    if queue is not None:
-        counts = _only(check_queue(queue), counts)
-    workers = app.living_sync("worker")
-    declared = {name for worker in workers for name in worker["names"]}
-    unknown = unknown_names(counts, workers)
-    parts = [_totals(counts)]
-    if any(each.names for each in counts):
-        parts.append(_names(counts))
-    notes = [_nobody(*each, nearest(each[1], declared)) for each in unknown]
-    notes += [_unserved(each) for each in unserved(counts, workers)]
-    notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
-    if notes:
-        parts.append("\n".join(notes))
-    cli.emit(_for_programs(counts, unknown), "\n\n".join(parts))
+
+    def look() -> Shown:
+        counts = app.queue_counts_sync()
+        if queue is not None:
+            counts = _only(check_queue(queue), counts)
+        workers = app.living_sync("worker")
+        unknown = unknown_names(counts, workers)
+        meant = {None, *(each.name for each in counts)}
+        notes = [_paused(each) for each in app.pauses_sync() if each.queue in meant]
+        declared = {name for worker in workers for name in worker["names"]}
+        notes += [_nobody(*each, nearest(each[1], declared)) for each in unknown]
+        notes += [_unserved(each) for each in unserved(counts, workers)]
+        notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
+        tables = _names(counts) if by else _totals(counts)
+        shown = _names_for_programs(counts) if by else _for_programs(counts, unknown)
+        return shown, "\n\n".join([tables, *(["\n".join(notes)] if notes else [])])
+
+    show(cli, look, watch=watch, every=every)
 
 
 def _totals(counts: Sequence[QueueView]) -> str:
     labels = [priority.label.upper() for priority in Priority]
     split = any(each.partitions for each in counts)
     more = ("PARTITIONS",) if split else ()
-    headers = ("QUEUE", *more, *labels, "SCHEDULED", "RUNNING", "OLDEST", "JOURNAL")
+    headers = (
+        *("QUEUE", *more, *labels, "BLOCKED", "SCHEDULED", "RUNNING"),
+        *("OLDEST", "RATE", "ETA", "JOURNAL"),
+    )
     rows = [
         (
             each.name,
             *((each.partitions or "-",) if split else ()),
             *(each.ready[priority] for priority in Priority),
+            each.blocked,
             each.scheduled,
             each.running,
             duration(_age(each)),
+            rate(each.rate),
+            duration(each.eta) if any(each.ready.values()) else None,
             each.journal,
         )
         for each in counts
@@ -73,12 +94,16 @@ def _totals(counts: Sequence[QueueView]) -> str:
 
 
 def _names(counts: Sequence[QueueView]) -> str:
-    rows = [
-        (each.name, name, *(states.get(state, 0) for state in _STATES))
+    rows = [tuple(each.values()) for each in _names_for_programs(counts)]
+    return table(("QUEUE", "NAME", *(state.upper() for state in _STATES)), rows)
+
+
+def _names_for_programs(counts: Sequence[QueueView]) -> list[dict[str, Any]]:
+    return [
+        {"queue": each.name, "name": name, **{state: states.get(state, 0) for state in _STATES}}
         for each in counts
         for name, states in sorted(each.names.items())
     ]
-    return table(("QUEUE", "NAME", *(state.upper() for state in _STATES)), rows)
 
 
 def _only(queue: str, counts: Sequence[QueueView]) -> list[QueueView]:
@@ -89,6 +114,12 @@ def _only(queue: str, counts: Sequence[QueueView]) -> list[QueueView]:
         say(f"queue {queue} has never had a job{_hint(near)}")
         raise typer.Exit(NOT_FOUND)
     return found
+
+
+def _paused(pause: Pause) -> str:
+    what = "everything" if pause.queue is None else f"queue {pause.queue}"
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"{what} is paused by {pause.operator} since {moment(pause.since)}{why}"
 
 
 def _nobody(queue: str, name: str, waiting: int, near: str | None) -> str:
@@ -112,17 +143,18 @@ def _age(each: QueueView) -> float | None:
     return None if each.oldest_ms is None else each.oldest_ms / 1000
 
 
-def _for_programs(
-    counts: Sequence[QueueView], unknown: Sequence[tuple[str, str, int]]
-) -> list[dict[str, Any]]:
+def _for_programs(counts: Sequence[QueueView], unknown: Sequence[Unknown]) -> list[dict[str, Any]]:
     return [
         {
             "name": each.name,
             "partitions": each.partitions,
             "ready": {priority.label: each.ready[priority] for priority in Priority},
+            "blocked": each.blocked,
             "scheduled": each.scheduled,
             "running": each.running,
             "oldest_seconds": _age(each),
+            "rate": each.rate,
+            "eta_seconds": each.eta,
             "journal": each.journal,
             "journal_bad": each.journal_bad,
             "names": each.names,

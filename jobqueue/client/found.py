@@ -1,21 +1,25 @@
 """Puts together what Redis and the history know of a job."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 
 from jobqueue.broker.lookup import JobView
 from jobqueue.domain.context import Progress
-from jobqueue.domain.jobs import Spec, State
+from jobqueue.domain.executions import Execution
+from jobqueue.domain.ids import minted
+from jobqueue.domain.jobs import Priority, Spec, State
 from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.redaction import mask
 from jobqueue.domain.retry import Retry
 from jobqueue.domain.views import ExecutionView, FoundJob
 
 _failure = msgspec.json.Decoder(Failure)
 _progress = msgspec.json.Decoder(Progress)
+_spec = msgspec.msgpack.Decoder(Spec)
 
 
 def found(
@@ -34,7 +38,7 @@ def found(
         rows: Its rows in the history, oldest first; not empty without a view.
         problem: Why the history could not be asked.
     """
-    view = _current(view, rows)
+    view = current(view, rows)
     last = rows[-1] if rows else None
     known = _of_view(view, rows) if view else _of_row(rows[-1])
     # Redis keeps no more than the result of a job that has ended; the rest is in its rows.
@@ -44,13 +48,64 @@ def found(
     return FoundJob(
         id=job_id,
         queue=queue,
+        started_at=_started(view, rows),
+        finished_at=_finished(view, rows),
         executions=tuple(rows),
         history_problem=None if problem is None else str(problem),
         **known,
     )
 
 
-def _current(view: JobView | None, rows: Sequence[ExecutionView]) -> JobView | None:
+def row_of(record: Execution, hidden: Sequence[str] = ()) -> ExecutionView:
+    """Return a record of the journal as the row that it will be.
+
+    Args:
+        record: The record.
+        hidden: Names of arguments that nobody may see, beside those that it names.
+    """
+    spec = _spec.decode(record.spec)
+    return ExecutionView(
+        id=record.id,
+        job_id=record.job_id,
+        run=record.run,
+        attempt=record.attempt,
+        delivery=record.delivery,
+        final=record.final,
+        name=record.name,
+        queue=queue_of(record.queue),
+        priority=Priority(record.priority),
+        outcome=record.outcome,
+        reason=record.reason or None,
+        error_type=record.error_type,
+        error_message=record.error_message,
+        traceback=record.traceback,
+        arguments=_json(mask(spec.arguments, (*spec.redact, *record.redact, *hidden))),
+        result=_json(record.result),
+        metadata=_json(spec.metadata),
+        tags=list(spec.tags) or None,
+        enqueued_at=_exact(record.enqueued_ms * 1000),
+        ready_at=_exact(record.ready_ms * 1000),
+        started_at=_exact(record.started_us) if record.started_us else None,
+        finished_at=_exact(record.finished_us),
+        retry_at=_moment(record.retry_ms),
+        worker=record.worker or None,
+        code_version=record.code_version or None,
+        crashes=record.crashes,
+    )
+
+
+def _started(view: JobView | None, rows: Sequence[ExecutionView]) -> datetime | None:
+    if view is not None and view.state is State.RUNNING:
+        return minted(view.token) if view.token else None
+    return rows[-1].started_at if rows else None
+
+
+def _finished(view: JobView | None, rows: Sequence[ExecutionView]) -> datetime | None:
+    ended = rows and rows[-1].final and (view is None or view.state.terminal)
+    return rows[-1].finished_at if ended else None
+
+
+def current(view: JobView | None, rows: Sequence[ExecutionView]) -> JobView | None:
     """Return what Redis knows of a job, unless the history knows of a later run."""
     outlived = view is not None and any(row.run > view.run for row in rows)
     return None if outlived else view
@@ -121,3 +176,10 @@ def _seconds(ms: int | None) -> float | None:
 
 def _moment(ms: int | None) -> datetime | None:
     return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+
+
+def _exact(us: int) -> datetime:
+    return _EPOCH + timedelta(microseconds=us)
+
+
+_EPOCH = datetime.fromtimestamp(0, UTC)

@@ -6,12 +6,14 @@ here changes a job, and nothing here is on the way of one.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from jobqueue.broker import hiding, lookup, presence
 from jobqueue.broker.lookup import JobView
-from jobqueue.client.found import found
+from jobqueue.client.found import current, found
 from jobqueue.client.wire import Wire
+from jobqueue.domain import fleet
 from jobqueue.domain.errors import (
     HistoryError,
     HistoryUnavailable,
@@ -41,6 +43,12 @@ class Lookups:
 
     async def find(self, job_id: str, queue: str | None) -> list[FoundJob]:
         """Return the jobs with this id; see :meth:`JobQueue.find`."""
+        return [job for job, _ in await self.located(job_id, queue)]
+
+    async def located(
+        self, job_id: str, queue: str | None
+    ) -> list[tuple[FoundJob, JobView | None]]:
+        """Return the jobs with this id, each with what Redis knows of its present life."""
         check_job_id(job_id)
         views = await self._views(job_id, queue)
         rows, problem = await self._rows(job_id, queue)
@@ -49,18 +57,21 @@ class Lookups:
         if not views and not rows:
             raise JobNotFound(job_id)
         return [
-            found(job_id, each, views.get(each), rows.get(each, []), problem)
+            (found(job_id, each, view, of_it, problem), current(view, of_it))
             for each in sorted({*views, *rows})
+            for view, of_it in [(views.get(each), rows.get(each, []))]
         ]
 
     async def queue_counts(self, queue: str | None) -> list[QueueView]:
         """Return the counts of one queue or all; see :meth:`JobQueue.queue_counts`."""
         async with self._wire.server.lane() as lane:
             keys, known = self._wire.keys, by_queue(await self._wire.places(lane, queue))
-            return [
+            workers = await presence.services(lane, keys, "worker")
+            counts = [
                 together(name, [await lookup.queue(lane, keys, place) for place in places])
                 for name, places in known.items()
             ]
+        return [replace(each, rate=fleet.rate(workers, each.name)) for each in counts]
 
     async def services(self, role: str | None = None) -> list[dict[str, Any]]:
         """Return what living services say of themselves.

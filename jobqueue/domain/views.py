@@ -169,7 +169,9 @@ class QueueView:
 
     ``ready`` is by priority. ``names`` is by job name, then state; succeeded and
     dead count since the queue began. ``oldest_ms`` is the age of the oldest ready job.
-    ``partitions`` is how many it has; 0 for a queue that is whole.
+    ``partitions`` is how many it has; 0 for a queue that is whole. ``rate`` is how
+    many attempts ended in a second, over the last minute, as living workers say; None where none
+    serves it.
     """
 
     name: str
@@ -181,6 +183,20 @@ class QueueView:
     oldest_ms: int | None
     names: Mapping[str, Mapping[str, int]]
     partitions: int = 0
+    rate: float | None = None
+
+    @property
+    def blocked(self) -> int:
+        """How many wait for a lock or a limit."""
+        return sum(states.get("blocked", 0) for states in self.names.values())
+
+    @property
+    def eta(self) -> float | None:
+        """Seconds until its ready jobs have run at this rate; None where that can't be said."""
+        waiting = sum(self.ready.values())
+        if not waiting:
+            return 0.0
+        return waiting / self.rate if self.rate else None
 
 
 def together(name: str, parts: Sequence[QueueView]) -> QueueView:
@@ -220,7 +236,10 @@ class FoundJob:
         result: What the handler returned.
         error: Why it died, or why its last attempt failed.
         progress: How far a running job is, as it last said.
-        executions: Its rows in the history, oldest first; empty without a database URL.
+        started_at: When its present or last delivery was handed to a worker.
+        finished_at: When it ended; None for one that has not, or whose row is not there yet.
+        executions: Its rows in the history, oldest first; empty without a database URL, and in
+            lists.
         history_problem: Why the history could not be asked.
     """
 
@@ -245,6 +264,8 @@ class FoundJob:
     result: Any = None
     error: Failure | None = None
     progress: Progress | None = None
+    started_at: datetime | None = None
+    finished_at: datetime | None = None
     executions: Sequence[ExecutionView] = ()
     history_problem: str | None = None
 

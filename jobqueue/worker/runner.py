@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 
 from jobqueue.broker.messages import Delivery
@@ -49,7 +50,12 @@ class Runner:
         self._last_lives_at = last_lives_at
         self._loop = asyncio.get_running_loop()
         self._unknown: dict[str, float] = {}
-        self.done = 0  # jobs that ended here
+        self.ended: Counter[str] = Counter()  # jobs that ended here, by queue
+
+    @property
+    def done(self) -> int:
+        """How many jobs ended here; from any thread."""
+        return sum(list(self.ended.values()))
 
     def start(
         self,
@@ -88,7 +94,7 @@ class Runner:
         held.task = None
         if held.dropped:
             return
-        self.done += 1
+        self.ended[held.queue] += 1
         if isinstance(outcome, Unknown):
             self._report_unknown(held)
         _report(held, outcome)

@@ -9,11 +9,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from jobqueue.cli import jobs
 from jobqueue.domain.errors import HistoryUnavailable, SchemaMismatch
-from jobqueue.domain.jobs import Priority
+from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.listing import Chosen
 from jobqueue.history import engine, queries
 from jobqueue.history.writer import HistoryWriter
 from tests.integration.history.conftest import Ask
-from tests.integration.history.records import NOON, dead, record
+from tests.integration.history.records import NOON, dead, record, uuid7
+
+ANY = Chosen()
 
 
 @pytest.fixture
@@ -106,6 +109,34 @@ async def test_a_lookup_uses_the_index(writer: HistoryWriter, ask: Ask) -> None:
     await writer.write([record() for _ in range(3000)])
     plan = ask("EXPLAIN SELECT * FROM jobqueue.v_executions WHERE job_id = 'j'")
     assert "_2026_11_job_id_idx" in str(plan)
+
+
+async def test_ended_jobs(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """The latest first, page by page also within one moment; each job as its latest run left it."""
+    rows = [record(NOON + timedelta(seconds=n // 3), job_id=f"j{n}") for n in range(9)]
+    died = dead(job_id="again", run=0)
+    await writer.write([*rows, died, record(NOON, job_id="again", run=1), dead(final=False)])
+    found, after = list[str](), list[str]()
+    while page := await queries.ended(history, ANY, after, 2):
+        found += [row.job_id for row in page]
+        after = [page[-1].finished_at.isoformat(), page[-1].id]
+    ids = {row.job_id: row.id for row in rows} | {"again": ""}
+    assert len(found) == len(set(found)) == 10
+    assert [ids[each] for each in found[:6]] == sorted(list(ids.values())[3:9], reverse=True)
+
+
+async def test_ended_jobs_use_an_index(
+    writer: HistoryWriter, history: AsyncEngine, ask: Ask
+) -> None:
+    """A later page reads no more than its rows, although nobody has analysed the table."""
+    await writer.write([record(NOON + timedelta(seconds=n)) for n in range(3000)])
+    after = [(NOON + timedelta(seconds=1500)).isoformat(), uuid7()]
+    for which in (ANY, Chosen(name="send_email"), Chosen(states=frozenset({State.DEAD}))):
+        page = queries.page_of(which, after, 50)
+        text = page.compile(dialect=history.dialect, compile_kwargs={"literal_binds": True})
+        plan = str(ask(f"EXPLAIN {text}".replace("%%", "%")))
+        assert "Limit" in plan
+        assert "Seq Scan on job_executions_2026_11" not in plan
 
 
 async def test_job_stats(writer: HistoryWriter, ask: Ask) -> None:

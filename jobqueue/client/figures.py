@@ -1,0 +1,27 @@
+"""Asks the history what ran; see :meth:`JobQueue.stats`."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.stats import Stats
+from jobqueue.domain.suggest import shown
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """The statistics of one installation.
+
+    Args:
+        database_url: Where the history is.
+    """
+
+    database_url: str
+
+    async def since(self, moment: datetime) -> Stats:
+        """Return what ran since the hour in which a moment lies."""
+        if moment.utcoffset() is None:
+            raise InvalidJob("since", f"{shown(moment)} is no time with a time zone")
+        from jobqueue.history import stats  # who has no history needs no psycopg
+
+        return await stats.since(self.database_url, moment)

@@ -1,0 +1,153 @@
+"""What people say about the jobs that they want to see, and the page that they get. No I/O."""
+
+import base64
+import binascii
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypedDict
+
+import msgspec
+
+from jobqueue.domain.checks import choice, named
+from jobqueue.domain.errors import InvalidJob
+from jobqueue.domain.ids import check_name, check_queue
+from jobqueue.domain.jobs import State
+from jobqueue.domain.suggest import shown
+from jobqueue.domain.views import FoundJob
+
+
+class JobFilter(TypedDict, total=False):
+    """Which jobs are meant: those that fit all that is given; None means any.
+
+    ``queue`` and ``name`` of the job; ``state``, one or several; ``tag``, one of the job's;
+    ``since`` and ``until``, aware datetimes (``until`` itself is not in it) between which a job
+    ended, or was enqueued where it has not ended.
+    """
+
+    queue: str | None
+    state: State | str | Iterable[State | str] | None
+    name: str | None
+    tag: str | None
+    since: datetime | None
+    until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chosen:
+    """A filter that was checked."""
+
+    queue: str | None = None
+    states: frozenset[State] = frozenset(State)
+    name: str | None = None
+    tag: str | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+
+    def fits(self, name: str | None, tags: Iterable[str], moment: datetime | None) -> bool:
+        """Return whether a job of this name and tags fits that was enqueued, or ended, then."""
+        return (
+            self.name in (None, name)
+            and (self.tag is None or self.tag in tags)
+            and (self.since is None or (moment is not None and moment >= self.since))
+            and (self.until is None or (moment is not None and moment < self.until))
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class JobPage:
+    """Some jobs of a list.
+
+    Attributes:
+        jobs: The jobs: running ones first, then ready, blocked, scheduled and retrying ones in the
+            order of their turn, then ended ones, the latest first.
+        after: What to ask for the next page with; None at the end of the list.
+        history_problem: Why the history could not be asked; the list ends before its jobs.
+    """
+
+    jobs: Sequence[FoundJob]
+    after: str | None
+    history_problem: str | None = None
+
+
+# The parts of a list, in their order; the states are those that a part may hold.
+PARTS: tuple[tuple[str, frozenset[State]], ...] = (
+    ("running", frozenset({State.RUNNING})),
+    ("ready", frozenset({State.READY})),
+    ("blocked", frozenset({State.BLOCKED})),
+    ("scheduled", frozenset({State.SCHEDULED, State.RETRYING})),
+    ("journal", frozenset(each for each in State if each.terminal)),
+    ("history", frozenset(each for each in State if each.terminal)),
+)
+
+
+class Mark(msgspec.Struct, array_like=True, frozen=True):
+    """How far somebody has got in a list: the part, the broker's queue, and the place in it."""
+
+    part: int = 0
+    queue: str = ""
+    place: list[Any] = []
+
+
+def write_mark(mark: Mark) -> str:
+    """Return a mark as people copy it."""
+    return base64.urlsafe_b64encode(msgspec.json.encode(mark)).decode().rstrip("=")
+
+
+def read_mark(text: str | None) -> Mark:
+    """Return a mark from what people copied; None is the beginning.
+
+    Raises:
+        InvalidJob: It is none.
+    """
+    if text is None:
+        return Mark()
+    try:
+        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        mark = msgspec.json.decode(raw, type=Mark)
+    except (binascii.Error, ValueError):
+        mark = Mark(-1)
+    if not 0 <= mark.part < len(PARTS):
+        raise InvalidJob("after", f"{shown(text)} is no end of a page of this list")
+    return mark
+
+
+def chosen(where: JobFilter) -> Chosen:
+    """Return a filter, checked.
+
+    Raises:
+        ConfigurationError: It says something that no job has.
+        InvalidJob: A value can't be right.
+    """
+    named("jobs", where, JobFilter.__annotations__)
+    given: dict[str, Any] = {option: value for option, value in where.items() if value is not None}
+    for option, value in given.items():
+        _CHECKS[option](option, value)
+    if "state" in given:
+        given["states"] = _states(given.pop("state"))
+    return Chosen(**given)
+
+
+def _states(value: State | str | Iterable[State | str]) -> frozenset[State]:
+    several = [value] if isinstance(value, str) else value
+    return frozenset(choice("state", State, each) for each in several)
+
+
+def _check_text(option: str, value: object) -> None:
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidJob(option, f"{shown(value)} is no printable text")
+
+
+def _check_moment(option: str, value: object) -> None:
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidJob(option, f"{shown(value)} is no time with a time zone")
+
+
+_CHECKS: dict[str, Callable[[str, object], object]] = {
+    "queue": lambda _, value: check_queue(value),
+    "state": lambda _, __: None,
+    "name": lambda _, value: check_name(value),
+    "tag": _check_text,
+    "since": _check_moment,
+    "until": _check_moment,
+}

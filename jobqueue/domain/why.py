@@ -1,0 +1,97 @@
+"""What people hear of why a job is where it is, and what bears on that."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from jobqueue.domain import fleet
+from jobqueue.domain.jobs import State
+from jobqueue.domain.partitions import queue_of
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Reason:
+    """One thing that holds a job.
+
+    Attributes:
+        kind: A word that does not change: ``due``, ``retry``, ``ahead``, ``paused``, ``lock``,
+            ``rate``, ``limit``, ``last_life``, ``running``, ``cancelling``, ``lost_worker``,
+            ``no_worker``, ``no_partitions``, ``unknown_name``, ``worker_paused``,
+            ``worker_problem``, ``no_scheduler``, ``journal``, ``expires``, ``letting_in``,
+            ``succeeded``, ``dead``, ``cancelled``, ``expired``, ``unrecorded`` or ``unknown``.
+        text: The sentence.
+        command: What helps, or tells more.
+        at: When it is over, or since when it is so.
+        ahead: Jobs that come before this one.
+        other: The job that this one waits for.
+        worker: The worker that runs the job, or that one.
+    """
+
+    kind: str
+    text: str
+    command: str | None = None
+    at: datetime | None = None
+    ahead: int | None = None
+    other: str | None = None
+    worker: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """Why a job is where it is.
+
+    Attributes:
+        id: The job.
+        queue: Its queue.
+        name: Its name.
+        state: None where Redis has lost it, and the history has not seen its end.
+        reasons: What holds it, what holds it now first; at least one.
+    """
+
+    id: str
+    queue: str
+    name: str | None
+    state: State | None
+    reasons: Sequence[Reason]
+
+    @property
+    def text(self) -> str:
+        """The first reason, in a sentence."""
+        return self.reasons[0].text
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Around:
+    """What bears on a job beside its own record.
+
+    Args:
+        place: Its queue, or its partition.
+        living: What services say of themselves.
+        ahead: Ready jobs that come before it, as far as they were counted.
+        more: Whether there are more of them than that.
+        partitions: How many parts the queue has, each of which gets its share of the workers.
+        journal_bound: Size of the journal above which workers stop, in bytes.
+    """
+
+    place: str
+    living: Sequence[Mapping[str, Any]]
+    ahead: int = 0
+    more: bool = False
+    partitions: int = 1
+    journal_bound: int
+
+    @property
+    def queue(self) -> str:
+        """The queue, as people know it."""
+        return queue_of(self.place)
+
+    @property
+    def serving(self) -> list[fleet.Said]:
+        """The workers that take jobs from here."""
+        return fleet.serving(self.workers, self.place)
+
+    @property
+    def workers(self) -> list[fleet.Said]:
+        """All workers."""
+        return fleet.of_role(self.living, "worker")
