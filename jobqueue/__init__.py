@@ -6,6 +6,15 @@ from jobqueue.client.declared import Job, JobCall
 from jobqueue.client.handle import JobHandle, Status
 from jobqueue.client.options import JobOptions
 from jobqueue.client.prepared import Draft, Prepared
+from jobqueue.domain.binding import LiveCheck, Misfit, MisfitExample
+from jobqueue.domain.checkup import (
+    Checkup,
+    Finding,
+    PostgresFacts,
+    RedisFacts,
+    Severity,
+    TableFacts,
+)
 from jobqueue.domain.context import CurrentJob, Progress, current_job
 from jobqueue.domain.errors import (
     BrokerError,
@@ -34,8 +43,12 @@ from jobqueue.domain.errors import (
     ResultGone,
     ResultTimeout,
     RetryAfter,
+    ScheduleConflict,
+    ScheduleNotFound,
     SchemaMismatch,
     Snooze,
+    WorkerNotFound,
+    WorkerSilent,
 )
 from jobqueue.domain.extensions import JobEvent, Lifespan
 from jobqueue.domain.jobs import Priority, State
@@ -48,9 +61,15 @@ from jobqueue.domain.letters import (
     Redrive,
 )
 from jobqueue.domain.limits import Limit, Rate
+from jobqueue.domain.listing import JobFilter, JobPage
+from jobqueue.domain.operations import Swept
 from jobqueue.domain.outcomes import Failure
+from jobqueue.domain.pauses import Pause
+from jobqueue.domain.plans import Occurrence, ScheduleView, Upcoming
 from jobqueue.domain.retry import Backoff, Jitter, Retry
 from jobqueue.domain.signals import Signal
+from jobqueue.domain.stats import NameStats, QueueStats, Stats
+from jobqueue.domain.timing import Timing
 from jobqueue.domain.unique import Unique
 from jobqueue.domain.views import (
     DeadLetter,
@@ -60,6 +79,8 @@ from jobqueue.domain.views import (
     QueueView,
     Retried,
 )
+from jobqueue.domain.why import Reason, Why
+from jobqueue.domain.workers import RunningJob, WorkerView
 from jobqueue.handler_options import HandlerOptions
 from jobqueue.settings import Settings
 
@@ -73,6 +94,7 @@ __all__ = [
     "BrokerUnavailable",
     "Canary",
     "CanaryOutcome",
+    "Checkup",
     "ConfigurationError",
     "CurrentJob",
     "DeadLetter",
@@ -83,6 +105,7 @@ __all__ = [
     "EnqueueUncertain",
     "ExecutionView",
     "Failure",
+    "Finding",
     "FoundJob",
     "HandlerOptions",
     "HistoryError",
@@ -98,9 +121,11 @@ __all__ = [
     "JobExists",
     "JobExpired",
     "JobFailed",
+    "JobFilter",
     "JobHandle",
     "JobNotFound",
     "JobOptions",
+    "JobPage",
     "JobQueue",
     "JobQueueError",
     "LeaseLost",
@@ -109,15 +134,25 @@ __all__ = [
     "Lifespan",
     "Limit",
     "LimitView",
+    "LiveCheck",
+    "Misfit",
+    "MisfitExample",
+    "NameStats",
     "NoCurrentJob",
     "NotReplicated",
+    "Occurrence",
+    "Pause",
     "Permanent",
+    "PostgresFacts",
     "Prepared",
     "Priority",
     "Progress",
     "QueueFull",
+    "QueueStats",
     "QueueView",
     "Rate",
+    "Reason",
+    "RedisFacts",
     "Redrive",
     "RedriveConflict",
     "ResultGone",
@@ -125,12 +160,26 @@ __all__ = [
     "Retried",
     "Retry",
     "RetryAfter",
+    "RunningJob",
+    "ScheduleConflict",
+    "ScheduleNotFound",
+    "ScheduleView",
     "SchemaMismatch",
     "Settings",
+    "Severity",
     "Signal",
     "Snooze",
     "State",
+    "Stats",
     "Status",
+    "Swept",
+    "TableFacts",
+    "Timing",
     "Unique",
+    "Upcoming",
+    "Why",
+    "WorkerNotFound",
+    "WorkerSilent",
+    "WorkerView",
     "current_job",
 ]

@@ -16,6 +16,8 @@ from jobqueue.declaring import Declaring
 from jobqueue.domain.checks import checks_options
 from jobqueue.domain.ids import check_name
 from jobqueue.domain.suggest import nearest
+from jobqueue.examining import Examining
+from jobqueue.planning import Planning
 from jobqueue.redriving import Redriving
 from jobqueue.settings import Settings
 
@@ -30,7 +32,7 @@ log = logging.getLogger("jobqueue")
 R = TypeVar("R")
 
 
-class JobQueue(Configured, Declaring, Controlling, Redriving):
+class JobQueue(Configured, Declaring, Controlling, Redriving, Examining, Planning):
     """Your queue: declare handlers with :meth:`job`, enqueue their calls, run workers.
 
     Args:

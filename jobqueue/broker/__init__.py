@@ -28,6 +28,10 @@ attempt: the journal, the next due time, the keys, the state, and the worker's l
 last, since its token is what lets a call be repeated. The lease comes before
 everything that is read under it.
 
+**Pauses** are limits of none among the rules of a queue (``pause.lua``): every fetch reads the
+rules anyhow, so a pause costs nothing where there is none, holds from the next fetch on, and
+holds for workers of an older version too. Why, and since when, stands with it.
+
 **Calls are numbered.** Every lane of a client or worker numbers its calls for
 each queue and repeats a call, with its number, until it is answered.
 

@@ -14,6 +14,7 @@ import msgspec
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.messages import (
     Fetched,
+    Firing,
     Leases,
     Looked,
     NewJob,
@@ -32,6 +33,7 @@ from jobqueue.broker.messages import (
 )
 from jobqueue.broker.scripts import Script, script
 from jobqueue.domain.codec import storable
+from jobqueue.domain.standing import Standing
 
 T = TypeVar("T")
 
@@ -57,6 +59,7 @@ STALE = "stale"
 UNKNOWN_ENDING = "died or lost its lease"
 
 _fetched = msgspec.msgpack.Decoder(Fetched)
+_standing = msgspec.msgpack.Decoder(Standing)
 
 
 def _text(reply: object) -> str:
@@ -256,8 +259,10 @@ class Calls:
         bad = [record for each in entries for record in each.bad]
         return self._call("recorded", queue, _number, bound, _pack(heads), _pack(ended), *bad)
 
-    def fire(self, queue: str, schedule: str, time_ms: int, job: NewJob, spec: bytes) -> Call[str]:
-        """Enqueue one occurrence of a schedule.
+    def fire(
+        self, queue: str, schedule: str, firing: Firing, job: NewJob, spec: bytes
+    ) -> Call[str]:
+        """Enqueue or skip one occurrence of a schedule, and write it down.
 
         Answers ``fired``, ``already``, ``early``, ``skipped`` or ``moved``; see ``lua/fire.lua``.
         """
@@ -266,12 +271,17 @@ class Calls:
             queue,
             _text,
             schedule,
-            time_ms,
+            firing.time_ms,
             job.id,
             job.priority,
             job.name,
             spec,
             int(job.asks),
+            firing.due_ms,
+            firing.skip,
+            firing.overlap,
+            int(firing.triggered),
+            _pack((firing.why, firing.since_ms, firing.others)),
         )
 
     def watch(self, queue: str, job_id: str, inbox: str) -> Call[Watched]:
@@ -307,6 +317,10 @@ class Calls:
     def look(self, queue: str, job_id: str) -> Call[Looked]:
         """Ask what is known of a job."""
         return self._call("look", queue, lambda reply: looked.decode(_bytes(reply)), job_id)
+
+    def why(self, queue: str, job_id: str) -> Call[Standing]:
+        """Ask what a job that has not ended waits for, or who runs it."""
+        return self._call("why", queue, lambda reply: _standing.decode(_bytes(reply)), job_id)
 
     def declare(
         self, queue: str, rules: Sequence[Rule], names: Sequence[str]

@@ -37,7 +37,7 @@ QUEUE_KEYS = {
     ),
     "lock:": ("string by key: the job at the head of its line", "the end of the line"),
     "waiting:": ("list by lock key: the jobs in line behind the head", "the end of the line"),
-    "rules": ("string: limits of the queue, of names and keys", "an operator, or new code"),
+    "rules": ("string: limits of names, keys and the queue; pauses", "an operator, or new code"),
     "limit:": ("set by scope: tokens of the deliveries that occupy it", "the end of each delivery"),
     "rate:": ("list by scope: starts within the last period, ms", "its period, and a second"),
     "parked:": ("sorted set by scope: jobs that wait for it, by priority and arrival", "the scope"),
@@ -51,11 +51,13 @@ QUEUE_KEYS = {
     "counts": ("hash: jobs by `state:name`", "the queue"),
     "leases": ("sorted set: workers that take jobs here, by expiry, ms", "reclaim"),
     "call:": ("string by caller: last call number and answer", "1 hour"),
-    "tell:": ("list by worker: tokens of deliveries to cancel", "1 minute"),
+    "tell:": ("list by worker: tokens of deliveries to cancel, and orders", "1 minute"),
     "inbox:": ("list by client: outcomes it waits for", "1 minute"),
     "hidden": ("hash by job name: arguments that nobody may see", "an operator"),
     "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
     "moved": ("set: schedules that fire in a partition, and not here any more", "the queue"),
+    "latest": ("hash: the last job of each schedule", "the queue"),
+    "ledger": ("stream: what became of occurrences, until PostgreSQL has it", "a scheduler"),
 }
 
 
@@ -78,6 +80,10 @@ class Keys:
         self.services = (
             f"{prefix}:services"  # set of `role:id`; readers drop those without presence
         )
+        self.paused = f"{prefix}:paused"  # hash: notes by queue, `*` for all; an operator
+
+        # What PostgreSQL last held of stored schedules (string, JSON); schedulers replace it.
+        self.schedules = f"{prefix}:schedules"
 
     def base(self, queue: str) -> str:
         """Return the common prefix of every key of ``queue``."""
@@ -111,6 +117,10 @@ class Keys:
         base = self.base(queue)
         return [f"{base}{kind}:{p}" for p in PRIORITIES for kind in ("again", "ready")]
 
+    def succeeded(self, queue: str) -> str:
+        """Return the jobs that ended well and wait to be recorded (hash by id)."""
+        return f"{self.base(queue)}succeeded"
+
     def poison(self, queue: str) -> str:
         """Return the jobs on their last life that were kept back (sorted set)."""
         return f"{self.base(queue)}poison"
@@ -122,6 +132,10 @@ class Keys:
     def journal(self, queue: str) -> str:
         """Return the finished attempts that PostgreSQL does not have yet (stream)."""
         return f"{self.base(queue)}journal"
+
+    def journal_size(self, queue: str) -> str:
+        """Return the bytes of the entries in the journal (string)."""
+        return f"{self.base(queue)}journal:size"
 
     def journal_rows(self, queue: str) -> str:
         """Return the number of records in the journal (string)."""
@@ -175,6 +189,14 @@ class Keys:
         """Return the jobs that wait for a scope (sorted set)."""
         return f"{self.base(queue)}parked:{scope}"
 
+    def scopes(self, queue: str) -> str:
+        """Return the scopes that jobs are parked for (set)."""
+        return f"{self.base(queue)}scopes"
+
+    def line(self, queue: str, lock: str) -> str:
+        """Return the jobs that stand in line for a lock behind its head (list)."""
+        return f"{self.base(queue)}waiting:{lock}"
+
     def fired(self, queue: str) -> str:
         """Return the last occurrence of each schedule (hash)."""
         return f"{self.base(queue)}fired"
@@ -182,6 +204,10 @@ class Keys:
     def moved(self, queue: str) -> str:
         """Return the schedules that fire in a partition since the queue was split (set)."""
         return f"{self.base(queue)}moved"
+
+    def ledger(self, queue: str) -> str:
+        """Return what became of the occurrences of schedules (stream)."""
+        return f"{self.base(queue)}ledger"
 
     def hidden(self, queue: str) -> str:
         """Return which arguments handlers hide (hash by job name)."""

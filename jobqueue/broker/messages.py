@@ -155,6 +155,39 @@ class Report(msgspec.Struct, array_like=True, frozen=True):
     progress: str
 
 
+@dataclass(frozen=True, slots=True)
+class Firing:
+    """An occurrence of a schedule, and what is to become of it; times in ms since the epoch.
+
+    ``skip`` says why it is not enqueued. ``others`` are those before it that are skipped as
+    well, for the reason ``why``; there are more of them, after ``since_ms``, where that is set.
+    """
+
+    time_ms: int
+    due_ms: int
+    skip: str = ""
+    overlap: str = "allow"
+    triggered: bool = False
+    why: str = ""
+    since_ms: int | None = None
+    others: Sequence[int] = ()
+
+
+class Settled(msgspec.Struct, array_like=True, frozen=True):
+    """What became of an occurrence, as ``fire`` writes it down; times in ms since the epoch."""
+
+    version: int
+    schedule: str
+    time_ms: int
+    due_ms: int
+    now_ms: int
+    name: str
+    outcome: str
+    reason: str
+    job_id: str
+    triggered: int
+
+
 class Watched(msgspec.Struct, array_like=True, frozen=True):
     """What a job came to: a terminal state and its JSON, ``waiting`` or ``gone``.
 
@@ -169,7 +202,8 @@ class Watched(msgspec.Struct, array_like=True, frozen=True):
 class Looked(msgspec.Struct, array_like=True, frozen=True):
     """What is known of a job; ``state`` is empty when there is no such job.
 
-    ``record`` holds place, entry, flags, name, time of enqueueing in ms and spec.
+    ``token`` is that of its present or last delivery. ``record`` holds place, entry, flags, name,
+    time of enqueueing in ms and spec.
     """
 
     state: str
@@ -182,6 +216,7 @@ class Looked(msgspec.Struct, array_like=True, frozen=True):
     result: str | None
     error: str | None
     progress: str | None
+    token: str | None
     record: tuple[str, str, int, str, int, Spec] | None
 
 
@@ -215,3 +250,5 @@ class Reclaimed:
 watched = msgspec.msgpack.Decoder(Watched)
 looked = msgspec.msgpack.Decoder(Looked)
 ruled = msgspec.msgpack.Decoder(dict[str, Ruled])
+settled = msgspec.msgpack.Decoder(Settled)
+skipped = msgspec.msgpack.Decoder(tuple[str, int | None, list[int]])

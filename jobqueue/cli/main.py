@@ -8,20 +8,28 @@ import typer
 
 from jobqueue import __version__
 from jobqueue.cli import (
+    check,
     config,
+    control,
     db,
     dev,
     dlq,
     docs,
+    doctor,
     enqueue,
     health,
-    jobs,
     limits,
+    pausing,
     queues,
     regressions,
     scheduler,
+    schedules,
+    stats,
+    top,
     version,
+    why,
     worker,
+    workers,
 )
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import report_usage
@@ -70,14 +78,24 @@ for command in (
     scheduler.recorder,
     enqueue.enqueue,
     queues.queues,
+    why.why,
+    stats.stats,
+    pausing.pause,
+    pausing.resume,
+    pausing.quiet,
+    pausing.pauses,
+    pausing.purge,
     regressions.regressions,
+    top.top,
+    check.check,
+    doctor.doctor,
     health.health,
     config.config,
     docs.docs,
     version.version,
 ):
     app.command()(command)
-for group in (jobs.app, dlq.app, limits.app, db.app):
+for group in (control.app, workers.app, dlq.app, schedules.app, limits.app, db.app):
     app.add_typer(group)
 
 

@@ -205,6 +205,40 @@ class RedriveConflict(_JobError):
     summary = "job {} is waiting or running already, or another has its unique key; not put back"
 
 
+class ScheduleNotFound(JobQueueError):
+    """There is no schedule of this name.
+
+    Those in code are known as soon as a scheduler with a database URL has run them.
+
+    Args:
+        name: The name that was asked for, or what else was.
+    """
+
+    def __init__(self, name: str) -> None:
+        super().__init__(name)
+        self.name = name
+
+    def __str__(self) -> str:
+        return f"there is no schedule {self.name}"
+
+
+class ScheduleConflict(JobQueueError):
+    """A schedule can't be added, changed or fired; nothing was changed.
+
+    Args:
+        name: The schedule.
+        problem: What stands in the way, and what to do.
+    """
+
+    def __init__(self, name: str, problem: str) -> None:
+        super().__init__(name, problem)
+        self.name = name
+        self.problem = problem
+
+    def __str__(self) -> str:
+        return f"schedule {self.name}: {self.problem}"
+
+
 class ResultGone(_JobError):
     """The job's record has left Redis, and no history that was asked knows its end.
 
@@ -289,6 +323,40 @@ class SchemaMismatch(JobQueueError):
 
     Run ``jobqueue db upgrade``.
     """
+
+
+class WorkerNotFound(JobQueueError):
+    """No living worker has this id.
+
+    Args:
+        worker: The id.
+    """
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(worker)
+        self.worker = worker
+
+    def __str__(self) -> str:
+        return f"no living worker has the id {self.worker}"
+
+
+class WorkerSilent(JobQueueError):
+    """A worker was told something, and did not say in time that it does it.
+
+    It may do it still. Look at what it says of itself, and tell it again.
+
+    Args:
+        worker: Its id.
+        action: What it was told: ``pause``, ``resume`` or ``quiet``.
+    """
+
+    def __init__(self, worker: str, action: str) -> None:
+        super().__init__(worker, action)
+        self.worker = worker
+        self.action = action
+
+    def __str__(self) -> str:
+        return f"worker {self.worker} was told to {self.action} and has not said that it does"
 
 
 class NoCurrentJob(JobQueueError):

@@ -2,6 +2,7 @@
 
 import os
 import re
+from datetime import UTC, datetime
 
 from jobqueue.domain.errors import InvalidJob
 from jobqueue.domain.suggest import shown
@@ -40,6 +41,11 @@ def uuid7(now_ms: int) -> str:
         _random.extend(drawn[i : i + 20] for i in range(20, len(drawn), 20))
         rest = drawn[:20]
     return f"{begin}{rest[:3]}-{_VARIANT[rest[3]]}{rest[4:7]}-{rest[7:19]}"
+
+
+def minted(token: str) -> datetime:
+    """Return the time in a uuid7, to the millisecond: when a delivery was handed out."""
+    return datetime.fromtimestamp(int(token[:8] + token[9:13], 16) / 1000, UTC)
 
 
 def check_queue(queue: object) -> str:

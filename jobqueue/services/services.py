@@ -1,7 +1,7 @@
 """The factory of one app: clients, questions, and the services that are not started yet."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any
@@ -16,23 +16,37 @@ from jobqueue.broker.messages import Watched
 from jobqueue.broker.presence import service_id
 from jobqueue.broker.servers import Server
 from jobqueue.broker.splits import Splits
+from jobqueue.client import checkup, livecheck
+from jobqueue.client.changing import Changes
 from jobqueue.client.client import Client
 from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
+from jobqueue.client.figures import Figures
+from jobqueue.client.listing import Listing
+from jobqueue.client.logbook import Logbook
 from jobqueue.client.lookups import Lookups
+from jobqueue.client.pausing import Pauses
+from jobqueue.client.planned import plan_of
+from jobqueue.client.reasons import Reasons
+from jobqueue.client.sweeping import Sweeps
 from jobqueue.client.wire import Wire
+from jobqueue.client.workers import Workers
+from jobqueue.domain.binding import LiveCheck
+from jobqueue.domain.checkup import Checkup, examine
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
-from jobqueue.domain.jobs import Priority
 from jobqueue.domain.limits import QueueLimits
+from jobqueue.domain.plans import Plan
 from jobqueue.domain.replication import Replication
-from jobqueue.domain.schedules import Schedule
+from jobqueue.domain.timing import Timing
 from jobqueue.scheduler.firer import Firer
 from jobqueue.scheduler.promoter import Promoter
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.scheduler.service import Component, Service
+from jobqueue.scheduler.timetable import Timetable
 from jobqueue.scheduler.unserved import Unserved
+from jobqueue.services import checked
 from jobqueue.services.apart import Apart
 from jobqueue.services.start import Start
 from jobqueue.services.workers import Queues, WorkerPlan
@@ -44,6 +58,7 @@ from jobqueue.worker.worker import Worker
 
 if TYPE_CHECKING:
     from jobqueue.client.letters import Letters
+    from jobqueue.client.plans import Plans
 
 log = logging.getLogger("jobqueue")
 
@@ -54,7 +69,7 @@ class Services:
     Args:
         settings: Where the servers are, and everything else.
         registry: The app's handlers.
-        schedules: The app's schedules: a rule and a job by name.
+        schedules: The app's schedules: a timing and a job by name.
         queue_limits: What the app declares for whole queues.
         extensions: The app's middleware, hooks and resources.
     """
@@ -63,7 +78,7 @@ class Services:
         self,
         settings: Settings,
         registry: Registry,
-        schedules: Mapping[str, tuple[Schedule, JobCall[..., Any]]],
+        schedules: Mapping[str, tuple[Timing, JobCall[..., Any]]],
         queue_limits: Mapping[str, QueueLimits],
         extensions: Extensions,
     ) -> None:
@@ -117,9 +132,45 @@ class Services:
         """Return what answers questions about jobs and queues."""
         return Lookups(self.wire, self._settings.database_url)
 
+    def listing(self) -> Listing:
+        """Return what lists jobs."""
+        return Listing(self.wire, self._settings.database_url)
+
+    def workers(self) -> Workers:
+        """Return what looks at workers."""
+        return Workers(self.wire)
+
+    def figures(self) -> Figures:
+        """Return what asks for statistics.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+        """
+        return Figures(self._settings.required("database_url"))
+
+    def reasons(self) -> Reasons:
+        """Return what says why jobs are where they are."""
+        return Reasons(self.wire, self.lookups(), self._settings.journal_limit)
+
+    def logbook(self) -> Logbook:
+        """Return where operators' commands are noted."""
+        return Logbook(self._settings.database_url, self._settings.operator)
+
     def control(self) -> Control:
-        """Return what changes jobs and limits."""
-        return Control(self.wire)
+        """Return what shows and sets limits."""
+        return Control(self.wire, self.logbook())
+
+    def changes(self) -> Changes:
+        """Return what changes single jobs."""
+        return Changes(self.wire, self.logbook())
+
+    def sweeps(self) -> Sweeps:
+        """Return what ends many jobs."""
+        return Sweeps(self.wire, self.logbook())
+
+    def pauses(self) -> Pauses:
+        """Return what pauses queues and workers."""
+        return Pauses(self.wire, self.logbook())
 
     def letters(self) -> "Letters":
         """Return the dead letters.
@@ -131,6 +182,21 @@ class Services:
 
         settings, url = self._settings, self._settings.required("database_url")
         return Letters(lambda: self.wire, url, settings.max_arguments, settings.operator)
+
+    async def doctor(self, platform_grace: float | None) -> Checkup:
+        """Examine the installation; see :meth:`JobQueue.doctor`."""
+        url, said = self._settings.database_url, checked.chosen(self._settings, self._registry)
+        return examine(await checkup.gather(self.wire, url, said, platform_grace))
+
+    def check(self) -> list[str]:
+        """Return what a service of this app would refuse; see :meth:`JobQueue.check`."""
+        schedules = {name: partial(self._scheduled, name) for name in self._schedules}
+        return checked.problems(self._settings, self._registry, self._queue_limits, schedules)
+
+    async def check_live(self, queues: Collection[str] | None) -> LiveCheck:
+        """Bind every stored job to the handlers; see :meth:`JobQueue.check_live`."""
+        url = self._settings.database_url
+        return await livecheck.check(self.wire, url, self._registry, queues)
 
     async def worker(self, queues: Queues | None = None, concurrency: int | None = None) -> Worker:
         """Return a worker that has not been started.
@@ -149,6 +215,7 @@ class Services:
         plan = WorkerPlan(self._settings, self._registry, self._queue_limits, queues, concurrency)
         facts, found = await self.start.facts(), await self.start.places(plan.queues)
         await self.start.reach(found.places)
+        await self.start.hold(found.places)
         self._warn(facts)
         plan.warn_of_grace()
         options = plan.options(facts, found.places)
@@ -186,47 +253,62 @@ class Services:
             "promoter": self._each(
                 "promoter", lanes, lambda lane, wait, queue: Promoter(lane, wait, self.calls, queue)
             ),
-            "firer": self._firing(lanes, {each.name: each for each in schedules}),
+            "firer": self._firing(lanes, timetable := Timetable(schedules)),
             "unserved": Unserved(looking, self.calls.keys),
         }
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")
         else:
             components |= self._recording(facts, lanes)
+            components["schedules"] = self._storing(lanes, timetable)
         return Service("scheduler", self.calls.keys, lanes, components)
 
-    def _firing(self, lanes: list[Lane], schedules: Mapping[str, Scheduled]) -> Component:
+    def _firing(self, lanes: list[Lane], timetable: Timetable) -> Component:
         """Return what fires the schedules; on a cluster each by itself."""
 
-        def make(lane: Lane, names: Iterable[str]) -> Firer:
-            return Firer(lane, self.calls, self.splits, [schedules[name] for name in names])
+        def make(lane: Lane, name: str | None) -> Firer:
+            return Firer(lane, self.calls, self.splits, timetable, name)
 
         if not self.server.is_cluster:
             lanes.append(lane := self.server.lane())
-            return make(lane, schedules)
+            return make(lane, None)
 
         async def names(_lane: Lane) -> Sequence[str]:
-            return list(schedules)
+            return timetable.names()
 
-        return Apart("firer", self.server.lane, names, lambda lane, n: make(lane, [n]), "schedule")
+        return Apart("firer", self.server.lane, names, make, "schedule")
+
+    def _storing(self, lanes: list[Lane], timetable: Timetable) -> Component:
+        """Return what carries schedules from PostgreSQL, and their ledger there."""
+        from jobqueue.scheduler.stored import Stored
+
+        lanes.append(lane := self.server.lane())
+        url = self._settings.required("database_url")
+        return Stored(
+            url, lane, self.calls.keys, timetable, [self._plan(name) for name in self._schedules]
+        )
 
     def scheduled(self) -> list[Scheduled]:
         """Return the app's schedules, as a scheduler fires them."""
         return [self._scheduled(name) for name in self._schedules]
 
     def _scheduled(self, name: str) -> Scheduled:
-        rule, call = self._schedules[name]
-        prepared = call.prepare()
-        return Scheduled(
-            name,
-            rule,
-            prepared.queue,
-            Priority(prepared.job.priority),
-            prepared.job.name,
-            prepared.spec,
-            prepared.job.asks,
-            call.lock or name,
-        )
+        return Scheduled.of(self._plan(name))
+
+    def _plan(self, name: str) -> Plan:
+        timing, call = self._schedules[name]
+        return plan_of(name, timing, call.prepare(), call.lock, declared=True)
+
+    def plans(self) -> "Plans":
+        """Return the stored schedules.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+        """
+        from jobqueue.client.plans import Plans  # brings SQLAlchemy too
+
+        url = self._settings.required("database_url")
+        return Plans(lambda: self.wire, url, self._settings.operator)
 
     async def recorder(self) -> Service:
         """Return a lone recorder that has not been started.

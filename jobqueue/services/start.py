@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
 
-from jobqueue.broker import facts
+from jobqueue.broker import facts, pauses
 from jobqueue.broker.facts import Facts
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
@@ -24,6 +24,7 @@ log = logging.getLogger("jobqueue")
 
 PATIENCE = 10.0  # seconds that Redis may be away
 AGAIN = 0.2  # seconds between two tries
+BRIEFLY = 2.0  # seconds that a node of a cluster may take for what a service can do without
 
 T = TypeVar("T")
 
@@ -67,6 +68,24 @@ class Start:
         """
         keys = [self._keys.base(name) for names in places.values() for name in names]
         await self._patiently(lambda lane: facts.reach(lane, keys))
+
+    async def hold(self, places: Mapping[str, Sequence[str]]) -> None:
+        """Let pauses hold for queues that were not there when they were made.
+
+        On a cluster the node that knows them may be away: then they hold where they did already,
+        and the service does not wait for that node.
+
+        Raises:
+            BrokerUnavailable: The only server can't be reached.
+        """
+        if not self._server.is_cluster:
+            await self._patiently(lambda lane: pauses.hold(lane, self._keys, places))
+            return
+        try:
+            async with self._server.lane(BRIEFLY) as lane:
+                await pauses.hold(lane, self._keys, places)
+        except BrokerUnavailable as error:
+            log.warning("pauses not known", extra={"error": str(error)})
 
     async def places(self, queues: Sequence[str]) -> Found:
         """Return where the jobs of queues are.

@@ -11,11 +11,13 @@ from typing import Any
 
 import msgspec
 
+from jobqueue.broker import ledger
 from jobqueue.broker.calls import Call, FetchLimits
 from jobqueue.broker.messages import (
     Delivery,
     Ended,
     Fetched,
+    Firing,
     NewJob,
     Promoted,
     Reclaimed,
@@ -31,6 +33,7 @@ from jobqueue.broker.servers import Server
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.jobs import SPEC_VERSION, Asks, Spec
+from jobqueue.domain.plans import Occurrence
 from tests.support.place import Place
 
 
@@ -80,11 +83,22 @@ class Broker(Place):
         return await self.run(self.enqueuing(*ids, **options))
 
     def firing(
-        self, schedule: str, time_ms: int, *, id_: str | None = None, asks: Asks | None = None
+        self,
+        schedule: str,
+        time_ms: int,
+        *,
+        id_: str | None = None,
+        asks: Asks | None = None,
+        **firing: Any,
     ) -> Call[str]:
         """Make the call that enqueues one occurrence."""
         job = NewJob(id_ or f"{schedule}@{time_ms}", 2, None, None, "job", asks is not None)
-        return self.calls.fire(self.queue, schedule, time_ms, job, spec_of(asks))
+        what = Firing(**{"time_ms": time_ms, "due_ms": time_ms, **firing})
+        return self.calls.fire(self.queue, schedule, what, job, spec_of(asks))
+
+    async def ledger(self) -> list[Occurrence]:
+        """Return what became of the occurrences of schedules."""
+        return (await ledger.read(self.lane, self.keys, self.queue))[1]
 
     async def watch(self, id_: str, inbox: str = "client") -> Watched:
         """Ask what a job came to."""

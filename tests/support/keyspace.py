@@ -42,7 +42,7 @@ def miscounted(url: str, prefix: str = "jobqueue") -> list[str]:
 
 
 def _strangers(lane: SyncLane, prefixes: Collection[str]) -> Iterator[str]:
-    parts = r":(\{[^}]+\}:.+|service:.+|queues|services)"
+    parts = r":(\{[^}]+\}:.+|service:.+|queues|services|schedules|paused)"
     known = [re.compile(re.escape(prefix) + parts, re.DOTALL) for prefix in prefixes]
     for key in _keys(lane):
         if not any(pattern.fullmatch(key) for pattern in known):

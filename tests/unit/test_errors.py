@@ -22,6 +22,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "QueueFull": ("default",),
     "RetryAfter": (5,),
     "Snooze": (timedelta(minutes=1),),
+    "WorkerNotFound": ("host-1-abc",),
+    "WorkerSilent": ("host-1-abc", "pause"),
     "_Delayed": (5,),
 }
 CLASSES = [

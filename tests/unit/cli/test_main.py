@@ -45,7 +45,7 @@ def test_help(run: Run) -> None:
         assert word in ended.out
 
 
-@pytest.mark.parametrize("group", [(), ("db",), ("dlq",), ("jobs",), ("limits",)])
+@pytest.mark.parametrize("group", [(), ("db",), ("dlq",), ("jobs",), ("limits",), ("workers",)])
 def test_call_without_a_command(run: Run, group: tuple[str, ...]) -> None:
     """A call that says nothing gets the help on stderr, as wrong usage."""
     ended = run(*group)

@@ -1,0 +1,52 @@
+"""What an examination comes to."""
+
+from enum import StrEnum
+
+import msgspec
+
+from jobqueue.domain.checkup.facts import PostgresFacts, RedisFacts
+
+
+class Severity(StrEnum):
+    """How bad a finding is, the worst first."""
+
+    ERROR = "error"  # jobs are lost or stand still, now or at the next restart
+    WARNING = "warning"  # this will become an error, or makes jobs late
+    NOTE = "note"  # what could not be looked at, or may be meant
+
+
+class Finding(msgspec.Struct, frozen=True, kw_only=True):
+    """One thing that is wrong.
+
+    Args:
+        severity: How bad it is.
+        where: ``redis``, ``postgresql``, ``clock``, ``services``, ``queues`` or ``settings``.
+        check: Word for programs; it stays the same when the text changes.
+        problem: What was found, and what comes of it.
+        command: What mends it, or shows more.
+    """
+
+    severity: Severity
+    where: str
+    check: str
+    problem: str
+    command: str
+
+
+class Checkup(msgspec.Struct, frozen=True, kw_only=True):
+    """An examined installation.
+
+    Args:
+        findings: What is wrong, the worst first; empty where nothing is.
+        redis: Each server that answered.
+        postgres: The database, if there is one that answered.
+    """
+
+    findings: tuple[Finding, ...]
+    redis: tuple[RedisFacts, ...]
+    postgres: PostgresFacts | None
+
+    @property
+    def ok(self) -> bool:
+        """Whether there is no error."""
+        return all(each.severity is not Severity.ERROR for each in self.findings)
