@@ -230,7 +230,10 @@ class System:
 
     def notes(self) -> list[dict[str, Any]]:
         """What the handlers of ``apps/`` have noted, in order."""
-        return [json.loads(line) for line in self.notes_file.read_text("utf-8").splitlines()]
+        whole, _, _ = self.notes_file.read_text("utf-8").rpartition(
+            "\n"
+        )  # the last may be half written
+        return [json.loads(line) for line in whole.splitlines()]
 
     def rows(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
         """Executions in the order in which their jobs were handed out."""
