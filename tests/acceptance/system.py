@@ -230,9 +230,8 @@ class System:
 
     def notes(self) -> list[dict[str, Any]]:
         """What the handlers of ``apps/`` have noted, in order."""
-        whole, _, _ = self.notes_file.read_text("utf-8").rpartition(
-            "\n"
-        )  # the last may be half written
+        # The last line may be half written.
+        whole = self.notes_file.read_text("utf-8").rpartition("\n")[0]
         return [json.loads(line) for line in whole.splitlines()]
 
     def rows(self, where: str = "true", *values: Any) -> list[dict[str, Any]]:
