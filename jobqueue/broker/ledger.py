@@ -41,7 +41,7 @@ def _rows(place: str, fields: Any) -> Iterator[Occurrence]:
     try:
         entry, others = settled.decode(found[b"entry"]), skipped.decode(found[b"others"])
     except (KeyError, msgspec.MsgspecError) as error:
-        log.error("ledger entry dropped", extra={"queue": place, "error": str(error)})  # noqa: TRY400
+        log.error("ledger entry dropped", extra={"queue": place, "error": str(error)})  # noqa: TRY400 - its lines say nothing more
         return
     why, since_ms, before = others
     for n, ms in enumerate(before):

@@ -104,7 +104,8 @@ class Stored:
                     return await rows.last(connection, name)
         except (JobQueueError, TimeoutError) as error:
             self._deaf = monotonic()
-            log.warning("last occurrence not known", extra={"schedule": name, "error": str(error)})
+            # Whoever records says what is the matter with the database.
+            log.info("last occurrence not known", extra={"schedule": name, "error": str(error)})
             return None
 
     async def _look(self) -> str | None:

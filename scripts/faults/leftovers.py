@@ -26,8 +26,11 @@ KEPT: dict[str, tuple[str, int]] = {
     "counts": ("HLEN", 10_000),
     "rules": ("EXISTS", 1),
     "fired": ("HLEN", 1),
+    "latest": ("HLEN", 1),
+    "ledger": ("XLEN", 0),
     "leases": ("ZCARD", 100),  # of services that live
 }
+SHARED = ("queues", "services", "schedules")  # what no queue owns
 UNENDED = ("ready", "running", "scheduled", "retrying", "blocked")
 
 
@@ -48,16 +51,19 @@ def busy(redis: Redis) -> list[str]:
         for queue in QUEUES:
             pipe.hgetall(keys.counts(queue))
             pipe.xlen(keys.journal(queue))
+            pipe.xlen(keys.ledger(queue))
         answers = pipe.execute()
     under_way = []
-    for queue, counts, journal in zip(QUEUES, answers[::2], answers[1::2], strict=True):
+    each = zip(QUEUES, answers[::3], answers[1::3], answers[2::3], strict=True)
+    for queue, counts, *left in each:
         jobs = sum(int(n) for field, n in counts.items() if field.partition(":")[0] in UNENDED)
-        under_way += [f"{jobs} jobs and {journal} records in {queue}"] if jobs or journal else []
+        told = f"{jobs} jobs, {left[0]} records and {left[1]} occurrences in {queue}"
+        under_way += [told] if jobs or any(left) else []
     return under_way
 
 
 def _problem(redis: Redis, key: str) -> str | None:
-    if redis.pttl(key) != -1 or key in {f"{PREFIX}:queues", f"{PREFIX}:services"}:
+    if redis.pttl(key) != -1 or key in {f"{PREFIX}:{name}" for name in SHARED}:
         return None
     part = key.partition("}:")[2]
     names = [

@@ -21,6 +21,8 @@ ARGUMENTS: dict[str, tuple[Any, ...]] = {
     "JobFailed": ("id-1", "ValueError", "wrong", "Traceback …"),
     "QueueFull": ("default",),
     "RetryAfter": (5,),
+    "ScheduleConflict": ("nightly", "it is declared in code"),
+    "ScheduleNotFound": ("nightly",),
     "Snooze": (timedelta(minutes=1),),
     "WorkerNotFound": ("host-1-abc",),
     "WorkerSilent": ("host-1-abc", "pause"),

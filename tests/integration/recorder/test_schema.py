@@ -53,8 +53,8 @@ async def test_one_line_says_what_to_run(
             [problem] = set(scheduler.problems)
         assert len(await stage.rows(job.id)) == 1
     [line] = complaints(caplog)
-    # Both find it out, and whichever is first says it.
-    assert line in {f"{duty} stopped: {problem}" for duty in ("recorder", "upkeep")}
+    # All find it out, and whichever is first says it.
+    assert line in {f"{duty} stopped: {problem}" for duty in ("recorder", "schedules", "upkeep")}
     assert ("upgrade the package" if schema == "newer" else "`jobqueue db upgrade`") in problem
 
 
