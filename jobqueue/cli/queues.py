@@ -124,6 +124,8 @@ def _paused(pause: Pause) -> str:
 
 def _nobody(queue: str, name: str, waiting: int, near: str | None) -> str:
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
+    if near == name:  # known to workers of other queues
+        return f"no live worker serves queue {queue} ({jobs} there: {name})"
     return f"no live worker knows: {name} ({jobs} in queue {queue}){_hint(near)}"
 
 
