@@ -127,24 +127,29 @@ class Planning(Asking):
 
     async def pause_schedule(
         self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> None:
+    ) -> ScheduleView | None:
         """Skip the occurrences of a schedule, stored or in code, until it is resumed.
+
+        One that is paused already stays so, by whom and why it was.
 
         Args:
             name: The schedule.
             reason: Why, for all who look at it and for the operator log.
             operator: Who; else the setting ``operator``.
 
+        Returns:
+            The schedule as it is, where it was paused already; else None.
+
         Raises:
             ScheduleNotFound: There is none of this name.
             ConfigurationError: No database URL is set.
             HistoryUnavailable: PostgreSQL can't be reached.
         """
-        await self.services.plans().pause(name, reason, operator)
+        return await self.services.plans().pause(name, reason, operator)
 
     def pause_schedule_sync(
         self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> None:
+    ) -> ScheduleView | None:
         """The form of :meth:`pause_schedule` for programs without an event loop."""
         return run_sync(
             "pause_schedule", self.pause_schedule, name, reason=reason, operator=operator
@@ -152,7 +157,7 @@ class Planning(Asking):
 
     async def resume_schedule(
         self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> None:
+    ) -> bool:
         """Let a schedule fire again; what was skipped stays so.
 
         Args:
@@ -160,17 +165,20 @@ class Planning(Asking):
             reason: Why, for the operator log.
             operator: Who; else the setting ``operator``.
 
+        Returns:
+            Whether it was paused.
+
         Raises:
             ScheduleNotFound: There is none of this name.
             ConfigurationError: No database URL is set.
             BrokerUnavailable: Redis can't be reached.
             HistoryUnavailable: PostgreSQL can't be reached.
         """
-        await self.services.plans().resume(name, reason, operator)
+        return await self.services.plans().resume(name, reason, operator)
 
     def resume_schedule_sync(
         self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> None:
+    ) -> bool:
         """The form of :meth:`resume_schedule` for programs without an event loop."""
         return run_sync(
             "resume_schedule", self.resume_schedule, name, reason=reason, operator=operator
@@ -213,6 +221,7 @@ class Planning(Asking):
         name: str | None = None,
         *,
         lock: str | None = None,
+        dry_run: bool = False,
         reason: str = "",
         operator: str | None = None,
     ) -> list[str]:
@@ -221,11 +230,12 @@ class Planning(Asking):
         Args:
             name: The schedule; with ``lock`` the schedule or the job, or None for any.
             lock: The lock key of its jobs.
+            dry_run: Change nothing.
             reason: Why, for the operator log.
             operator: Who; else the setting ``operator``.
 
         Returns:
-            The names of those that were removed.
+            The names of those that were removed, or would be.
 
         Raises:
             ScheduleNotFound: There is none.
@@ -233,13 +243,14 @@ class Planning(Asking):
             ConfigurationError: No database URL is set, or neither name nor lock is given.
             HistoryUnavailable: PostgreSQL can't be reached.
         """
-        return await self.services.plans().remove(name, lock, reason, operator)
+        return await self.services.plans().remove(name, lock, dry_run, reason, operator)
 
     def remove_schedules_sync(
         self,
         name: str | None = None,
         *,
         lock: str | None = None,
+        dry_run: bool = False,
         reason: str = "",
         operator: str | None = None,
     ) -> list[str]:
@@ -249,6 +260,7 @@ class Planning(Asking):
             self.remove_schedules,
             name,
             lock=lock,
+            dry_run=dry_run,
             reason=reason,
             operator=operator,
         )

@@ -12,23 +12,43 @@ import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
-from jobqueue.broker.messages import Settled, settled, skipped
-from jobqueue.domain.occurrences import from_milliseconds
+from jobqueue.broker.messages import Firing, Settled, settled, skipped
+from jobqueue.domain.occurrences import Step, from_milliseconds, milliseconds
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.plans import Occurrence, Plan
 
 log = logging.getLogger("jobqueue.scheduler")
 
 BATCH = 200  # entries at once; each may speak of up to a thousand occurrences
+ROWS = 2000  # at once, or one entry: what PostgreSQL takes in a fraction of a second
 
 _plans = msgspec.json.Decoder(list[Plan])
 
 
+def firing(step: Step, overlap: str) -> Firing:
+    """Return what ``fire`` is told of an occurrence, and of those that are skipped with it."""
+    return Firing(
+        milliseconds(step.occurrence),
+        milliseconds(step.due),
+        step.skip,
+        overlap,
+        why=step.why,
+        since_ms=None if step.since is None else milliseconds(step.since),
+        others=[milliseconds(other) for other in step.others],
+    )
+
+
 async def read(lane: Lane, keys: Keys, place: str) -> tuple[list[bytes], list[Occurrence]]:
     """Return the oldest entries of a queue: their ids, and a row for each occurrence."""
-    entries = await lane.command("XRANGE", keys.ledger(place), "-", "+", "COUNT", BATCH)
-    rows = [row for _, fields in entries or () for row in _rows(place, fields)]
-    return [entry for entry, _ in entries or ()], rows
+    found = await lane.command("XRANGE", keys.ledger(place), "-", "+", "COUNT", BATCH)
+    entries, rows = list[bytes](), list[Occurrence]()
+    for entry, fields in found or ():
+        more = [*_rows(place, fields)]
+        if entries and len(rows) + len(more) > ROWS:
+            break
+        entries.append(entry)
+        rows += more
+    return entries, rows
 
 
 async def drop(lane: Lane, keys: Keys, place: str, entries: Sequence[bytes]) -> None:

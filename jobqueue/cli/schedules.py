@@ -35,6 +35,7 @@ Overlap = StrEnum("Overlap", ["allow", "skip", "cancel"])
 @takes(
     *("redis_url", "database_url", "prefix", "app", "default_queue", "default_priority"),
     *("max_arguments", "operator"),
+    json=True,
 )
 def add(  # noqa: PLR0913 - each is an option of the schedule
     cli: Cli,
@@ -47,7 +48,7 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     every: Annotated[Text, typer.Option(metavar="DURATION", help="Such as 90s or 2h.")] = None,
     at: Annotated[Text, typer.Option(metavar="TIME", help="Once, at this time.")] = None,
     timezone: Annotated[
-        str, typer.Option(metavar="ZONE", help="Whose wall clock --cron means.")
+        str, typer.Option(metavar="ZONE", help="Zone of --cron, such as Europe/Berlin.")
     ] = "UTC",
     dst: Annotated[
         Dst, typer.Option(help="What to do at wall times that come twice or never.")
@@ -63,7 +64,7 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     ] = None,
     queue: Annotated[Text, typer.Option(metavar="NAME", help="Queue of its jobs.")] = None,
     priority: Annotated[
-        Text, typer.Option(metavar="NAME", help="critical, high, normal or low.")
+        Text, typer.Option(metavar="LEVEL", help="critical, high, normal or low.")
     ] = None,
     lock: Annotated[Text, typer.Option(metavar="KEY", help="Lock key of its jobs.")] = None,
     misfire: Annotated[
@@ -75,14 +76,19 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     overlap: Annotated[
         Overlap,
         typer.Option(
-            help="While its last job has not ended: enqueue, don't, or end that job first."
+            help="While its last job has not ended: allow another, skip this one, or cancel "
+            "that job."
         ),
     ] = Overlap.allow,
     jitter: Annotated[
-        Text, typer.Option(metavar="DURATION", help="Put each off by up to so long.")
+        Text, typer.Option(metavar="DURATION", help="Delay each occurrence by up to this.")
     ] = None,
-    start: Annotated[Text, typer.Option(metavar="TIME", help="None before.")] = None,
-    end: Annotated[Text, typer.Option(metavar="TIME", help="None from then on.")] = None,
+    start: Annotated[
+        Text, typer.Option(metavar="TIME", help="First moment at which it may fire.")
+    ] = None,
+    end: Annotated[
+        Text, typer.Option(metavar="TIME", help="From this moment on it no longer fires.")
+    ] = None,
     replace: Annotated[
         bool, typer.Option("--replace", help="Change the one of this name, if there is one.")
     ] = False,
@@ -96,17 +102,17 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     """
     timing = Timing(
         cron=cron,
-        every=values.seconds("every", every),
-        at=values.moment("at", at),
+        every=values.seconds("--every", every),
+        at=values.moment("--at", at),
         timezone=timezone,
         dst=dst.value,
         seconds=seconds,
-        anchor=values.moment("anchor", anchor),
-        start=values.moment("start", start),
-        end=values.moment("end", end),
+        anchor=values.moment("--anchor", anchor),
+        start=values.moment("--start", start),
+        end=values.moment("--end", end),
         misfire=misfire,
         overlap=overlap.value,
-        jitter=values.seconds("jitter", jitter) or 0.0,
+        jitter=values.seconds("--jitter", jitter) or 0.0,
     )
     jobs = any_app(cli)
     options: dict[str, Any] = {"queue": queue, "priority": priority, "lock": lock}
@@ -115,7 +121,8 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     arguments = {**named, **({"*": positional} if positional else {})}
     jobs.add_schedule_sync(name, call, timing, arguments=arguments, replace=replace, reason=reason)
     following = timing.normal().rule().next_after(datetime.now(UTC))
-    typer.echo(f"{name}: next at {moment(following)}")
+    people = f"{name}: {f'next at {moment(following)}' if following else 'never due'}"
+    cli.emit({"schedule": name, "next_at": following}, people)
 
 
 @app.command("list")
@@ -150,7 +157,7 @@ def show(cli: Cli, name: Name) -> None:
 def next_(
     cli: Cli,
     name: Name,
-    n: Annotated[int, typer.Option("-n", min=1, max=1000, help="How many.")] = 10,
+    n: Annotated[int, typer.Option("--limit", "-n", min=1, max=1000, help="How many.")] = 10,
     after: Annotated[
         Text, typer.Option(metavar="TIME", help="From this time on; else from now.")
     ] = None,
@@ -162,46 +169,58 @@ def next_(
     Exits 3 if there is none of this name, 5 if PostgreSQL can't be reached.
     """
     jobs = JobQueue(settings=cli.settings)
-    found = jobs.next_occurrences_sync(name, n, after=values.moment("after", after))
+    found = jobs.next_occurrences_sync(name, n, after=values.moment("--after", after))
     cli.emit(found, timetables.upcoming(found))
 
 
 @app.command()
-@takes("database_url", "operator")
+@takes("database_url", "operator", json=True)
 def pause(cli: Cli, name: Name, reason: Reason = "") -> None:
     """Skip the occurrences of a schedule, stored or in code, until it is resumed.
 
-    Each leaves a row in the ledger. Prints what it did. Exits 3 if there is none of this name,
-    5 if PostgreSQL can't be reached.
+    Each leaves a row in the ledger. Prints what it did; one that was paused already stays so, by
+    whom and why it was, and that is printed. Exits 3 if there is none of this name, 5 if
+    PostgreSQL can't be reached.
     """
-    JobQueue(settings=cli.settings).pause_schedule_sync(name, reason=reason)
-    typer.echo(f"{name}: paused")
+    before = JobQueue(settings=cli.settings).pause_schedule_sync(name, reason=reason)
+    if before is None:
+        done = {"schedule": name, "did": "paused", "paused_before": None}
+        cli.emit(done, f"{name}: paused")
+        return
+    by, since, why = before.paused_by, before.paused_at, before.pause_reason
+    first = {"operator": by, "since": since, "reason": why}
+    because = f": {why}" if why else ""
+    text = f"{name}: was paused already, by {by} since {moment(since)}{because}"
+    cli.emit({"schedule": name, "did": None, "paused_before": first}, text)
 
 
 @app.command()
-@takes("redis_url", "database_url", "prefix", "operator")
+@takes("redis_url", "database_url", "prefix", "operator", json=True)
 def resume(cli: Cli, name: Name, reason: Reason = "") -> None:
     """Let a paused schedule fire again; what was skipped stays so.
 
-    Prints what it did. Exits 3 if there is none of this name, 5 if a server can't be reached.
+    Prints what it did, or that it was not paused. Exits 3 if there is none of this name, 5 if a
+    server can't be reached.
     """
-    JobQueue(settings=cli.settings).resume_schedule_sync(name, reason=reason)
-    typer.echo(f"{name}: resumed")
+    there = JobQueue(settings=cli.settings).resume_schedule_sync(name, reason=reason)
+    did = {"schedule": name, "did": "resumed" if there else None, "was_paused": there}
+    cli.emit(did, f"{name}: {'resumed' if there else 'was not paused; nothing was done'}")
 
 
 @app.command()
-@takes("redis_url", "database_url", "prefix", "operator")
+@takes("redis_url", "database_url", "prefix", "operator", json=True)
 def trigger(cli: Cli, name: Name, reason: Reason = "") -> None:
     """Enqueue a job of a schedule now, also of one that is paused; its occurrences stay.
 
     Prints the job's id. Exits 3 if there is none of this name, 4 if another job has the unique
     key of its jobs, 5 if a server can't be reached.
     """
-    typer.echo(JobQueue(settings=cli.settings).trigger_schedule_sync(name, reason=reason))
+    job_id = JobQueue(settings=cli.settings).trigger_schedule_sync(name, reason=reason)
+    cli.emit({"schedule": name, "job_id": job_id}, job_id)
 
 
 @app.command()
-@takes("database_url", "operator")
+@takes("database_url", "operator", json=True)
 def remove(
     cli: Cli,
     name: Annotated[
@@ -215,6 +234,9 @@ def remove(
         Text, typer.Option(metavar="KEY", help="All whose jobs have this lock key.")
     ] = None,
     reason: Reason = "",
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Print the names, and change nothing.")
+    ] = False,
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
 ) -> None:
     """Remove a stored schedule, or all of a lock key; jobs that were enqueued stay.
@@ -224,12 +246,17 @@ def remove(
     """
     if name is None and lock is None:
         raise typer.BadParameter("give the name of a schedule, or --lock", param_hint="NAME")
-    what = f"schedule {name}" if lock is None else f"the schedules with lock {lock}"
-    confirm(lambda: f"Remove {what}?", yes=yes)
-    for each in JobQueue(settings=cli.settings).remove_schedules_sync(
-        name, lock=lock, reason=reason
-    ):
-        typer.echo(each)
+    jobs = JobQueue(settings=cli.settings)
+
+    def fit() -> list[str]:
+        return jobs.remove_schedules_sync(name, lock=lock, dry_run=True)
+
+    if dry_run:
+        found = fit()
+    else:
+        confirm(lambda: f"Remove schedule {', '.join(fit())}?", yes=yes)
+        found = jobs.remove_schedules_sync(name, lock=lock, reason=reason)
+    cli.emit({"removed": found, "dry_run": dry_run}, "\n".join(found))
 
 
 @app.command()
@@ -242,16 +269,26 @@ def audit(
     *,
     outcome: Annotated[Outcome | None, typer.Option(help="Only these.")] = None,
     since: Annotated[
-        Text, typer.Option(metavar="TIME", help="Only since then: a time, or such as 2h ago.")
+        Text, typer.Option(metavar="TIME", help=f"Only since then: {values.AGO}.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
 ) -> None:
     """Show what became of occurrences, the latest first: enqueued, how late, or skipped and why.
 
-    Prints a table. The view v_schedule_ledger has the same. Exits 5 if PostgreSQL can't be
-    reached.
+    Prints a table. The view v_schedule_ledger has the same. Exits 3 if there never was one of
+    this name, 5 if PostgreSQL can't be reached.
     """
-    found = JobQueue(settings=cli.settings).schedule_ledger_sync(
-        name, outcome=outcome and outcome.value, since=values.ago("since", since), limit=limit
+    jobs = JobQueue(settings=cli.settings)
+    found = jobs.schedule_ledger_sync(
+        name, outcome=outcome and outcome.value, since=values.ago("--since", since), limit=limit
     )
+    if name is not None and not found:
+        _known(jobs, name)
     cli.emit(found, timetables.ledger(found))
+
+
+def _known(jobs: JobQueue, name: str) -> None:
+    """Refuse a name that no schedule has, or had when it was last fired."""
+    there = any(each.name == name for each in jobs.schedules_sync())
+    if not there and not jobs.schedule_ledger_sync(name, limit=1):
+        raise ScheduleNotFound(name)

@@ -42,9 +42,11 @@ def _occurrence(each: Occurrence) -> tuple[Any, ...]:
 def _row(each: ScheduleView) -> tuple[Any, ...]:
     paused = None
     if each.paused_at is not None:
-        paused = each.pause_reason or "yes"
+        why = f": {each.pause_reason}" if each.pause_reason else ""
+        paused = f"by {each.paused_by}{why}"
     origin = "code" if each.declared else "stored"
-    where = (each.queue, moment(each.next_at))
+    # What comes next while it is paused is skipped.
+    where = (each.queue, None if paused else moment(each.next_at))
     return each.name, each.timing.shown(), each.job, *where, origin, paused
 
 

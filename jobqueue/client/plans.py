@@ -4,6 +4,8 @@ What an operator does leaves one row in the operator log, written in the same tr
 of a trigger is written before the job is enqueued. Running schedulers look every second.
 """
 
+import asyncio
+import logging
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -17,10 +19,18 @@ from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Firing, NewJob
 from jobqueue.client.operator import whoever
 from jobqueue.client.wire import Wire
-from jobqueue.domain.errors import ConfigurationError, InvalidJob, ScheduleConflict
+from jobqueue.domain.errors import (
+    BrokerError,
+    BrokerUnavailable,
+    ConfigurationError,
+    InvalidJob,
+    JobQueueError,
+    ScheduleConflict,
+)
 from jobqueue.domain.explained import explain
 from jobqueue.domain.ids import check_key, uuid7
-from jobqueue.domain.occurrences import from_milliseconds
+from jobqueue.domain.occurrences import from_milliseconds, job_id
+from jobqueue.domain.occurrences import plan as steps
 from jobqueue.domain.operations import Operation
 from jobqueue.domain.partitions import place_of_key
 from jobqueue.domain.plans import Occurrence, Plan, ScheduleView, Upcoming
@@ -28,7 +38,10 @@ from jobqueue.domain.timing import Timing
 from jobqueue.history import engine, operations, schedules
 from jobqueue.history import ledger as rows
 
+log = logging.getLogger("jobqueue.client")
+
 MOST = 1000  # lines of an answer
+PATIENCE = 3.0  # seconds for a row about what is done already
 
 
 @dataclass(frozen=True)
@@ -49,8 +62,7 @@ class Plans:
         """Store a schedule; see :meth:`JobQueue.add_schedule`."""
         async with self.wire().server.lane() as lane:
             now = from_milliseconds(await self._now_ms(lane))
-        if new.timing.rule().next_after(now) is None:
-            raise ConfigurationError(f"schedule {new.name!r}: it has no occurrence to come")
+        _check_due(new, now)
         details = {"job": new.job, "timing": rows.timing_row(new.timing)}
         operation = self._operation("schedules.add", new.name, reason, operator, details, new.queue)
         async with self._database() as database:
@@ -72,22 +84,48 @@ class Plans:
         moment = from_milliseconds(time.time_ns() // 1_000_000) if after is None else after
         return [*explain(name, timing.rule(), timing.policy(), moment, n)]
 
-    async def pause(self, name: str, reason: str, operator: str | None) -> None:
+    async def pause(self, name: str, reason: str, operator: str | None) -> ScheduleView | None:
         """Skip the occurrences of a schedule; see :meth:`JobQueue.pause_schedule`."""
         operation = self._operation("schedules.pause", name, reason, operator)
         async with self._database() as database:
-            await schedules.pause(database, name, operation)
+            if await schedules.pause(database, name, operation):
+                return None
+            return await schedules.one(database, name)
 
-    async def resume(self, name: str, reason: str, operator: str | None) -> None:
+    async def resume(self, name: str, reason: str, operator: str | None) -> bool:
         """Let a schedule fire again; see :meth:`JobQueue.resume_schedule`."""
-        async with self.wire().server.lane() as lane:
+        wire, operation = self.wire(), self._operation("schedules.resume", name, reason, operator)
+        async with self._database() as database, wire.server.lane() as lane:
             now = from_milliseconds(await self._now_ms(lane))
-        operation = self._operation("schedules.resume", name, reason, operator)
-        async with self._database() as database:
-            await schedules.resume(database, name, operation, now)
+            try:
+                plan = await schedules.plan(database, name)
+                if plan.paused:
+                    await self._skip(wire, lane, plan, now)
+            except (BrokerError, BrokerUnavailable, ConfigurationError) as error:
+                # It shall fire again all the same.
+                log.warning(
+                    "pause not in the ledger", extra={"schedule": name, "error": str(error)}
+                )
+            return await schedules.resume(database, name, operation, now)
+
+    async def _skip(self, wire: Wire, lane: Lane, plan: Plan, now: datetime) -> None:
+        """Write down what was skipped by a pause while no scheduler ran: none will do so later."""
+        place = await _place(wire, lane, plan)
+        fired = int(await lane.command("HGET", wire.keys.fired(place), plan.name) or 0)
+        if not fired:
+            return
+        # Without jitter: what that puts off is not to fire any more, either.
+        timing = msgspec.structs.replace(plan.timing, jitter=0.0)
+        after = max(filter(None, (from_milliseconds(fired), plan.since)))
+        for step in steps(plan.name, timing.rule(), timing.policy(), after, now, paused=True):
+            id_ = job_id(plan.name, step.occurrence)
+            job = NewJob(id_, plan.priority, None, None, plan.job, plan.asks)
+            firing = ledger.firing(step, timing.overlap)
+            await lane.call(wire.calls.fire(place, plan.name, firing, job, plan.spec))
+            await self._copy(wire, lane, place)
 
     async def remove(
-        self, name: str | None, lock: str | None, reason: str, operator: str | None
+        self, name: str | None, lock: str | None, dry_run: bool, reason: str, operator: str | None
     ) -> list[str]:
         """Remove schedules; see :meth:`JobQueue.remove_schedules`."""
         if name is None and lock is None:
@@ -95,7 +133,7 @@ class Plans:
         details = {} if lock is None else {"lock": check_key("lock", lock)}
         operation = self._operation("schedules.remove", name, reason, operator, details)
         async with self._database() as database:
-            return await schedules.remove(database, name, lock, operation)
+            return await schedules.remove(database, name, lock, operation, dry_run=dry_run)
 
     async def occurrences(
         self, name: str | None, outcome: str | None, since: datetime | None, limit: int
@@ -132,13 +170,19 @@ class Plans:
         return job.id
 
     async def _copy(self, wire: Wire, lane: Lane, place: str) -> None:
-        """Bring the row of a trigger to PostgreSQL now; a scheduler would only do so later."""
-        connection = await engine.connect(self.database_url, "schedules")
-        async with connection:
-            entries, found = await ledger.read(lane, wire.keys, place)
-            if entries:
-                await rows.write(connection, found)
-                await ledger.drop(lane, wire.keys, place, entries)
+        """Bring what we did to the ledger in PostgreSQL now, else a scheduler does so later."""
+        try:
+            async with (
+                asyncio.timeout(PATIENCE),
+                await engine.connect(self.database_url, "schedules") as connection,
+            ):
+                entries, found = await ledger.read(lane, wire.keys, place)
+                if entries:
+                    await rows.write(connection, found)
+                    await ledger.drop(lane, wire.keys, place, entries)
+        except (JobQueueError, TimeoutError) as error:
+            # What was asked for is done, and the answer must say so.
+            log.info("ledger not copied", extra={"queue": place, "error": str(error)})
 
     async def _now_ms(self, lane: Lane) -> int:
         """Return the time of Redis: a host's clock may be wrong."""
@@ -174,9 +218,21 @@ async def _place(wire: Wire, lane: Lane, plan: Plan) -> str:
     return place_of_key(plan.queue, n, plan.lock or plan.name) if n else plan.queue
 
 
+def _check_due(new: Plan, now: datetime) -> None:
+    following = new.timing.rule().next_after(now)
+    if following is None:
+        raise ConfigurationError(f"schedule {new.name!r}: it has no occurrence to come")
+    try:
+        new.timing.policy().due(new.name, following)
+    except OverflowError:
+        raise ConfigurationError(
+            f"schedule {new.name!r}: jitter puts {following} off beyond the year 9999"
+        ) from None
+
+
 def _next(timing: Timing, now: datetime) -> datetime | None:
     try:
-        return timing.rule().next_after(now)
+        return timing.normal().rule().next_after(now)
     except ConfigurationError:  # a newer version's, or a zone that this host does not know
         return None
 

@@ -154,6 +154,12 @@ def _between(rule: Schedule, after: datetime, until: datetime) -> list[datetime]
     return found
 
 
+def job_id(schedule: str, occurrence: datetime) -> str:
+    """Return the id of the job that an occurrence of a schedule becomes."""
+    stamp = occurrence.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    return f"{schedule}@{stamp.replace('.000Z', 'Z')}"
+
+
 def milliseconds(moment: datetime) -> int:
     """Return whole ms since the epoch: never later than the moment, or Redis calls it early."""
     return (moment - _EPOCH) // _MILLISECOND

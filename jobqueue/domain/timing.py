@@ -121,7 +121,8 @@ class Timing(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
             return f"{self.cron}{zone}"
         if self.every is not None:
             return f"every {checks.seconds('every', self.every):g}s"
-        return f"at {self.at:%Y-%m-%dT%H:%M:%S%z}"
+        # A newer version may have one more way to say when.
+        return "never" if self.at is None else f"at {self.at:%Y-%m-%dT%H:%M:%S%z}"
 
 
 def _refuse_naive(option: str, moment: object) -> None:

@@ -4,6 +4,7 @@ Each function takes a connection in autocommit mode and raises ``HistoryUnavaila
 PostgreSQL is away, ``HistoryError`` when a permission is missing.
 """
 
+import logging
 from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
@@ -13,11 +14,14 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 from psycopg.types.json import Jsonb
 
+from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.jobs import Priority, Spec
 from jobqueue.domain.plans import Occurrence, Plan
 from jobqueue.domain.redaction import mask
 from jobqueue.domain.timing import Timing
 from jobqueue.history.engine import plain_errors
+
+log = logging.getLogger("jobqueue.history")
 
 # Any change of a row changes its xmin, in whatever order transactions end.
 _VERSION = """
@@ -73,8 +77,25 @@ async def plans(connection: AsyncConnection[Any]) -> list[Plan]:
 
 
 def _plan(row: dict[str, Any]) -> Plan:
-    spec, timing = bytes(row["spec"]), msgspec.convert(row["timing"], Timing)
-    return Plan(**{**row, "spec": spec, "timing": timing, "priority": PRIORITIES[row["priority"]]})
+    try:
+        timing, priority = timing_of(row["name"], row["timing"]), PRIORITIES[row["priority"]]
+    except (ConfigurationError, KeyError) as error:
+        # Nothing can be made of it; but whether it is paused matters where code declares it.
+        log.error("schedule not usable", extra={"schedule": row["name"], "error": str(error)})  # noqa: TRY400 - its text says it all
+        timing, priority = Timing(), Priority.NORMAL.value
+    return Plan(**{**row, "spec": bytes(row["spec"]), "timing": timing, "priority": priority})
+
+
+def timing_of(schedule: str, stored: Any) -> Timing:
+    """Return the timing of a schedule from its row.
+
+    Raises:
+        ConfigurationError: It is a newer version's, or somebody has changed it by hand.
+    """
+    try:
+        return msgspec.convert(stored, Timing)
+    except msgspec.ValidationError as error:
+        raise ConfigurationError(f"schedule {schedule!r} can't be read: timing: {error}") from error
 
 
 async def declare(connection: AsyncConnection[Any], declared: Sequence[Plan]) -> None:

@@ -4,24 +4,25 @@ Each function takes the engine that ``history.engine.create`` makes, and raises
 ``HistoryUnavailable`` when PostgreSQL is away and ``SchemaMismatch`` when a table is not there.
 """
 
-from collections.abc import Sequence
+import logging
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import msgspec
 from sqlalchemy import ColumnElement, RowMapping, delete, func, insert, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from jobqueue.domain.errors import ScheduleConflict, ScheduleNotFound
+from jobqueue.domain.errors import ConfigurationError, ScheduleConflict, ScheduleNotFound
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.operations import Operation
 from jobqueue.domain.plans import Occurrence, Plan, ScheduleView
-from jobqueue.domain.timing import Timing
 from jobqueue.history import operations
 from jobqueue.history.engine import plain_errors
-from jobqueue.history.ledger import arguments_of, timing_row
+from jobqueue.history.ledger import arguments_of, timing_of, timing_row
 from jobqueue.history.tables import SCHEMA, schedule_occurrences, schedules
+
+log = logging.getLogger("jobqueue.history")
 
 GONE = timedelta(minutes=5)  # unseen for so long a schedule is in no code that runs
 
@@ -41,7 +42,7 @@ async def every(engine: AsyncEngine) -> list[ScheduleView]:
     with plain_errors():
         async with engine.connect() as connection:
             found = await connection.execute(select(*_SHOWN).order_by(_rows.name))
-            return [_view(row) for row in found.mappings()]
+            return [*_readable(found.mappings())]
 
 
 async def one(engine: AsyncEngine, name: str) -> ScheduleView:
@@ -49,6 +50,7 @@ async def one(engine: AsyncEngine, name: str) -> ScheduleView:
 
     Raises:
         ScheduleNotFound: There is none.
+        ConfigurationError: This version can't read it.
     """
     with plain_errors():
         async with engine.connect() as connection:
@@ -64,6 +66,7 @@ async def plan(engine: AsyncEngine, name: str) -> Plan:
 
     Raises:
         ScheduleNotFound: There is none.
+        ConfigurationError: This version can't read it.
     """
     with plain_errors():
         async with engine.connect() as connection:
@@ -77,7 +80,7 @@ async def plan(engine: AsyncEngine, name: str) -> Plan:
         queue=row["queue"],
         priority=row["priority"].value,
         spec=row["spec"],
-        timing=msgspec.convert(row["timing"], Timing),
+        timing=timing_of(row["name"], row["timing"]),
         asks=row["asks"],
         lock=row["lock"],
         declared=row["declared"],
@@ -144,8 +147,11 @@ def _row(new: Plan) -> dict[str, Any]:
     }
 
 
-async def pause(engine: AsyncEngine, name: str, operation: Operation) -> None:
+async def pause(engine: AsyncEngine, name: str, operation: Operation) -> bool:
     """Skip the occurrences of a schedule from now on; one that is paused stays as it is.
+
+    Returns:
+        Whether it was not paused before.
 
     Raises:
         ScheduleNotFound: There is none.
@@ -156,17 +162,20 @@ async def pause(engine: AsyncEngine, name: str, operation: Operation) -> None:
         "paused_by": row["operator"],
         "pause_reason": row["reason"],
     }
-    await _change(engine, name, operation, _rows.paused_at.is_(None), values)
+    return await _change(engine, name, operation, _rows.paused_at.is_(None), values)
 
 
-async def resume(engine: AsyncEngine, name: str, operation: Operation, since: datetime) -> None:
+async def resume(engine: AsyncEngine, name: str, operation: Operation, since: datetime) -> bool:
     """Let a schedule fire again, but none of its occurrences up to a moment.
+
+    Returns:
+        Whether it was paused.
 
     Raises:
         ScheduleNotFound: There is none.
     """
     values = {"paused_at": None, "paused_by": None, "pause_reason": None, "since": since}
-    await _change(engine, name, operation, _rows.paused_at.is_not(None), values)
+    return await _change(engine, name, operation, _rows.paused_at.is_not(None), values)
 
 
 async def _change(
@@ -175,18 +184,25 @@ async def _change(
     operation: Operation,
     where: ColumnElement[bool],
     values: dict[str, Any],
-) -> None:
+) -> bool:
+    """Change a schedule where that is needed, write that down, and return whether it was."""
     with plain_errors():
         async with engine.begin() as connection:
             if await _declared(connection, name) is None:
                 raise ScheduleNotFound(name)
-            await operations.log_with(connection, operation, operations.new_id())
             changed = update(schedules).where((_rows.name == name) & where).values(**values)
-            await connection.execute(changed)
+            if done := (await connection.execute(changed)).rowcount > 0:
+                await operations.log_with(connection, operation, operations.new_id())
+            return done
 
 
 async def remove(
-    engine: AsyncEngine, name: str | None, lock: str | None, operation: Operation
+    engine: AsyncEngine,
+    name: str | None,
+    lock: str | None,
+    operation: Operation,
+    *,
+    dry_run: bool = False,
 ) -> list[str]:
     """Remove the schedule of a name, or those whose jobs have a lock.
 
@@ -195,9 +211,10 @@ async def remove(
         name: The schedule; with ``lock`` also the name of its job; None for any.
         lock: The lock key of its jobs; None for the schedule of the name alone.
         operation: What is written down.
+        dry_run: Change nothing, and write nothing down.
 
     Returns:
-        The names of those that were removed.
+        The names of those that were removed, or would be.
 
     Raises:
         ScheduleNotFound: There is none.
@@ -213,11 +230,13 @@ async def remove(
             lives = _rows.declared & (_rows.seen_at > func.now() - GONE)
             found = (await connection.execute(select(_rows.name, lives).where(*which))).all()
             if not found:
-                raise ScheduleNotFound(" ".join(filter(None, (name, lock and f"with lock {lock}"))))
+                raise ScheduleNotFound(name or "", lock or "")
             for each, living in found:
                 if living:
                     raise ScheduleConflict(each, "code declares it; remove it there, or pause it")
             names = sorted(each for each, _ in found)
+            if dry_run:
+                return names
             done = replace(operation, details={**operation.details, "removed": names})
             await operations.log_with(connection, done, operations.new_id())
             await connection.execute(delete(schedules).where(_rows.name.in_(names)))
@@ -247,8 +266,16 @@ async def occurrences(
             return [Occurrence(**_in_utc(row)) for row in found.mappings()]
 
 
+def _readable(found: Iterable[RowMapping]) -> Iterator[ScheduleView]:
+    for row in found:
+        try:
+            yield _view(row)
+        except ConfigurationError as error:
+            log.warning("schedule left out", extra={"schedule": row["name"], "error": str(error)})
+
+
 def _view(row: RowMapping) -> ScheduleView:
-    timing, label = msgspec.convert(row["timing"], Timing), row["priority"].label
+    timing, label = timing_of(row["name"], row["timing"]), row["priority"].label
     return ScheduleView(**{**_in_utc(row), "timing": timing, "priority": label})
 
 

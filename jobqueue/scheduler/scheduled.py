@@ -51,7 +51,7 @@ class Scheduled:
         """
         return cls(
             stored.name,
-            stored.timing.rule(),
+            stored.timing.normal().rule(),
             stored.queue,
             Priority(stored.priority),
             stored.job,
@@ -72,11 +72,9 @@ class Scheduled:
         begin = self._begin(after)
         return plan(self.name, self.rule, self.policy, begin, now, paused=self.paused)
 
-    def due_after(self, after: datetime, now: datetime) -> datetime | None:
-        """Return when the next occurrence is to be settled."""
-        begin = self._begin(after)
-        # Without jitter all up to now are settled, unless Redis' clock was set back just now.
-        following = self.rule.next_after(begin if self.policy.jitter else max(begin, now))
+    def due_after(self, after: datetime) -> datetime | None:
+        """Return when the occurrence after the last one that was settled is due."""
+        following = self.rule.next_after(self._begin(after))
         return None if following is None else self.policy.due(self.name, following)
 
     def _begin(self, after: datetime) -> datetime:

@@ -68,6 +68,7 @@ class Stored:
         self._version: str | None = None  # of the schedules that were read and kept last
         self._read = False  # whether PostgreSQL ever told us of them
         self._confirmed = self._swept = self._deaf = float("-inf")  # when, by the monotonic clock
+        self._asked: set[asyncio.Task[datetime | None]] = set()
         self.problem: str | None = None
         timetable.fixed = False
         timetable.seed = self.seed
@@ -91,22 +92,41 @@ class Stored:
                 await (pause.wait() if self.problem else asyncio.sleep(EVERY))
         finally:
             self._timetable.known.set()
+            for task in self._asked:
+                task.cancel()
             await self._close()
 
     async def seed(self, name: str) -> datetime | None:
-        """Return the last occurrence of a schedule that PostgreSQL knows, if it says so soon."""
+        """Return the last occurrence of a schedule that PostgreSQL knows, None if it has none.
+
+        Raises:
+            HistoryUnavailable: It did not say so soon.
+        """
         if monotonic() - self._deaf < DEAF:
-            return None
+            raise HistoryUnavailable("PostgreSQL did not answer a moment ago")
+        # Not cancelled when the time is over: where a server is silent, that takes ten seconds.
+        task = asyncio.create_task(self._last(name))
+        self._asked.add(task)
+        task.add_done_callback(self._heard)
+        await asyncio.wait({task}, timeout=SEED)
         try:
-            async with asyncio.timeout(SEED):
-                connection = await engine.connect(self._url, "schedules")
-                async with connection:
-                    return await rows.last(connection, name)
-        except (JobQueueError, TimeoutError) as error:
+            if not task.done():
+                raise HistoryUnavailable(f"PostgreSQL does not answer within {SEED:g} s")
+            return task.result()
+        except JobQueueError as error:
             self._deaf = monotonic()
             # Whoever records says what is the matter with the database.
             log.info("last occurrence not known", extra={"schedule": name, "error": str(error)})
-            return None
+            raise HistoryUnavailable(str(error)) from error
+
+    async def _last(self, name: str) -> datetime | None:
+        async with await engine.connect(self._url, "schedules") as connection:
+            return await rows.last(connection, name)
+
+    def _heard(self, task: asyncio.Task[datetime | None]) -> None:
+        self._asked.discard(task)
+        if not task.cancelled():
+            task.exception()  # else asyncio complains of one for which nobody waited any more
 
     async def _look(self) -> str | None:
         """Do all once; return why it can't be done."""
@@ -132,6 +152,7 @@ class Stored:
         if self._connection is None:
             self._connection = await engine.connect(self._url, "schedules")
             await schema.check(self._connection)
+            self._deaf = float("-inf")
         if self._declared and monotonic() - self._confirmed > SEEN:
             await rows.declare(self._connection, self._declared)
             self._confirmed = monotonic()

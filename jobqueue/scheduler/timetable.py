@@ -36,7 +36,7 @@ class Timetable:
         fixed: Whether nobody stores schedules, so that it never changes.
         known: Set when it was told what is stored, or that nobody knows.
         seed: Returns the last occurrence of a schedule that the history knows, for one of which
-            Redis knows none; soon, whether PostgreSQL answers or not.
+            Redis knows none; raises ``HistoryUnavailable`` soon where PostgreSQL does not answer.
         settled: Where something was settled that PostgreSQL does not have yet.
     """
 
@@ -74,14 +74,16 @@ class Timetable:
 
     def _change(self, stored: Sequence[Plan]) -> None:
         found = {each.name: made for each in stored if (made := _made(each)) is not None}
+        rows = {plan.name: plan for plan in stored}
         added = {plan.name for plan in stored if not plan.declared}
         for name in sorted(added & self._declared.keys()):
             log.warning("the code's schedule is used, not the stored one", extra={"schedule": name})
         # What other code declares is its schedulers' to fire.
         current = {name: found[name] for name in found if name in added}
         for name, own in self._declared.items():
-            known = found.get(name)
-            current[name] = own if known is None else _as_stored(own, known)
+            # Also of a row that can't be read: a pause is an operator's word.
+            row = rows.get(name)
+            current[name] = own if row is None else _as_stored(own, row)
         self._current = current
         self._changed.set()
         self._changed = asyncio.Event()
@@ -97,14 +99,14 @@ async def _happens(event: asyncio.Event, seconds: float) -> None:
             await event.wait()
 
 
-def _as_stored(own: Scheduled, known: Scheduled) -> Scheduled:
-    return replace(own, paused=known.paused, since=known.since)
+def _as_stored(own: Scheduled, row: Plan) -> Scheduled:
+    return replace(own, paused=row.paused, since=row.since)
 
 
 def _made(stored: Plan) -> Scheduled | None:
     try:
         return Scheduled.of(stored)
-    except (ConfigurationError, ValueError) as error:
+    except (ConfigurationError, ValueError, OverflowError) as error:
         # A newer version's, or a zone that this host does not know: all others go on.
         extra = {"schedule": stored.name, "error": str(error)}
         log.error("stored schedule can't be read", extra=extra)  # noqa: TRY400 - its text says it all

@@ -77,6 +77,8 @@ class Apart:
         async with self._lane() as lane:
             component = self._components[name] = self._make(lane, name)
             await component.run()
+        # There is nothing to do for it any more, unless it comes up once again.
+        self._components.pop(name, None)
 
     async def _new(self, lane: Lane) -> list[str]:
         """Return the queues that nobody serves yet."""

@@ -138,7 +138,7 @@ class Desk:
 
     def sweeps(self) -> Sweeps:
         """Return what ends many jobs."""
-        return Sweeps(self.wire, self.logbook())
+        return Sweeps(self.wire, self.logbook(), self._settings.journal_limit)
 
     def pauses(self) -> Pauses:
         """Return what pauses queues and workers."""

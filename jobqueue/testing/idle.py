@@ -10,7 +10,7 @@ import msgspec
 
 from jobqueue.client.blocking import refuse_loop
 from jobqueue.domain import executions
-from jobqueue.domain.errors import JobFailed
+from jobqueue.domain.errors import ConfigurationError, JobFailed
 from jobqueue.domain.executions import DEAD_OUTCOMES, Execution
 from jobqueue.domain.jobs import Spec, State
 from jobqueue.domain.outcomes import Failure
@@ -76,7 +76,8 @@ async def run_until_idle(
     Raises:
         JobFailed: With ``check``: a job is a dead letter, or waits for a retry.
         TimeoutError: There is still something to do; the message lists it.
-        ConfigurationError: The app is not connected to a test server, or can't run here.
+        ConfigurationError: The app is not connected to a test server, or can't run here; or a
+            schedule can't be fired.
     """
     calls_of(app)
     async with app.services.server.lane() as lane:
@@ -150,6 +151,8 @@ class _Run:
     async def _busy(self) -> bool:
         """Let time do its work; say whether something is ready or runs."""
         await self._firer.look()
+        if self._firer.problem is not None:
+            raise ConfigurationError(self._firer.problem)
         queues = await self._queues()
         await self._promoter.promote(queues)
         return any([await self._has_work(queue) for queue in queues])

@@ -58,6 +58,9 @@ def test_an_operators_day(system: System) -> None:
     assert after[2].startswith("2026-03-09 06:30:00.000Z  2026-03-09 02:30:00 EDT")
 
     assert system.run("schedules", "pause", "often", "--reason", "stock-taking").code == 0
+    again = system.run("schedules", "pause", "often", "--reason", "again")
+    assert again.out.startswith("often: was paused already, by ")
+    assert again.out.endswith(": stock-taking\n")
     [*_, last] = audit(system, "often", 2, "--outcome", "skipped")
     assert last["reason"] == "paused"
     assert "stock-taking" in system.run("schedules", "list").out
@@ -67,10 +70,17 @@ def test_an_operators_day(system: System) -> None:
     job = system.run("schedules", "trigger", "often").out.strip()
     system.some(1, f"job_id = '{job}' AND final")
     enqueued = len(audit(system, "often", 1, "--outcome", "enqueued"))
-    assert system.run("schedules", "resume", "often").code == 0
+    resumed = {"schedule": "often", "did": "resumed", "was_paused": True}
+    assert system.ask("schedules", "resume", "often") == resumed
+    again = system.run("schedules", "resume", "often")
+    assert (again.code, again.out) == (0, "often: was not paused; nothing was done\n")
     audit(system, "often", enqueued + 1, "--outcome", "enqueued")
 
+    found = {"removed": ["often"], "dry_run": True}
+    assert system.ask("schedules", "remove", "--lock", "L", "--dry-run") == found
     assert system.run("schedules", "remove", "--lock", "L", "--yes").out == "often\n"
+    gone = system.run("schedules", "remove", "--lock", "L", "--yes")
+    assert (gone.code, gone.err) == (3, "jobqueue: no stored schedule has the lock L\n")
     assert [each["name"] for each in system.ask("schedules", "list")] == ["report"]
     log = system.sql(
         "SELECT action, details->>'schedule' AS name FROM jobqueue.v_operator_log ORDER BY at"

@@ -43,20 +43,24 @@ local exists = redis.call('EXISTS', base .. 'job:' .. id, base .. 'state:' .. id
 
 -- Why an occurrence that is to be enqueued can't be. What stands in the way of it is ended, if that is wanted.
 local function refused(asks)
-  local last, state = overlap ~= 'allow' and redis.call('HGET', base .. 'latest', schedule_name)
+  local last = overlap ~= 'allow' and redis.call('HGET', base .. 'latest', schedule_name)
+  local _, live, state, worker
   if last then
-    local _
-    _, _, state = find(last)
+    _, live, state, worker = find(last)
     if overlap == 'skip' and (WAITING[state] or state == 'running') then return 'overlap' end
   end
+  local message = 'its schedule came round again'
   local code, other = conflict(asks)
   -- A unique key is free as soon as that one has ended; an idempotency key is not.
   local frees = last and other == last and WAITING[state] and not asks.idem
-  if code and code ~= 'r' and not frees then return 'unique' end
+  if code and code ~= 'r' and not frees then
+    -- It keeps its key until its worker has ended it: so a later occurrence comes into its own.
+    if other == last and state == 'running' then tell_worker(last, worker, live.token, message) end
+    return 'unique'
+  end
   if last then
-    local message = 'its schedule came round again'
-    local before, live, worker = withdraw(last, 'cancelled', 'cancelled', message)
-    if before == 'running' then tell_worker(last, worker, live.token, message) end
+    withdraw(last, 'cancelled', 'cancelled', message)
+    if state == 'running' then tell_worker(last, worker, live.token, message) end
   end
   if code and other ~= last then withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. id) end
   return ''
@@ -74,7 +78,7 @@ if skip == '' and not exists then
   write_counts()
 end
 local enqueued = skip == ''
-if enqueued then redis.call('HSET', base .. 'latest', schedule_name, id) end
+if enqueued and triggered ~= '1' then redis.call('HSET', base .. 'latest', schedule_name, id) end
 local entry = cmsgpack.pack({1, schedule_name, tonumber(time), tonumber(due), now, name,
   enqueued and 'enqueued' or 'skipped', skip, enqueued and id or '', tonumber(triggered)})
 redis.call('XADD', base .. 'ledger', 'MAXLEN', '~', MOST, '*', 'entry', entry, 'others', others)

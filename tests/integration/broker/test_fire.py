@@ -1,5 +1,6 @@
 """``fire`` enqueues each occurrence of a schedule once, whoever tries."""
 
+from jobqueue.broker import ledger
 from jobqueue.domain.jobs import Asks
 from jobqueue.domain.occurrences import milliseconds
 from tests.support.broker import HOUR_MS, Broker, ids
@@ -85,6 +86,50 @@ async def test_an_overlap_ends_the_last_job(broker: Broker) -> None:
         running.token.encode()
     ]
     assert (await broker.state(running.id))["cancel"] == "its schedule came round again"
+
+
+async def test_an_overlap_that_keeps_its_unique_key(broker: Broker) -> None:
+    """One that runs is told to end, though the next occurrence finds its key taken."""
+    now = await broker.now_ms()
+
+    async def fire(n: int) -> str:
+        call = broker.firing("nightly", now - n, overlap="cancel", asks=Asks(unique="U"))
+        return await broker.run(call)
+
+    assert await fire(3) == "fired"
+    running = await broker.take()
+    assert await fire(2) == "skipped"
+    assert [row.reason for row in await broker.ledger()] == [None, "unique"]
+    told = await broker.redis("LRANGE", broker.keys.tell("default", "w1"), 0, -1)
+    assert told == [running.token.encode()]
+    await broker.finish(running)
+    assert await fire(1) == "fired"
+
+
+async def test_a_trigger_hides_no_overlap(broker: Broker) -> None:
+    """A job that an operator fired, and that has ended, is not the last occurrence."""
+    now = await broker.now_ms()
+    assert await broker.run(broker.firing("nightly", now - 3, overlap="skip")) == "fired"
+    await broker.take()
+    by_hand = broker.firing("nightly", now - 2, triggered=True, id_="by-hand")
+    assert await broker.run(by_hand) == "fired"
+    await broker.finish(await broker.take())
+    assert await broker.run(broker.firing("nightly", now - 1, overlap="skip")) == "skipped"
+
+
+async def test_a_batch_of_the_ledger_has_an_end(broker: Broker) -> None:
+    """After long absences of many schedules no more rows are read than one transaction takes."""
+    now = await broker.now_ms()
+    others = [now - 2000 + n for n in range(1000)]
+    for name in ("one", "two", "three"):
+        await broker.run(broker.firing(name, now, skip="paused", others=others, why="paused"))
+    seen = []
+    while rows := await broker.ledger():
+        assert len(rows) <= ledger.ROWS
+        seen += [row.schedule for row in rows]
+        entries, _ = await ledger.read(broker.lane, broker.keys, "default")
+        await ledger.drop(broker.lane, broker.keys, "default", entries)
+    assert seen == ["one"] * 1001 + ["two"] * 1001 + ["three"] * 1001
 
 
 async def test_the_ledger(broker: Broker) -> None:

@@ -106,8 +106,8 @@ async def test_the_newer_one_dies(split: Split, schedulers: Schedulers) -> None:
         raise BrokerError("killed")
 
     async def begin() -> None:
-        with pytest.raises(BrokerError, match="killed"):
-            await newer.look()
+        await newer.look()
+        assert newer.problem == "schedule clock: killed"
 
     schedulers.before(dying, "HSETNX", die)
     schedulers.before(lane, "fire", begin)
@@ -120,8 +120,8 @@ async def test_redis_has_forgotten_the_split(split: Split, schedulers: Scheduler
     keys = split.broker.keys
     (older, _), (newer, _) = schedulers.make(), schedulers.make(PARTITIONS)
     await split.broker.redis("SADD", keys.moved("mail"), "clock")
-    with pytest.raises(BrokerError, match="'clock' fires in a partition of queue 'mail'"):
-        await older.look()
+    await older.look()
+    assert "'clock' fires in a partition of queue 'mail'" in (older.problem or "")
     assert await fired(split) == []
     await newer.look()
     assert await fired(split) == [PLACE]

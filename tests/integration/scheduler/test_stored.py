@@ -1,8 +1,13 @@
 """Schedules stored in PostgreSQL: effective while schedulers run, and kept while it is away."""
 
+import asyncio
+import os
+import signal
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+from time import monotonic
 from typing import Any
 
 import psycopg
@@ -11,6 +16,7 @@ from psycopg.rows import dict_row
 
 from jobqueue import (
     ConfigurationError,
+    HistoryUnavailable,
     InvalidJob,
     Job,
     Occurrence,
@@ -20,6 +26,9 @@ from jobqueue import (
 )
 from jobqueue.embedded import PostgresServer
 from jobqueue.history import migrate
+from jobqueue.scheduler import stored as scheduler_stored
+from jobqueue.scheduler.stored import Stored
+from jobqueue.scheduler.timetable import Timetable
 from tests.support import wait_until
 from tests.support.ports import free_port
 from tests.support.stage import Stage, stage_on
@@ -76,8 +85,12 @@ async def test_its_life(stored: Stage, note: Note, operators: Log) -> None:
         await app.add_schedule("clock", note, Timing(every=0.3), arguments=arguments, reason="go")
         await stored.logged(2)
         await app.pause_schedule("clock", reason="too loud")
-        skipped = await ledger(stored, "clock", 2, outcome="skipped")
-        assert {row.reason for row in skipped} == {"paused"}
+
+        async def skipped() -> bool:
+            rows = await app.schedule_ledger("clock", outcome="skipped")
+            return [row.reason for row in rows].count("paused") >= 2
+
+        await wait_until(skipped, description="two occurrences of the pause")
         [seen] = await app.schedules()
         assert (seen.pause_reason, seen.paused_by, seen.declared) == (
             "too loud",
@@ -127,6 +140,7 @@ async def test_refusals(stored: Stage, note: Note) -> None:
         Timing(every=5, jitter=5),
         Timing(at=datetime(2030, 1, 1)),  # noqa: DTZ001 - that is wrong with it
         Timing(every=5, start=late, end=early),
+        Timing(at=datetime.max.replace(tzinfo=UTC), jitter=3600),
         Timing(),
     ):
         with pytest.raises(ConfigurationError):
@@ -257,6 +271,89 @@ async def test_without_postgresql(redis_url: str, breakable_postgres: PostgresSe
                 rows = await ledger(stage, "clock", len(stage.log))
     times = [row.occurrence for row in rows]
     assert len(set(times)) == len(times) == (times[-1] - times[0]) / timedelta(seconds=0.3) + 1
+
+
+async def test_added_while_no_scheduler_runs(stored: Stage, note: Note) -> None:
+    """What was due before any scheduler saw the schedule counts as missed, not as never asked."""
+    at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1.5)
+    await stored.app.add_schedule("soon", note, Timing(at=at), arguments={"word": "x"})
+    await wait_until(lambda: datetime.now(UTC) > at, description="it was due")
+    async with stored.app.scheduler():
+        [row] = await ledger(stored, "soon", 1)
+    assert (row.occurrence, row.outcome) == (at, "enqueued")
+
+
+async def test_rows_that_cannot_be_read(stored: Stage, note: Note) -> None:
+    """A schedule of a newer version, or spoilt by hand, keeps no other from firing."""
+    app, words = stored.app, {"word": "x"}
+    for name, timing in (("odd", Timing(every=3)), ("empty", Timing(cron="@daily"))):
+        await app.add_schedule(name, note, timing, arguments=words)
+    with psycopg.connect(app.settings.required("database_url")) as connection:
+        for name, text in (("odd", '{"every": "soon"}'), ("empty", "{}")):
+            connection.execute(
+                "UPDATE jobqueue.schedules SET timing = %s WHERE name = %s", (text, name)
+            )
+    locked = note.options(lock="L")
+    await app.add_schedule("clock", locked, Timing(every=0.2), arguments=words)
+    async with app.scheduler() as running:
+        await ledger(stored, "clock", 2)
+        assert running.problems == []
+    assert [each.name for each in await app.schedules()] == ["clock", "empty"]
+    assert await app.remove_schedules("odd") == ["odd"]
+
+
+async def test_a_pause_that_nobody_saw(stored: Stage, note: Note) -> None:
+    """Occurrences of a pause during which no scheduler ran have their rows, too."""
+    app = stored.app
+    await app.add_schedule("clock", note, Timing(every=60), arguments={"word": "x"})
+    first = (await stored.broker.now_ms() // 60_000 - 10) * 60_000
+    with psycopg.connect(app.settings.required("database_url")) as connection:
+        connection.execute("UPDATE jobqueue.schedules SET since = NULL")
+    await stored.broker.redis("HSET", stored.broker.keys.fired("default"), "clock", first - 1)
+    await app.pause_schedule("clock")
+    await app.resume_schedule("clock")
+    rows = await ledger(stored, "clock", 11)
+    assert {(row.outcome, row.reason) for row in rows} == {("skipped", "paused")}
+    assert rows[0].occurrence.timestamp() * 1000 == first
+
+
+async def test_a_trigger_whose_row_comes_later(stored: Stage, note: Note) -> None:
+    """Once the job is enqueued the command has succeeded, whatever becomes of the ledger."""
+    await stored.app.add_schedule("clock", note, Timing(cron="@daily"), arguments={"word": "x"})
+    with psycopg.connect(stored.app.settings.required("database_url")) as connection:
+        connection.execute("ALTER TABLE jobqueue.schedule_occurrences RENAME TO elsewhere")
+    job = await stored.app.trigger_schedule("clock")
+    assert await stored.app.find(job)
+    [row] = await stored.broker.ledger()
+    assert (row.job_id, row.triggered) == (job, True)
+
+
+async def test_a_silent_postgresql(stored: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The firer waits no longer for an answer than it says, though nothing can be cancelled."""
+    monkeypatch.setattr(scheduler_stored, "SEED", 0.5)
+    url, keys = stored.app.settings.required("database_url"), stored.broker.keys
+    seeds = Stored(url, stored.broker.lane, keys, Timetable([]), [])
+    with (
+        psycopg.connect(url) as locking,
+        psycopg.connect(url, autocommit=True) as watching,
+        ExitStack() as stack,
+    ):
+        locking.execute("LOCK TABLE jobqueue.schedule_occurrences")
+        asked = asyncio.create_task(seeds.seed("clock"))
+
+        def waiting() -> int:
+            found = watching.execute(
+                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
+            ).fetchone()
+            return int(found[0]) if found else 0
+
+        pid = await wait_until(waiting, description="it waits for the table")
+        os.kill(pid, signal.SIGSTOP)
+        stack.callback(os.kill, pid, signal.SIGCONT)
+        began = monotonic()
+        with pytest.raises(HistoryUnavailable, match="does not answer"):
+            await asked
+        assert monotonic() - began < 4, "it waited for the cancellation"
 
 
 async def test_redis_forgot(stored: Stage, note: Note) -> None:
