@@ -48,6 +48,7 @@ from jobqueue.domain.errors import (
     SchemaMismatch,
     Snooze,
     WorkerNotFound,
+    WorkerQuiet,
     WorkerSilent,
 )
 from jobqueue.domain.extensions import JobEvent, Lifespan
@@ -179,6 +180,7 @@ __all__ = [
     "Upcoming",
     "Why",
     "WorkerNotFound",
+    "WorkerQuiet",
     "WorkerSilent",
     "WorkerView",
     "current_job",

@@ -3,8 +3,9 @@
 from jobqueue.asking import Asking, run_sync
 from jobqueue.client.logbook import Command
 from jobqueue.client.options import PriorityName, parse_priority
-from jobqueue.domain.errors import JobConflict, JobNotFound
+from jobqueue.domain.errors import JobNotFound
 from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.operations import conflict
 
 
 class Changing(Asking):
@@ -44,7 +45,7 @@ class Changing(Asking):
         try:
             return await self.services.changes().cancel(job_id, queue, Command(operator, reason))
         except JobNotFound:
-            raise JobConflict(job_id, await self._ended(job_id, queue)) from None
+            raise conflict("jobs.cancel", job_id, await self._ended(job_id, queue)) from None
 
     def cancel_sync(
         self,
@@ -138,7 +139,7 @@ class Changing(Asking):
         try:
             return await self.services.changes().prioritise(job_id, queue, level, command)
         except JobNotFound:
-            raise JobConflict(job_id, await self._ended(job_id, queue)) from None
+            raise conflict("jobs.priority", job_id, await self._ended(job_id, queue)) from None
 
     def set_priority_sync(
         self,
@@ -192,7 +193,7 @@ class Changing(Asking):
         try:
             return await self.services.changes().run_now(job_id, queue, Command(operator, reason))
         except JobNotFound:
-            raise JobConflict(job_id, await self._ended(job_id, queue)) from None
+            raise conflict("jobs.run-now", job_id, await self._ended(job_id, queue)) from None
 
     def run_now_sync(
         self,
@@ -208,7 +209,8 @@ class Changing(Asking):
 
     async def _ended(self, job_id: str, queue: str | None) -> State:
         """Return how a job ended that Redis does not know."""
-        state = (await self.find(job_id, queue=queue))[0].state
+        found, _ = await self.services.lookups().one(job_id, queue)
+        state = found.state
         if state is None or not state.terminal:
             raise JobNotFound(job_id)  # Redis lost it: no row says how it ended, or whether it did
         return state

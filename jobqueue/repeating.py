@@ -9,7 +9,7 @@ from jobqueue.client.handle import JobHandle
 from jobqueue.client.logbook import Command
 from jobqueue.client.options import Seconds
 from jobqueue.client.repeating import options_of, whole_arguments
-from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
+from jobqueue.domain.errors import HistoryUnavailable, JobConflict, JobNotFound
 from jobqueue.domain.jobs import State
 
 if TYPE_CHECKING:
@@ -61,18 +61,21 @@ class Repeating(Asking):
             InvalidJob: Some of its arguments are hidden in the history, or do not fit any more.
             EnqueueUncertain: Redis took the new job and never answered.
             BrokerUnavailable: Redis can't be reached; nothing was stored.
-            HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
+            HistoryUnavailable: Redis does not know what to run and PostgreSQL can't be asked.
             SchemaMismatch: Redis does not know the job and the schema is wrong.
         """
-        found = await self.find(job_id, queue=queue)
-        if len(found) > 1:
-            names = ", ".join(each.queue for each in found)
-            raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
-        [job] = found
+        lookups = self.services.lookups()
+        job, _ = await lookups.one(job_id, queue)
         if job.state is None or job.name is None:
+            if job.history_problem is not None:  # only its result is kept in Redis
+                raise HistoryUnavailable(job.history_problem)
             raise JobNotFound(job_id)
-        if not job.state.terminal or job.state is State.DEAD:
-            raise JobConflict(job_id, job.state)
+        if job.state is State.DEAD:
+            gone = await lookups.deletion(job)
+            problem = gone.text if gone else f"`jobqueue dlq retry {job_id}` puts it back"
+            raise JobConflict(job_id, job.state, problem)
+        if not job.state.terminal:
+            raise JobConflict(job_id, job.state, "it has not ended, so it can't be repeated yet")
         args, kwargs = whole_arguments(job)
         call = self.ref(job.name).options(**options_of(job)).options(delay=delay)
         prepared = call.prepare(*args, **kwargs)

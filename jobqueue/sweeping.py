@@ -40,6 +40,7 @@ class Sweeping(Asking):
             InvalidJob: There can be no such queue, name or tag.
             ConfigurationError: Neither queue nor name nor tag was named.
             BrokerUnavailable: Redis can't be reached.
+            HistoryUnavailable: The journal is half full, and no recorder takes rows out of it.
         """
         from jobqueue.client.sweeping import of_filter  # brings redis
 
@@ -93,6 +94,7 @@ class Sweeping(Asking):
         Raises:
             InvalidJob: There can be no such queue or priority.
             BrokerUnavailable: Redis can't be reached.
+            HistoryUnavailable: The journal is half full, and no recorder takes rows out of it.
         """
         from jobqueue.client.sweeping import of_queue  # brings redis
 

@@ -53,16 +53,16 @@ async def ready(lane: Lane, keys: Keys, queue: str, place: Place) -> AsyncIterat
 async def blocked(lane: Lane, keys: Keys, queue: str, place: Place) -> AsyncIterator[list[Met]]:
     """Yield what stands aside for limits, by limit, then the lines of locks, by key."""
     kind, name, *rest = place or ["limit", ""]
+    found = await lane.command("SMEMBERS", keys.scopes(queue))
+    scopes = sorted(each.decode() for each in found)
     if kind == "limit":
-        scopes = sorted(
-            each.decode() for each in await lane.command("SMEMBERS", keys.scopes(queue))
-        )
         for scope in (each for each in scopes if each >= name):
             after = rest if scope == name else []
             async for rows in _sorted(lane, keys.parked(queue, scope), after):
                 yield [(job_id, ["limit", scope, *behind]) for job_id, behind in rows]
         name, rest = "", []
-    for lock in sorted(each for each in await _locks(lane, keys, queue) if each >= name):
+    locks = await _locks(lane, keys, queue) if await _in_line(lane, keys, queue, scopes) else ()
+    for lock in sorted(each for each in locks if each >= name):
         first = rest[0] if rest and lock == name else 0
         ids = await lane.command("LRANGE", keys.line(queue, lock), first, -1)
         for at in range(0, len(ids), BATCH):
@@ -136,6 +136,15 @@ async def _sorted(lane: Lane, key: str, after: Place) -> AsyncIterator[list[Met]
         yield found
         if len(rows) < BATCH:
             return
+
+
+async def _in_line(lane: Lane, keys: Keys, queue: str, scopes: Sequence[str]) -> bool:
+    """Say whether more jobs are blocked than stand aside for limits."""
+    counts, *parked = await lane.commands(
+        [("HGETALL", keys.counts(queue)), *(("ZCARD", keys.parked(queue, s)) for s in scopes)]
+    )
+    blocked = sum(int(n) for field, n in counts.items() if field.startswith(b"blocked:"))
+    return bool(blocked != sum(parked))
 
 
 async def _locks(lane: Lane, keys: Keys, queue: str) -> set[str]:

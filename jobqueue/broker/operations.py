@@ -14,11 +14,15 @@ from jobqueue.domain.codec import storable
 
 
 class Looked(msgspec.Struct, array_like=True, frozen=True):
-    """What a sweep found: jobs that waited, jobs that run; and locks with others in line."""
+    """What a sweep found: jobs that waited, jobs that run; and locks with others in line.
+
+    ``journal_bytes`` is the size of the journal after it.
+    """
 
     waited: int
     told: int
     lines: list[str]
+    journal_bytes: int
 
 
 _pack = msgspec.msgpack.Encoder().encode

@@ -10,6 +10,7 @@ from jobqueue.cli.confirm import confirm
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.domain.operations import Swept
+from jobqueue.domain.wording import counted
 
 app = jobs.app
 
@@ -19,6 +20,9 @@ Queue = Annotated[Text, typer.Option(metavar="NAME", help="Its queue; else all a
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
 DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many, and change nothing.")]
+Done = tuple[str, str]  # what becomes of jobs that wait, and of those that run
+CANCEL: Done = ("cancelled", "asked to stop")
+PURGE: Done = ("purged", "")
 NEEDED = ("redis_url", "database_url", "prefix", "operator")
 
 
@@ -47,9 +51,10 @@ def cancel(  # noqa: PLR0913 - each says which jobs, or how
 ) -> None:
     """Cancel a job, or all that fit: one that waits never runs, one that runs is told.
 
-    Asks before it cancels all that fit. Prints the state in which a job was, or how many waited
-    and how many run. Exits 3 if there is no such job, 4 if it has ended, 2 if several queues have
-    one, 5 if a server can't be reached: repeat it then for those that are left.
+    Asks before it cancels all that fit. Prints the state in which a job was, or how many were
+    cancelled and how many were asked to stop. Exits 3 if there is no such job, 4 if it has ended,
+    2 if several queues have one, 5 if a server can't be reached: repeat it then for those that
+    are left.
     """
     queues = JobQueue(settings=cli.settings)
     if job_id is not None:
@@ -67,11 +72,11 @@ def cancel(  # noqa: PLR0913 - each says which jobs, or how
         return queues.cancel_all_sync(queue=queue, name=name, tag=tag, dry_run=True)
 
     if dry_run:
-        emit(cli, count(), "would be cancelled", "would be told")
+        emit(cli, count(), CANCEL, dry_run=True)
         return
-    confirm(lambda: f"Cancel {told(count())}?", yes=yes)
+    confirm(lambda: _question(count()), yes=yes)
     done = queues.cancel_all_sync(queue=queue, name=name, tag=tag, reason=reason)
-    emit(cli, done, "cancelled", "told")
+    emit(cli, done, CANCEL, dry_run=False)
 
 
 @app.command()
@@ -115,8 +120,8 @@ def run_now(cli: Cli, job_id: Id, queue: Queue = None, reason: Reason = "") -> N
     """Make a job ready now that is scheduled for later, or waits for its next attempt.
 
     Locks and limits hold for it as ever. Prints the state in which it was. Exits 3 if there is no
-    such job, 4 if it waits for no time, 2 if several queues have one, 5 if a server can't be
-    reached.
+    such job, 4 if it is neither scheduled nor retrying, 2 if several queues have one, 5 if a
+    server can't be reached.
     """
     state = JobQueue(settings=cli.settings).run_now_sync(job_id, queue=queue, reason=reason)
     cli.emit({"id": job_id, "state": state.value}, state.value)
@@ -140,18 +145,22 @@ def reenqueue(
     Exits 3 if there is no such job, 4 if it has not ended or is dead (see `jobqueue dlq retry`),
     2 if some arguments are hidden or several queues have one, 5 if a server can't be reached.
     """
-    seconds = values.seconds("delay", delay)
+    seconds = values.seconds("--delay", delay)
     with JobQueue(settings=cli.settings) as queues:
         job = queues.reenqueue_sync(job_id, queue=queue, delay=seconds, reason=reason)
     cli.emit({"id": job.id, "queue": job.queue, "of": job_id}, job.id)
 
 
-def emit(cli: Cli, found: Swept, waiting: str, running: str) -> None:
-    """Print how many jobs were, or would be, cancelled and told."""
-    text = f"{found.waiting:,} waiting {waiting}, {found.running:,} running {running}"
-    cli.emit({"waiting": found.waiting, "running": found.running}, text)
+def emit(cli: Cli, found: Swept, done: Done, *, dry_run: bool) -> None:
+    """Print what was done to how many jobs, or what a dry run has found to be done."""
+    would = " would be" if dry_run else ""
+    text = f"{counted(found.waiting, 'waiting job')}{would} {done[0]}"
+    if done[1]:
+        text += f", {counted(found.running, 'running job')}{would} {done[1]}"
+    shown = {"waiting": found.waiting, "running": found.running, "dry_run": dry_run}
+    cli.emit(shown, f"dry run: {text}" if dry_run else text)
 
 
-def told(found: Swept) -> str:
-    """Return how many jobs were found."""
-    return f"{found.waiting:,} waiting and {found.running:,} running jobs"
+def _question(found: Swept) -> str:
+    waiting, running = counted(found.waiting, "waiting job"), counted(found.running, "running job")
+    return f"Cancel {waiting} and ask {running} to stop?"

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue._interrupt import INTERRUPTED
 from jobqueue.app import JobQueue
 from jobqueue.cli import letters, values
 from jobqueue.cli.confirm import confirm
@@ -34,10 +35,10 @@ Error = Annotated[
 ]
 Tag = Annotated[Text, typer.Option(metavar="TAG", help="Only jobs with this tag.")]
 Since = Annotated[
-    Text, typer.Option(metavar="TIME", help="Only those that died since: a time, or 2h ago.")
+    Text, typer.Option(metavar="TIME", help=f"Only those that died since: {values.AGO}.")
 ]
 Until = Annotated[
-    Text, typer.Option(metavar="TIME", help="Only those that died before: a time, or 2h ago.")
+    Text, typer.Option(metavar="TIME", help=f"Only those that died before: {values.AGO}.")
 ]
 Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")]
 Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
@@ -58,9 +59,11 @@ def show_all(  # noqa: PLR0913 - each narrows the list
     until: Until = None,
     by: Annotated[By | None, typer.Option(help="One line for each error, not each job.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
-    before: Annotated[
-        Text, typer.Option(metavar="LETTER", help="Go on after this one of the page before.")
+    after: Annotated[
+        Text,
+        typer.Option(metavar="LETTER", help="Go on where the page before has ended."),
     ] = None,
+    before: Annotated[Text, typer.Option(metavar="LETTER", hidden=True)] = None,
 ) -> None:
     """List the jobs that failed for good and were not put back, the newest first.
 
@@ -69,16 +72,17 @@ def show_all(  # noqa: PLR0913 - each narrows the list
     """
     where = _where(queue, name, error, tag, since, until)
     jobs = JobQueue(settings=cli.settings)
+    mark = after or before  # --before is its older name
     if by is not None:
-        if before is not None:
-            raise typer.BadParameter("only a list has pages", param_hint="--before")
+        if mark is not None:
+            raise typer.BadParameter("only a list has pages", param_hint="--after")
         groups = jobs.dead_letter_groups_sync(limit=limit, **where)
         cli.emit(groups, letters.grouped(groups))
         return
-    found = jobs.dead_letters_sync(before=before, limit=limit, **where)
+    found = jobs.dead_letters_sync(before=mark, limit=limit, **where)
     cli.emit([letters.letter_for_programs(each) for each in found], letters.listed(found))
     if len(found) == limit and not cli.json:
-        typer.echo(f"more: the same with --before {found[-1].execution_id}", err=True)
+        typer.echo(f"more: the same with --after {found[-1].execution_id}", err=True)
 
 
 @app.command()
@@ -142,9 +146,10 @@ def retry(  # noqa: PLR0913 - each says which jobs, or how
     if bool(ids) == (everything or bool(where)):
         problem = "give ids or filters, not both" if ids else "give ids, --all or a filter"
         raise typer.BadParameter(problem, param_hint="ID")
-    if ids and (rate or canary or dry_run):
-        hint = "--rate, --canary, --dry-run"
-        raise typer.BadParameter("these are for --all and filters", param_hint=hint)
+    for_many = {"--rate": rate, "--canary": canary, "--dry-run": dry_run}
+    if ids and (wrong := [option for option, given in for_many.items() if given]):
+        problem = "only with --all and filters"
+        raise typer.BadParameter(problem, param_hint=", ".join(wrong))
     if args is not None and not ids:
         raise typer.BadParameter("give the id of one letter", param_hint="--args")
     pace = None if rate is None else values.rate(rate, "--rate")
@@ -204,7 +209,7 @@ def clear(  # noqa: PLR0913 - each narrows what is deleted
     some = "that fit" if where else "of all queues"
     confirm(lambda: f"Delete {_letters(jobs.count_dead_letters_sync(**where))} {some}?", yes=yes)
     n = jobs.clear_dead_letters_sync(reason=reason, **where)
-    cli.emit({"letters": n}, f"{_letters(n)} deleted")
+    cli.emit({"letters": n, "dry_run": False}, f"{_letters(n)} deleted")
 
 
 def _retry_all(
@@ -225,9 +230,16 @@ def _retry_all(
         if canary is not None and waited < canary.n <= _back(answers):
             say(f"canary: waiting for what {canary.n} jobs come to")
 
-    done = jobs.retry_all_dead_letters_sync(
-        rate=rate, canary=canary, reason=reason, report=report, **where
-    )
+    try:
+        done = jobs.retry_all_dead_letters_sync(
+            rate=rate, canary=canary, reason=reason, report=report, **where
+        )
+    except KeyboardInterrupt:
+        say(f"stopped: {_back(answers):,} put back; repeat the command for the others")
+        _print(cli, answers)
+        raise typer.Exit(INTERRUPTED) from None
+    if not answers:
+        say("no open dead letter fits" if where else "there is no open dead letter")
     if done.canary is not None:
         say(letters.told(done.canary))
     _end(cli, answers, stopped=done.canary is not None and done.canary.stopped)
@@ -245,15 +257,15 @@ def _where(
         "name": name,
         "error": error,
         "tag": tag,
-        "since": values.ago("since", since),
-        "until": values.ago("until", until),
+        "since": values.ago("--since", since),
+        "until": values.ago("--until", until),
     }
     return {key: value for key, value in given.items() if value is not None}  # type: ignore[return-value]
 
 
 def _canary(n: int | None, stop_if_failing: str, timeout: str) -> Canary | None:
     limit = values.share(stop_if_failing, "--stop-if-failing")
-    seconds = values.seconds("canary_timeout", timeout)
+    seconds = values.seconds("--canary-timeout", timeout)
     return None if n is None or seconds is None else Canary(n, limit, seconds)
 
 
@@ -264,7 +276,7 @@ def _arguments(text: str) -> dict[str, Any]:
 
 def _count(cli: Cli, jobs: JobQueue, where: LetterFilter, what: str) -> None:
     n = jobs.count_dead_letters_sync(**where)
-    cli.emit({"letters": n}, f"{_letters(n)} {what}")
+    cli.emit({"letters": n, "dry_run": True}, f"dry run: {_letters(n)} {what}")
 
 
 def _letters(n: int) -> str:
@@ -284,9 +296,14 @@ def _say(cli: Cli, answers: Sequence[Retried | Deleted]) -> None:
             typer.echo(each.job_id)
 
 
-def _end(cli: Cli, answers: Sequence[Retried | Deleted], *, stopped: bool = False) -> None:
+def _print(cli: Cli, answers: Sequence[Retried | Deleted]) -> None:
+    """Print all answers for programs; people have seen them one by one."""
     if cli.json:
         cli.emit([letters.answer_for_programs(each) for each in answers], "")
+
+
+def _end(cli: Cli, answers: Sequence[Retried | Deleted], *, stopped: bool = False) -> None:
+    _print(cli, answers)
     errors = [each.error for each in answers if each.error is not None]
     if errors or stopped:
         raise typer.Exit(max([FAILURE * stopped, *map(exit_code, errors)]))

@@ -40,7 +40,7 @@ def doctor(
 ) -> None:
     """Examine servers, clocks, services, queues and settings; say what mends each problem.
 
-    Prints a line for each server, then each finding with its severity and a command, the worst
+    Prints a line for each server, then each finding with its severity and a fix, the worst
     first. With an app its timeouts are compared with the history. Changes nothing. Exits 1 if
     there is an error, such as a server that can't be reached; what needs it is left out then.
     Exits 2 if a setting is wrong or the app does not load.
@@ -74,7 +74,7 @@ def _postgres(server: PostgresFacts) -> str:
 
 def _finding(found: Finding) -> str:
     head = f"{found.severity.ljust(7)}  {found.where}: {cell(found.problem)}"
-    return f"{head}\n{' ' * 9}mend: {cell(found.command)}"
+    return f"{head}\n{' ' * 9}fix: {cell(found.remedy)}"
 
 
 def _sum(found: Checkup) -> str:

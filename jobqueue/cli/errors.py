@@ -30,6 +30,7 @@ EXIT_CODES: dict[type[BaseException], int] = {
     errors.ScheduleNotFound: NOT_FOUND,
     errors.ScheduleConflict: CONFLICT,
     errors.WorkerNotFound: NOT_FOUND,
+    errors.WorkerQuiet: CONFLICT,
     errors.BrokerUnavailable: UNREACHABLE,
     errors.HistoryUnavailable: UNREACHABLE,
     errors.EnqueueUncertain: UNREACHABLE,

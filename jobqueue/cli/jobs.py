@@ -8,6 +8,7 @@ import typer
 from jobqueue.cli import values, watching
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import say
+from jobqueue.cli.hints import new_queue
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import block, duration, fields, line, moment, table
 from jobqueue.cli.watching import Every, Shown, Watch
@@ -49,11 +50,11 @@ def show_all(  # noqa: PLR0913 - each narrows the list
         Text,
         typer.Option(
             metavar="TIME",
-            help="Only those that ended, else were enqueued, since: a time, or 2h ago.",
+            help=f"Only those that ended, else were enqueued, since: {values.AGO}.",
         ),
     ] = None,
     until: Annotated[
-        Text, typer.Option(metavar="TIME", help="Only those before: a time, or 2h ago.")
+        Text, typer.Option(metavar="TIME", help=f"Only those before: {values.AGO}.")
     ] = None,
     limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
     after: Annotated[
@@ -70,20 +71,22 @@ def show_all(  # noqa: PLR0913 - each narrows the list
     """
     from jobqueue.app import JobQueue
 
-    where: JobFilter = {
-        "queue": queue,
-        "state": state or None,
-        "name": name,
-        "tag": tag,
-        "since": values.ago("since", since),
-        "until": values.ago("until", until),
-    }
     queues = JobQueue(settings=cli.settings)
 
     def look() -> Shown:
+        where: JobFilter = {  # anew at each look: what is "10m ago" moves on
+            "queue": queue,
+            "state": state or None,
+            "name": name,
+            "tag": tag,
+            "since": values.ago("--since", since),
+            "until": values.ago("--until", until),
+        }
         page = queues.list_jobs_sync(after=after, limit=limit, **where)
         if page.history_problem is not None:
             say(f"without the history: {page.history_problem}")
+        if queue is not None and not (page.jobs or after or watch):
+            new_queue(queues, queue)
         if page.after is not None and not (cli.json or watch):
             say(f"more: the same with --after {page.after}")
         shown = {"jobs": list(map(_for_programs, page.jobs)), "after": page.after}
@@ -110,11 +113,14 @@ def show(
     queues have one, 5 if a server can't be reached.
     """
     from jobqueue.app import JobQueue
+    from jobqueue.client.lookups import one_queue
 
     queues = JobQueue(settings=cli.settings)
 
     def look() -> Shown:
-        job = _one(queues.find_sync(job_id, queue=queue))
+        found = queues.find_sync(job_id, queue=queue)
+        one_queue(job_id, [each.queue for each in found])
+        [job] = found
         if job.history_problem is not None:
             say(f"without its history: {job.history_problem}")
         held = queues.why_sync(job_id, queue=job.queue).reasons if _waits(job) else ()
@@ -122,13 +128,6 @@ def show(
         return _for_programs(job) | {"waits_for": list(held)}, people
 
     watching.show(cli, look, watch=watch, every=every)
-
-
-def _one(found: Sequence[FoundJob]) -> FoundJob:
-    if len(found) > 1:
-        names, job_id = ", ".join(job.queue for job in found), found[0].id
-        raise typer.BadParameter(f"queues {names} each have job {job_id}; choose one with --queue")
-    return found[0]
 
 
 def _waits(job: FoundJob) -> bool:
@@ -185,7 +184,7 @@ def _place(job: FoundJob) -> list[tuple[str, Any]]:
 
 def _options(job: FoundJob) -> list[tuple[str, Any]]:
     return [
-        ("arguments", line(job.arguments)),
+        ("arguments", None if job.arguments is None else line(job.arguments)),
         ("timeout", duration(job.timeout)),
         ("retries", None if job.retry is None else job.retry.retries),
         ("result ttl", duration(job.result_ttl)),
@@ -235,6 +234,8 @@ def _for_programs(job: FoundJob) -> dict[str, Any]:
     shown: dict[str, Any] = msgspec.to_builtins(job)
     shown["executions"] = list(map(row_for_programs, job.executions))
     shown["priority"] = _label(job.priority)
+    if job.arguments is None:  # not known: null might be taken for what they are
+        del shown["arguments"]
     return shown
 
 

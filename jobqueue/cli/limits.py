@@ -7,6 +7,7 @@ import typer
 
 from jobqueue.cli import values
 from jobqueue.cli.context import Cli
+from jobqueue.cli.hints import unknown_job
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, table
 from jobqueue.domain.limits import Rate
@@ -62,7 +63,11 @@ def set_(
     from jobqueue.app import JobQueue
 
     app = JobQueue(settings=cli.settings)
-    _print(cli, app.set_limit_sync(queue, label, _value(value), reason=reason))
+    limit = _value(value)
+    found = app.set_limit_sync(queue, label, limit, reason=reason)
+    if limit is not None:
+        unknown_job(app, label)
+    _print(cli, found)
 
 
 def _value(text: str) -> int | Rate | None:

@@ -71,30 +71,31 @@ def root(
     """
 
 
-for command in (
-    dev.dev,
-    worker.worker,
-    scheduler.scheduler,
-    scheduler.recorder,
-    enqueue.enqueue,
-    queues.queues,
-    why.why,
-    stats.stats,
-    pausing.pause,
-    pausing.resume,
-    pausing.quiet,
-    pausing.pauses,
-    pausing.purge,
-    regressions.regressions,
-    top.top,
-    check.check,
-    doctor.doctor,
-    health.health,
-    config.config,
-    docs.docs,
-    version.version,
+# A line of `jobqueue --help` each: it cuts what is longer than a line.
+for command, summary in (
+    (dev.dev, "Run an app on servers of its own, reloaded on change."),
+    (worker.worker, "Run the jobs of an app."),
+    (scheduler.scheduler, "Start due jobs, fire schedules, write the history."),
+    (scheduler.recorder, "Write the history, and do nothing else."),
+    (enqueue.enqueue, "Enqueue a job by its name."),
+    (queues.queues, "Count the jobs of each queue, or of each name."),
+    (why.why, "Say why a job does not run."),
+    (stats.stats, "Sum up runs, failures, durations and waits."),
+    (pausing.pause, "Stop taking jobs: of a queue, of all, on a worker."),
+    (pausing.resume, "End a pause."),
+    (pausing.quiet, "Let a worker take no more jobs until it is restarted."),
+    (pausing.pauses, "List what is paused, by whom and why."),
+    (pausing.purge, "End all jobs that wait in a queue."),
+    (regressions.regressions, "Say which jobs got slower or fail more often."),
+    (top.top, "Show live queues, workers and jobs on a screen."),
+    (check.check, "Check that this code can run, also the stored jobs."),
+    (doctor.doctor, "Say what is wrong with an installation, and the fix."),
+    (health.health, "Say whether the services of this host are well."),
+    (config.config, "Show each setting and where its value came from."),
+    (docs.docs, "List the pages of the manual, or print one."),
+    (version.version, "Show versions, for bug reports."),
 ):
-    app.command()(command)
+    app.command(short_help=summary)(command)
 for group in (control.app, workers.app, dlq.app, schedules.app, limits.app, db.app):
     app.add_typer(group)
 

@@ -8,12 +8,14 @@ import typer
 from jobqueue.app import JobQueue
 from jobqueue.cli.confirm import confirm
 from jobqueue.cli.context import Cli
-from jobqueue.cli.control import NEEDED, DryRun, Reason, Text, Yes
+from jobqueue.cli.control import NEEDED, PURGE, DryRun, Reason, Text, Yes, emit
 from jobqueue.cli.errors import say
+from jobqueue.cli.hints import new_queue
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import moment, table
+from jobqueue.domain.operations import Swept
 from jobqueue.domain.pauses import Pause, pause_of_worker
-from jobqueue.domain.suggest import nearest
+from jobqueue.domain.wording import counted
 
 _Queue = Annotated[Text, typer.Argument(metavar="QUEUE", show_default=False, help="The queue.")]
 _All = Annotated[bool, typer.Option("--all", help="Every queue, also those to come.")]
@@ -34,19 +36,23 @@ def pause(
 ) -> None:
     """Take no more jobs of a queue, of any queue, or on one worker, until `jobqueue resume`.
 
-    Queues go on accepting jobs, and running jobs go on. Prints what is paused. Exits 3 if no
+    Queues go on accepting jobs, and running jobs go on. Prints what is paused; what was paused
+    already stays so, by whom and why it was, and that is printed. Exits 3 if no
     living worker has this id, 1 if it does not confirm within 10 seconds, 5 if Redis can't be
     reached: then repeat it, since some partitions may be paused.
     """
     app = JobQueue(settings=cli.settings)
     if _one(queue, everything, worker) == "worker":
-        app.pause_worker_sync(str(worker), reason=reason)
+        before = app.pause_worker_sync(str(worker), reason=reason)
     elif everything:
-        app.pause_all_sync(reason=reason)
+        before = app.pause_all_sync(reason=reason)
     else:
-        _hint(app, str(queue))
-        app.pause_sync(str(queue), reason=reason)
-    _done(cli, queue, worker, "paused")
+        before = app.pause_sync(str(queue), reason=reason)
+        new_queue(app, str(queue))
+    what = _what(queue, worker)
+    text = f"{what} paused" if before is None else f"{what} was paused already, {_by(before)}"
+    did = "paused" if before is None else None
+    cli.emit({"queue": queue, "worker": worker, "did": did, "paused_before": before}, text)
 
 
 @takes(*NEEDED, json=True)
@@ -60,27 +66,29 @@ def resume(
     """End a pause of a queue, of everything, or of one worker.
 
     Each pause ends by itself: a queue that was paused before everything was stays so. Prints what
-    goes on. Exits 3 if no living worker has this id, 1 if it does not confirm within 10 seconds,
-    5 if Redis can't be reached: then repeat it.
+    goes on, or that it was not paused. Exits 3 if no living worker has this id, 4 if that is
+    quiet, 1 if it does not confirm within 10 seconds, 5 if Redis can't be reached: then repeat it.
     """
     app = JobQueue(settings=cli.settings)
-    there = True
     if _one(queue, everything, worker) == "worker":
-        app.resume_worker_sync(str(worker), reason=reason)
+        there = app.resume_worker_sync(str(worker), reason=reason)
     elif everything:
         there = app.resume_all_sync(reason=reason)
     else:
         there = app.resume_sync(str(queue), reason=reason)
-    if not there:
-        say(f"{_what(queue, worker)} was not paused")
     _still(app.pauses_sync(), queue, everything)
-    _done(cli, queue, worker, "resumed")
+    did = "resumed" if there else None
+    done = "resumed" if there else "was not paused; nothing was done"
+    what = {"queue": queue, "worker": worker, "did": did, "was_paused": there}
+    cli.emit(what, f"{_what(queue, worker)} {done}")
 
 
 @takes(*NEEDED, json=True)
 def quiet(
     cli: Cli,
-    worker: Annotated[str, typer.Argument(metavar="WORKER", help="Its id.")],
+    worker: Annotated[
+        str, typer.Argument(metavar="ID", help="A worker, as `jobqueue workers list` names it.")
+    ],
     reason: Reason = "",
 ) -> None:
     """Let a worker take no more jobs at all, as SIGTSTP does; running jobs go on.
@@ -89,7 +97,8 @@ def quiet(
     if it does not confirm within 10 seconds, 5 if Redis can't be reached.
     """
     JobQueue(settings=cli.settings).quiet_worker_sync(worker, reason=reason)
-    _done(cli, None, worker, "quiet")
+    done = {"queue": None, "worker": worker, "did": "quiet"}
+    cli.emit(done, f"{_what(None, worker)} quiet")
 
 
 @takes("redis_url", "prefix", json=True)
@@ -136,11 +145,12 @@ def purge(
     def end(*, dry_run: bool) -> int:
         return app.purge_sync(queue, priority=priority, reason=reason, dry_run=dry_run)  # type: ignore[arg-type]
 
-    if dry_run:
-        _count(cli, end(dry_run=True), "would be purged")
-        return
-    confirm(lambda: f"Purge {_jobs(end(dry_run=True))} of queue {queue}?", yes=yes)
-    _count(cli, end(dry_run=False), "purged")
+    if not dry_run:
+        confirm(lambda: f"Purge {counted(end(dry_run=True), 'waiting job')} of {queue}?", yes=yes)
+    n = end(dry_run=dry_run)
+    if not n:
+        new_queue(app, queue)
+    emit(cli, Swept(n), PURGE, dry_run=dry_run)
 
 
 def _one(queue: Text, everything: bool, worker: Text) -> str:
@@ -158,18 +168,9 @@ def _what(queue: Text, worker: Text) -> str:
     return "everything" if queue is None else f"queue {queue}"
 
 
-def _done(cli: Cli, queue: Text, worker: Text, did: str) -> None:
-    what = _what(queue, worker)
-    cli.emit({"queue": queue, "worker": worker, "did": did}, f"{what} {did}")
-
-
-def _hint(app: JobQueue, queue: str) -> None:
-    """Say that a queue is new: its name may be misspelt."""
-    known = [each.name for each in app.queue_counts_sync()]
-    if queue not in known:
-        near = nearest(queue, known)
-        maybe = f"; did you mean {near!r}?" if near else ""
-        say(f"queue {queue} has never had a job{maybe}")
+def _by(pause: Pause) -> str:
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"by {pause.operator} since {moment(pause.since)}{why}"
 
 
 def _still(left: list[Pause], queue: Text, everything: bool) -> None:
@@ -189,11 +190,3 @@ def _stopped(worker: Mapping[str, Any]) -> tuple[str | None, ...]:
     if paused is None:
         return (None, None, "quiet: takes no more jobs until it is restarted")
     return _row(paused)[1:]
-
-
-def _jobs(n: int) -> str:
-    return f"{n:,} job{'s' * (n != 1)}"
-
-
-def _count(cli: Cli, n: int, what: str) -> None:
-    cli.emit({"jobs": n}, f"{_jobs(n)} {what}")

@@ -1,6 +1,6 @@
 """``jobqueue queues``: how many jobs are where, and which nobody can run."""
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from enum import StrEnum
 from typing import Annotated, Any
 
@@ -8,18 +8,19 @@ import typer
 
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import NOT_FOUND, say
+from jobqueue.cli.hints import maybe, never_had
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, moment, rate, table
 from jobqueue.cli.watching import Every, Shown, Watch, show
 from jobqueue.domain.ids import check_queue
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.pauses import Pause
-from jobqueue.domain.suggest import nearest
 from jobqueue.domain.views import QueueView
 
 Unknown = tuple[str, str, int]  # queue, name, and how many jobs of it wait
 
 _STATES = ("ready", "blocked", "scheduled", "retrying", "running", "succeeded", "dead")
+_EVER = ("succeeded", "dead")  # counted from the queue's beginning
 By = StrEnum("By", ["name"])
 
 
@@ -57,7 +58,7 @@ def queues(
         meant = {None, *(each.name for each in counts)}
         notes = [_paused(each) for each in app.pauses_sync() if each.queue in meant]
         declared = {name for worker in workers for name in worker["names"]}
-        notes += [_nobody(*each, nearest(each[1], declared)) for each in unknown]
+        notes += [_nobody(each, declared) for each in unknown]
         notes += [_unserved(each) for each in unserved(counts, workers)]
         notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
         tables = _names(counts) if by else _totals(counts)
@@ -95,7 +96,8 @@ def _totals(counts: Sequence[QueueView]) -> str:
 
 def _names(counts: Sequence[QueueView]) -> str:
     rows = [tuple(each.values()) for each in _names_for_programs(counts)]
-    return table(("QUEUE", "NAME", *(state.upper() for state in _STATES)), rows)
+    heads = [f"EVER {each.upper()}" if each in _EVER else each.upper() for each in _STATES]
+    return table(("QUEUE", "NAME", *heads), rows)
 
 
 def _names_for_programs(counts: Sequence[QueueView]) -> list[dict[str, Any]]:
@@ -110,8 +112,7 @@ def _only(queue: str, counts: Sequence[QueueView]) -> list[QueueView]:
     """Return the counts of one queue; leave when it never had a job."""
     found = [each for each in counts if each.name == queue]
     if not found:
-        near = nearest(queue, [each.name for each in counts])
-        say(f"queue {queue} has never had a job{_hint(near)}")
+        say(never_had(queue, [each.name for each in counts]))
         raise typer.Exit(NOT_FOUND)
     return found
 
@@ -122,19 +123,17 @@ def _paused(pause: Pause) -> str:
     return f"{what} is paused by {pause.operator} since {moment(pause.since)}{why}"
 
 
-def _nobody(queue: str, name: str, waiting: int, near: str | None) -> str:
+def _nobody(unknown: Unknown, declared: Collection[str]) -> str:
+    """Say that nobody can run jobs; workers of other queues may know their name."""
+    queue, name, waiting = unknown
     jobs = "1 job waits" if waiting == 1 else f"{waiting} jobs wait"
-    if near == name:  # known to workers of other queues
+    if name in declared:
         return f"no live worker serves queue {queue} ({jobs} there: {name})"
-    return f"no live worker knows: {name} ({jobs} in queue {queue}){_hint(near)}"
+    return f"no live worker knows: {name} ({jobs} in queue {queue}){maybe(name, declared)}"
 
 
 def _unserved(queue: str) -> str:
     return f"no live worker serves the partitions of queue {queue}: restart those that serve it"
-
-
-def _hint(near: str | None) -> str:
-    return f"; did you mean {near!r}?" if near else ""
 
 
 def _refused(queue: str, records: int) -> str:

@@ -6,13 +6,15 @@ from typing import Annotated, Any
 
 import typer
 
-from jobqueue.cli import times
+from jobqueue.cli import values
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, moment, table
 from jobqueue.domain.regressions import Bounds, Judgement, Sample, judge
+from jobqueue.domain.suggest import shown
 
-HEADERS = ("NAME", "VERDICT", "RUNS", "", "FAILED", "", "P50", "", "P95", "", "WORSE")
+_SIDES = [f"{each} BEFORE" for each in ("RUNS", "FAILED", "P50", "P95")]
+HEADERS = ("NAME", "VERDICT", *(head for each in _SIDES for head in (each, "AFTER")), "WORSE")
 
 
 @takes("database_url", json=True)
@@ -20,7 +22,7 @@ def regressions(
     cli: Cli,
     since: Annotated[
         str,
-        typer.Option(metavar="TIME", help="When it changed: 2h ago, or 2030-01-31T12:00:00Z."),
+        typer.Option(metavar="TIME", help=f"When it changed: {values.AGO}."),
     ],
     window: Annotated[
         str, typer.Option(metavar="DURATION", help="How long before that to compare with.")
@@ -41,9 +43,10 @@ def regressions(
     """
     from jobqueue.history import comparing
 
-    now = datetime.now(UTC)
-    changed = times.ago("--since", since, now)
-    start = changed - timedelta(seconds=times.seconds("--window", window))
+    changed = values.ago("--since", since).astimezone(UTC)
+    if changed > (now := datetime.now(UTC)):
+        raise typer.BadParameter(f"{shown(since)} is in the future", param_hint="--since")
+    start = changed - timedelta(seconds=values.seconds("--window", window))
     url = cli.settings.required("database_url")
     bounds = Bounds(runs=min_runs, slower=slower / 100, failures=failures / 100)
     compared = comparing.compare(url, start=start, since=changed, end=now)

@@ -15,9 +15,7 @@ from jobqueue.domain.stats import NameStats, QueueStats, Stats
 @takes("database_url", json=True)
 def stats(
     cli: Cli,
-    since: Annotated[
-        str, typer.Option(metavar="TIME", help="Since when: a time, or 2h ago.")
-    ] = "24h",
+    since: Annotated[str, typer.Option(metavar="TIME", help=f"Since when: {values.AGO}.")] = "24h",
     watch: Watch = False,
     every: Every = "10s",
 ) -> None:
@@ -32,9 +30,7 @@ def stats(
     jobs = JobQueue(settings=cli.settings)
 
     def look() -> Shown:
-        begin = values.ago("since", since)
-        assert begin is not None  # noqa: S101 - it was given
-        found = jobs.stats_sync(begin)
+        found = jobs.stats_sync(values.ago("--since", since))
         return _for_programs(found), _people(found)
 
     show(cli, look, watch=watch, every=every)

@@ -9,9 +9,8 @@ from jobqueue.cli import values
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.startup import any_app
+from jobqueue.cli.watching import SHORTEST
 from jobqueue.domain.errors import ConfigurationError
-
-SHORTEST = 0.2  # seconds between two looks
 
 
 @takes("redis_url", "database_url", "prefix", "operator")
@@ -25,7 +24,7 @@ def top(
     terminal. What changes something asks first and goes into the operator log. A server that
     goes away is waited for. Exits 0 after q, 2 without the extra or a terminal.
     """
-    seconds = max(SHORTEST, values.seconds("--every", every) or SHORTEST)
+    seconds = values.period("--every", every, SHORTEST)
     try:
         from jobqueue.cli.screen.top import Top
     except ModuleNotFoundError as error:

@@ -7,56 +7,94 @@ import re
 import sys
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn, overload
 
 import typer
 
 from jobqueue.domain import units
-from jobqueue.domain.errors import InvalidJob
 from jobqueue.domain.limits import Rate
 from jobqueue.domain.suggest import shown
 
 Text = str | None
 
+AGO = "a time with its zone, or how long ago: 2h"
+"""What :func:`ago` reads, for helps."""
+
+_TIME = "2030-01-31T12:00:00Z"
 _DATE = re.compile(r"\d{4}-")
 _RATE = re.compile(r"([0-9]+)/([0-9]*)([A-Za-z]*)")
 _SHARE = re.compile(r"([0-9]+(?:\.[0-9]+)?)(%?)")
 
 
+@overload
+def seconds(option: str, value: str) -> float: ...
+@overload
+def seconds(option: str, value: Text) -> float | None: ...
 def seconds(option: str, value: Text) -> float | None:
     """Return a duration in seconds."""
     try:
         return None if value is None else units.read_seconds(value)
     except ValueError as error:
-        raise InvalidJob(option, str(error)) from None
+        _refuse(option, str(error))
+
+
+def period(option: str, value: str, shortest: float) -> float:
+    """Return how often something is done again, in seconds.
+
+    Args:
+        option: Where it was written.
+        value: The duration; none at all would be an endless loop.
+        shortest: What a shorter one is raised to, in seconds.
+    """
+    found = seconds(option, value)
+    if not found:
+        _refuse(option, "must be longer than 0; write such as 2s")
+    return max(shortest, found)
 
 
 def until(option: str, value: Text) -> datetime | float | None:
     """Return a bound, given as a time or as a duration from now."""
     if value is not None and _DATE.match(value):
         return moment(option, value)
-    return seconds(option, value)
+    return None if value is None else _apart(option, value)
 
 
+@overload
+def ago(option: str, value: str) -> datetime: ...
+@overload
+def ago(option: str, value: Text) -> datetime | None: ...
 def ago(option: str, value: Text) -> datetime | None:
     """Return a time, given as one or as a duration before now."""
     if value is not None and not _DATE.match(value):
-        return datetime.now(UTC) - timedelta(seconds=seconds(option, value) or 0.0)
+        return datetime.now(UTC) - timedelta(seconds=_apart(option, value))
     return moment(option, value)
 
 
+def _apart(option: str, value: str) -> float:
+    """Return how far from now a time is, in seconds, where it could be given as one."""
+    try:
+        return units.read_seconds(value)
+    except ValueError as error:
+        _refuse(option, f"{error}, or a time such as {_TIME}")
+
+
+@overload
+def moment(option: str, value: str) -> datetime: ...
+@overload
+def moment(option: str, value: Text) -> datetime | None: ...
 def moment(option: str, value: Text) -> datetime | None:
     """Return a time with its zone."""
     try:
         found = None if value is None else datetime.fromisoformat(value)
     except ValueError:
-        problem = f"{shown(value)} is no time; write such as 2030-01-31T12:00:00Z"
-        raise InvalidJob(option, problem) from None
+        _refuse(option, f"{shown(value)} is no time; write such as {_TIME}")
     if found is not None and found.utcoffset() is None:
-        raise InvalidJob(
-            option, f"{shown(value)} has no time zone; end it with Z or such as +01:00"
-        )
+        _refuse(option, f"{shown(value)} has no time zone; end it with Z or such as +01:00")
     return found
+
+
+def _refuse(option: str, problem: str) -> NoReturn:
+    raise typer.BadParameter(problem, param_hint=option) from None
 
 
 def rate(text: str, hint: str, otherwise: str = "") -> Rate:
@@ -88,12 +126,12 @@ def share(text: str, hint: str) -> float:
 
 def arguments(text: str) -> tuple[list[Any], dict[str, Any]]:
     """Return positional and named arguments of a job."""
-    value = json("args", text)
+    value = json("--args", text)
     if isinstance(value, dict):
         return [], value
     if isinstance(value, list):
         return value, {}
-    raise InvalidJob("args", "write an object of named arguments or a list of positional ones")
+    _refuse("--args", "write an object of named arguments or a list of positional ones")
 
 
 def json(option: str, text: str) -> Any:
@@ -107,9 +145,9 @@ def json(option: str, text: str) -> Any:
         value = msgspec.json.decode(raw)
         codec.refuse_doubles(raw)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
-        raise InvalidJob(option, f"this is no JSON: {error}") from None
+        _refuse(option, f"this is no JSON: {error}")
     except codec.NotJson as error:
-        raise InvalidJob(option, str(error)) from None
+        _refuse(option, str(error))
     return value
 
 
@@ -121,4 +159,4 @@ def _read(option: str, text: str) -> bytes:
     try:
         return Path(text[1:]).read_bytes()
     except OSError as error:
-        raise InvalidJob(option, f"{text[1:]} can't be read: {error.strerror}") from None
+        _refuse(option, f"{text[1:]} can't be read: {error.strerror}")

@@ -33,7 +33,7 @@ def show(cli: Cli, look: Callable[[], Shown], *, watch: bool, every: str) -> Non
         watch: Whether ``--watch`` was given.
         every: How often, as ``--every`` has it.
     """
-    seconds = max(SHORTEST, values.seconds("every", every) or SHORTEST)
+    seconds = values.period("--every", every, SHORTEST)
     if not watch:
         cli.emit(*look())
         return

@@ -184,7 +184,7 @@ def error_of_batch(
     elif isinstance(error, BrokerUnavailable):
         # Earlier batches of the same enqueue_many are stored by now, and perhaps other parts.
         what = "nothing" if len(jobs) <= 1 else f"nothing of this batch of {len(jobs)} jobs"
-        told = BrokerUnavailable(f"{error}; {what} was stored")
+        told = BrokerUnavailable(f"{str(error).removesuffix('.')}; {what} was stored")
     else:
         told = type(error)(*error.args)  # each producer raises one of its own
     told.__cause__ = error

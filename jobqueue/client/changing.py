@@ -12,10 +12,12 @@ from jobqueue.broker.calls import Call
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import JobView
 from jobqueue.client.logbook import Command, Logbook
+from jobqueue.client.lookups import one_queue
 from jobqueue.client.wire import Wire
-from jobqueue.domain.errors import ConfigurationError, JobConflict, JobNotFound
+from jobqueue.domain.errors import JobNotFound
 from jobqueue.domain.ids import check_job_id
 from jobqueue.domain.jobs import Priority, State
+from jobqueue.domain.operations import conflict
 from jobqueue.domain.partitions import by_queue, queue_of
 
 WAITS = frozenset({State.READY, State.SCHEDULED, State.RETRYING, State.BLOCKED})
@@ -91,20 +93,17 @@ class Changes:
         async with self.wire.server.lane() as lane:
             view = await self._find(lane, check_job_id(job_id), queue)
             if view.state not in possible:
-                raise JobConflict(job_id, view.state)
+                raise conflict(action, job_id, view.state)
             told = {"state": str(view.state), **(details or {})}
             name = queue_of(view.queue)
             await self.logbook.note(action, command, queue=name, job_id=job_id, details=told)
             before = await lane.call(call(view.queue))
-        return possibly(job_id, before, possible)
+        return possibly(action, job_id, before, possible)
 
     async def _find(self, lane: Lane, job_id: str, queue: str | None) -> JobView:
         known = await self.wire.places(lane, queue)
         found = await lookup.find(lane, self.wire.calls, known, job_id) if known else []
-        queues = by_queue(view.queue for view in found)
-        if len(queues) > 1:
-            names = ", ".join(queues)
-            raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
+        one_queue(job_id, list(by_queue(view.queue for view in found)))
         if not found:
             raise JobNotFound(job_id)
         return max(found, key=lookup.newness)
@@ -112,13 +111,14 @@ class Changes:
 
 def cancelled(job_id: str, before: str) -> State:
     """Return the state that a job was in when it was cancelled; see ``possibly``."""
-    return possibly(job_id, before, CANCELLABLE)
+    return possibly("jobs.cancel", job_id, before, CANCELLABLE)
 
 
-def possibly(job_id: str, before: str, possible: frozenset[State]) -> State:
+def possibly(action: str, job_id: str, before: str, possible: frozenset[State]) -> State:
     """Return the state that a job was in when something was done to it.
 
     Args:
+        action: What was done, as the operator log names it.
         job_id: Its id.
         before: What the script answered: its state, or "" where there is no such job.
         possible: The states in which it can be done.
@@ -130,5 +130,5 @@ def possibly(job_id: str, before: str, possible: frozenset[State]) -> State:
     if not before:
         raise JobNotFound(job_id)
     if (state := State(before)) not in possible:
-        raise JobConflict(job_id, before)
+        raise conflict(action, job_id, before)
     return state

@@ -64,7 +64,7 @@ def _rule(label: str, value: int | Rate | None, known: LimitView | None) -> Rule
     if ":key:" in label and known is None:
         raise ConfigurationError(f"no code has declared {label!r}; a limit by key needs a handler")
     if kind == "rate" and not isinstance(value, Rate | None):
-        raise ConfigurationError(f"{label!r} is a rate; write Rate(n, per)")
+        raise ConfigurationError(f"{label!r} is a rate, such as 100/1m; in code Rate(100, 60)")
     if kind != "rate" and isinstance(value, Rate):
         raise ConfigurationError(f"{label!r} is a number, not a rate")
     n = value.n if isinstance(value, Rate) else value

@@ -15,6 +15,7 @@ from jobqueue.client.found import current, found
 from jobqueue.client.wire import Wire
 from jobqueue.domain import fleet
 from jobqueue.domain.errors import (
+    ConfigurationError,
     HistoryError,
     HistoryUnavailable,
     JobNotFound,
@@ -23,6 +24,7 @@ from jobqueue.domain.errors import (
 )
 from jobqueue.domain.ids import check_job_id
 from jobqueue.domain.jobs import State
+from jobqueue.domain.letters import Deletion
 from jobqueue.domain.partitions import by_queue, queue_of
 from jobqueue.domain.views import ExecutionView, FoundJob, QueueView, together
 
@@ -61,6 +63,29 @@ class Lookups:
             for each in sorted({*views, *rows})
             for view, of_it in [(views.get(each), rows.get(each, []))]
         ]
+
+    async def one(self, job_id: str, queue: str | None) -> tuple[FoundJob, JobView | None]:
+        """Return the one job with this id, and what Redis knows of its present life.
+
+        Raises:
+            ConfigurationError: Several queues have one, and none was named.
+            JobNotFound: There is none.
+        """
+        found = await self.located(job_id, queue)
+        one_queue(job_id, [job.queue for job, _ in found])
+        return found[0]
+
+    async def deletion(self, job: FoundJob) -> Deletion | None:
+        """Return who deleted the dead letter of a job; None where nobody did, or none can say."""
+        if self._database_url is None or job.state is not State.DEAD or job.history_problem:
+            return None
+        from jobqueue.history import engine, letters  # who has no history needs no SQLAlchemy
+
+        try:
+            async with engine.opened(self._database_url, "client") as database:
+                return await letters.deletion(database, job.queue, job.id, job.run)
+        except (HistoryError, HistoryUnavailable, SchemaMismatch):
+            return None  # what else is known of the job is told all the same
 
     async def queue_counts(self, queue: str | None) -> list[QueueView]:
         """Return the counts of one queue or all; see :meth:`JobQueue.queue_counts`."""
@@ -106,6 +131,19 @@ class Lookups:
         except (HistoryError, HistoryUnavailable, SchemaMismatch) as error:
             return {}, error
         return by_queue, None
+
+
+def one_queue(job_id: str, queues: Sequence[str]) -> None:
+    """Refuse an id that several queues have: which job is meant?
+
+    Raises:
+        ConfigurationError: There are several.
+    """
+    if len(queues) > 1:
+        several = ", ".join(queues)
+        raise ConfigurationError(
+            f"queues {several} each have a job {job_id}: name one, with --queue or queue="
+        )
 
 
 def unknown_names(

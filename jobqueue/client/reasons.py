@@ -3,13 +3,12 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jobqueue.broker import ahead, facts, presence
+from jobqueue.broker import ahead, facts, pauses, presence
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.lookup import JobView
 from jobqueue.client.lookups import Lookups
 from jobqueue.client.wire import Wire
 from jobqueue.domain import ended
-from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.jobs import State
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.reasons import reasons
@@ -38,18 +37,11 @@ class Reasons:
     async def why(self, job_id: str, queue: str | None) -> Why:
         """Return what holds a job; see :meth:`JobQueue.why`."""
         for _ in range(LOOKS - 1):
-            job, view = await self._one(job_id, queue)
+            job, view = await self.lookups.one(job_id, queue)
             if found := await self._now(job, view):
                 return _answer(job, found)
-        job, view = await self._one(job_id, queue)
+        job, view = await self.lookups.one(job_id, queue)
         return _answer(job, await self._now(job, view) or [ended.moving(job)])
-
-    async def _one(self, job_id: str, queue: str | None) -> tuple[FoundJob, JobView | None]:
-        found = await self.lookups.located(job_id, queue)
-        if len(found) > 1:
-            names = ", ".join(job.queue for job, _ in found)
-            raise ConfigurationError(f"job {job_id} is in several queues, {names}: name one")
-        return found[0]
 
     async def _now(self, job: FoundJob, view: JobView | None) -> list[Reason]:
         """Return what holds the job; nothing when it has moved on since it was found."""
@@ -57,7 +49,7 @@ class Reasons:
             living = await presence.services(lane, self.wire.keys)
             if view is None or job.state is None or job.state.terminal:
                 rows = await self._unrecorded(lane, job, view)
-                return ended.reasons(job, living, rows)
+                return ended.reasons(job, living, rows, await self.lookups.deletion(job))
             at = await lane.call(self.wire.calls.why(view.queue, job.id))
             if not at.state or State(at.state).terminal:
                 return []
@@ -76,13 +68,16 @@ class Reasons:
         before = ahead.Ahead(0)
         if at.state == State.READY:
             before = await ahead.count(lane, self.wire.keys, place, at)
+        queue = queue_of(place)
+        asked = await pauses.show(lane, self.wire.keys)
         return Around(
             place=place,
             living=living,
             ahead=before.jobs,
             more=before.more,
-            partitions=len(await self.wire.places(lane, queue_of(place))),
+            partitions=len(await self.wire.places(lane, queue)),
             journal_bound=bound,
+            pauses=[each for each in asked if each.queue in {None, queue}],
         )
 
 

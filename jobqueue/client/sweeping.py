@@ -2,7 +2,8 @@
 
 Every job ends by the script that ends one, so its keys, limits, counts and row are right. Lines
 behind locks come first, from their ends: else each head that goes would make the next one ready.
-Jobs that were enqueued after the command began are none of its business.
+Jobs that were enqueued after the command began are none of its business. Rows wait in Redis for
+a recorder, each as large as its job: where they are many, the walk waits for it.
 """
 
 from collections import defaultdict
@@ -10,9 +11,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobqueue.broker import operations, waiting
+from jobqueue.broker import facts, operations, waiting
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.client.draining import Draining
 from jobqueue.client.logbook import Command, Logbook
 from jobqueue.client.options import check_tags, parse_priority
 from jobqueue.client.wire import Wire
@@ -78,10 +80,13 @@ class Sweeps:
     Args:
         wire: Where Redis is, and how to talk to it.
         logbook: Where operators' commands are noted.
+        journal_limit: Size of a journal at which workers stop, in bytes; None leaves it to the
+            server's memory.
     """
 
     wire: Wire
     logbook: Logbook
+    journal_limit: int | None
 
     async def sweep(self, action: str, fits: Fits, command: Command, *, dry_run: bool) -> Swept:
         """End the jobs that fit, or count them; see :meth:`JobQueue.cancel_all`."""
@@ -89,7 +94,9 @@ class Sweeps:
             seconds, micros = await lane.command("TIME")
             now = int(seconds) * 1000 + int(micros) // 1000
             places = await self.wire.places(lane, fits.queue)
-            walk = Walk(lane, self.wire.keys, places, fits, now, command.reason)
+            bound = (await facts.ask(lane)).journal_bound(self.journal_limit)
+            draining = Draining(lane, self.wire.keys, bound // 2)
+            walk = Walk(lane, self.wire.keys, places, fits, now, command.reason, draining)
             found = await walk.count()
             if dry_run:
                 return found
@@ -114,6 +121,7 @@ class Walk:
         fits: Which jobs.
         before_ms: Only jobs that were enqueued until then, ms since the epoch.
         reason: Why, for the rows.
+        draining: Waits where the rows become too many.
     """
 
     lane: Lane
@@ -122,6 +130,7 @@ class Walk:
     fits: Fits
     before_ms: int
     reason: str
+    draining: Draining
     lines: Lines = field(default_factory=lambda: defaultdict(set))
 
     async def count(self) -> Swept:
@@ -167,4 +176,6 @@ class Walk:
             found += Swept(answer.waited, answer.told)
             if answer.lines:
                 self.lines[place].update(answer.lines)
+            if ends:
+                await self.draining.wait(place, answer.journal_bytes)
         return found

@@ -6,6 +6,7 @@ from typing import Any
 
 from jobqueue.domain import fleet
 from jobqueue.domain.jobs import State
+from jobqueue.domain.letters import Deletion
 from jobqueue.domain.views import ExecutionView, FoundJob
 from jobqueue.domain.why import Reason
 from jobqueue.domain.wording import counted, moment
@@ -13,7 +14,9 @@ from jobqueue.domain.wording import counted, moment
 Said = Mapping[str, Any]
 
 
-def reasons(job: FoundJob, living: Sequence[Said], rows: int | None) -> list[Reason]:
+def reasons(
+    job: FoundJob, living: Sequence[Said], rows: int | None, deletion: Deletion | None
+) -> list[Reason]:
     """Return how a job ended, and whether its row still waits for the recorder.
 
     Args:
@@ -21,6 +24,7 @@ def reasons(job: FoundJob, living: Sequence[Said], rows: int | None) -> list[Rea
         living: What services say of themselves.
         rows: How many rows wait in its queue's journal, its own among them; None when its row is
             in the history, or nobody knows of one.
+        deletion: Who deleted its dead letter; None where nobody did.
     """
     helps = f"jobqueue jobs show {shlex.quote(job.id)}"
     if job.state is None:
@@ -30,9 +34,11 @@ def reasons(job: FoundJob, living: Sequence[Said], rows: int | None) -> list[Rea
     words = _WORDS[job.state](job, last)
     at = None if last is None else last.finished_at
     when = f" at {moment(at)}" if at else ""
-    if job.state is State.DEAD:
+    if job.state is State.DEAD and deletion is None:
         helps = f"jobqueue dlq retry {shlex.quote(job.id)}"
     text = f"it {words[0]}{when}{words[1]}"
+    if deletion is not None:
+        text += f"; {deletion.text}"
     found = [Reason(kind=job.state.value, text=text, command=helps, at=at, worker=job.worker)]
     return found + ([] if rows is None else [_unrecorded(rows, living)])
 

@@ -114,15 +114,18 @@ class JobConflict(JobQueueError):
     Args:
         job_id: The job.
         state: Its state.
+        problem: What can't be done, and what can; empty where nothing needs to be done.
     """
 
-    def __init__(self, job_id: str, state: str) -> None:
-        super().__init__(job_id, state)
+    def __init__(self, job_id: str, state: str, problem: str = "") -> None:
+        super().__init__(job_id, state, problem)
         self.job_id = job_id
         self.state = state
+        self.problem = problem
 
     def __str__(self) -> str:
-        return f"job {self.job_id} is {self.state} already"
+        what = f"job {self.job_id} is {self.state}"
+        return f"{what}: {self.problem}" if self.problem else f"{what} already"
 
 
 class JobNotFound(_JobError):
@@ -211,15 +214,20 @@ class ScheduleNotFound(JobQueueError):
     Those in code are known as soon as a scheduler with a database URL has run them.
 
     Args:
-        name: The name that was asked for, or what else was.
+        name: The name that was asked for; empty where only a lock was.
+        lock: The lock key that was asked for; empty where none was.
     """
 
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
+    def __init__(self, name: str, lock: str = "") -> None:
+        super().__init__(name, lock)
         self.name = name
+        self.lock = lock
 
     def __str__(self) -> str:
-        return f"there is no schedule {self.name}"
+        if not self.lock:
+            return f"there is no schedule {self.name}"
+        of = f" is named {self.name}, or enqueues a job of this name, and" if self.name else ""
+        return f"no stored schedule{of} has the lock {self.lock}"
 
 
 class ScheduleConflict(JobQueueError):
@@ -340,6 +348,21 @@ class WorkerNotFound(JobQueueError):
         return f"no living worker has the id {self.worker}"
 
 
+class WorkerQuiet(JobQueueError):
+    """A worker was told to go on that is quiet: it never takes jobs again.
+
+    Args:
+        worker: Its id.
+    """
+
+    def __init__(self, worker: str) -> None:
+        super().__init__(worker)
+        self.worker = worker
+
+    def __str__(self) -> str:
+        return f"worker {self.worker} is quiet: only a restart lets it take jobs again"
+
+
 class WorkerSilent(JobQueueError):
     """A worker was told something, and did not say in time that it does it.
 
@@ -348,15 +371,18 @@ class WorkerSilent(JobQueueError):
     Args:
         worker: Its id.
         action: What it was told: ``pause``, ``resume`` or ``quiet``.
+        patience: How long it was waited for, in seconds.
     """
 
-    def __init__(self, worker: str, action: str) -> None:
-        super().__init__(worker, action)
+    def __init__(self, worker: str, action: str, patience: float) -> None:
+        super().__init__(worker, action, patience)
         self.worker = worker
         self.action = action
+        self.patience = patience
 
     def __str__(self) -> str:
-        return f"worker {self.worker} was told to {self.action} and has not said that it does"
+        told = f"worker {self.worker} did not confirm `{self.action}` within {self.patience:g} s"
+        return f"{told}; look with `jobqueue workers show {self.worker}`"
 
 
 class NoCurrentJob(JobQueueError):

@@ -17,6 +17,7 @@ from jobqueue.domain.fingerprints import LENGTH
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.suggest import shown
 from jobqueue.domain.views import Retried
+from jobqueue.domain.wording import moment
 
 Report = Callable[[Sequence[Retried]], None]
 
@@ -132,6 +133,22 @@ class Deleted:
     job_id: str
     queue: str | None
     error: DeadLetterNotFound | None
+
+
+@dataclass(frozen=True, slots=True)
+class Deletion:
+    """When the dead letter of a job was deleted, and by whom and why, as far as that is known."""
+
+    at: datetime
+    operator: str | None = None
+    reason: str | None = None
+
+    @property
+    def text(self) -> str:
+        """What to tell of the letter."""
+        who = f" by {self.operator}" if self.operator else ""
+        why = f" ({self.reason})" if self.reason else ""
+        return f"its dead letter was deleted at {moment(self.at)}{who}{why} and can't be put back"
 
 
 @dataclass(frozen=True, init=False)

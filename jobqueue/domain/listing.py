@@ -3,9 +3,11 @@
 import base64
 import binascii
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, TypedDict
+from typing import Annotated, Any, Literal, TypedDict
+from uuid import UUID
 
 import msgspec
 
@@ -80,6 +82,22 @@ PARTS: tuple[tuple[str, frozenset[State]], ...] = (
     ("history", frozenset(each for each in State if each.terminal)),
 )
 
+_Entry = Annotated[str, msgspec.Meta(pattern=r"^\d{1,19}-\d{1,19}$")]
+_Number = Annotated[int, msgspec.Meta(ge=0, lt=2**53)]
+_Moment = Annotated[datetime, msgspec.Meta(tz=True)]
+# Places within each part; see ``broker/listing.py``. Whatever they hold goes into commands.
+_PLACES: dict[str, tuple[Any, ...]] = {
+    "running": (tuple[str],),
+    "ready": (tuple[_Number, _Entry], tuple[_Number, float, _Number]),
+    "blocked": (
+        tuple[Literal["limit"], str, float, _Number],
+        tuple[Literal["lock"], str, _Number],
+    ),
+    "scheduled": (tuple[float, _Number],),
+    "journal": (tuple[_Entry, _Number],),
+    "history": (tuple[_Moment, UUID],),
+}
+
 
 class Mark(msgspec.Struct, array_like=True, frozen=True):
     """How far somebody has got in a list: the part, the broker's queue, and the place in it."""
@@ -107,9 +125,19 @@ def read_mark(text: str | None) -> Mark:
         mark = msgspec.json.decode(raw, type=Mark)
     except (binascii.Error, ValueError):
         mark = Mark(-1)
-    if not 0 <= mark.part < len(PARTS):
+    if not (0 <= mark.part < len(PARTS) and _is_place(mark)):
         raise InvalidJob("after", f"{shown(text)} is no end of a page of this list")
     return mark
+
+
+def _is_place(mark: Mark) -> bool:
+    if not mark.place:
+        return True
+    for shape in _PLACES[PARTS[mark.part][0]]:
+        with suppress(msgspec.ValidationError):
+            msgspec.convert(mark.place, shape)
+            return True
+    return False
 
 
 def chosen(where: JobFilter) -> Chosen:

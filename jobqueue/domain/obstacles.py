@@ -7,26 +7,31 @@ import shlex
 from collections.abc import Iterator
 
 from jobqueue.domain import fleet
-from jobqueue.domain.pauses import FULL_PAUSE, pause_of_worker, unpack_note
+from jobqueue.domain.pauses import EVERYTHING, FULL_PAUSE, pause_of, pause_of_worker, unpack_note
 from jobqueue.domain.standing import Standing
+from jobqueue.domain.suggest import nearest
 from jobqueue.domain.why import Around, Reason
-from jobqueue.domain.wording import counted, from_ms, moment, room
+from jobqueue.domain.wording import counted, moment, room
 
 
 def pauses(at: Standing, around: Around) -> Iterator[Reason]:
-    """Yield who has paused the queue, or everything."""
-    for bound in at.bounds:
-        if bound.note is None:
-            continue
-        note, everything = unpack_note(bound.note), bound.scope == FULL_PAUSE
-        since, why = from_ms(note.since_ms), f": {note.reason}" if note.reason else ""
-        what = "everything" if everything else f"queue {around.queue}"
-        text = f"{what} is paused by {note.operator} since {moment(since)}{why}"
-        helps = "jobqueue resume --all" if everything else f"jobqueue resume {around.queue}"
-        yield Reason(kind="paused", text=text, command=helps, at=since)
+    """Yield who has paused the queue, or everything: what was asked for, and what holds by now.
+
+    A pause holds only from the first worker on for a queue that nobody knew when it was asked for.
+    """
+    notes = [(each.scope, unpack_note(each.note)) for each in at.bounds if each.note is not None]
+    fields = [(EVERYTHING if label == FULL_PAUSE else around.queue, note) for label, note in notes]
+    holding = [pause_of(field, note) for field, note in fields]
+    each_once = {pause.queue: pause for pause in (*holding, *around.pauses)}
+    for pause in sorted(each_once.values(), key=lambda each: each.queue or ""):
+        why = f": {pause.reason}" if pause.reason else ""
+        what = "everything" if pause.queue is None else f"queue {pause.queue}"
+        text = f"{what} is paused by {pause.operator} since {moment(pause.since)}{why}"
+        helps = f"jobqueue resume {pause.queue or '--all'}"
+        yield Reason(kind="paused", text=text, command=helps, at=pause.since)
 
 
-def road(at: Standing, around: Around) -> Iterator[Reason]:
+def road(job_id: str, at: Standing, around: Around) -> Iterator[Reason]:
     """Yield what keeps workers from running it, once it is ready."""
     if at.journal_bytes > around.journal_bound:
         yield _journal(at, around)
@@ -34,8 +39,8 @@ def road(at: Standing, around: Around) -> Iterator[Reason]:
         yield no_worker(around)
         return
     if not known(at.name, around):
-        text = f"no live worker of queue {around.queue} knows {at.name}"
-        yield Reason(kind="unknown_name", text=text, command=start(around))
+        text = f"no live worker of queue {around.queue} knows {at.name}{elsewise(at.name, around)}"
+        yield Reason(kind="unknown_name", text=text, command=give_up(job_id, around))
     if stopped := _stopped(around):
         yield stopped
     problems = [each.get("problem") for each in around.serving]
@@ -48,10 +53,10 @@ def _stopped(around: Around) -> Reason | None:
     """Return who has stopped all workers of the queue one by one, if that is so."""
     if not all(each.get("paused") or each.get("quiet") for each in around.serving):
         return None
-    paused = [each for each in around.serving if each.get("paused")]
+    paused = [each for each in around.serving if each.get("paused") and not each.get("quiet")]
     if not paused:
         text = f"every worker of queue {around.queue} was told to take no more jobs"
-        return Reason(kind="worker_paused", text=text, command=start(around))
+        return Reason(kind="worker_paused", text=text, command=start(around.queue))
     worker, pause = paused[0]["id"], pause_of_worker(paused[0])
     text = f"every worker of queue {around.queue} is paused or quiet"
     if pause is not None:
@@ -79,7 +84,7 @@ def no_worker(around: Around) -> Reason:
         text += " serve it"
         return Reason(kind="no_partitions", text=text, command="jobqueue workers list")
     text = f"no live worker serves queue {around.queue}"
-    return Reason(kind="no_worker", text=text, command=start(around))
+    return Reason(kind="no_worker", text=text, command=start(around.queue))
 
 
 def no_scheduler() -> Reason:
@@ -93,6 +98,18 @@ def known(name: str, around: Around) -> bool:
     return any(name in each["names"] for each in around.serving)
 
 
-def start(around: Around) -> str:
-    """Return the command that starts a worker for the queue."""
-    return f"jobqueue worker MODULE:APP --queues {around.queue}"
+def elsewise(name: str, around: Around) -> str:
+    """Return the end of a sentence about a name that nobody knows: what may be wrong with it."""
+    near = nearest(name, {known for each in around.serving for known in each["names"]})
+    meant = f"did you mean {near!r}? Else " if near else ""
+    return f"; {meant}deploy code that has {name}"
+
+
+def give_up(job_id: str, around: Around) -> str:
+    """Return the command that cancels a job."""
+    return f"jobqueue jobs cancel {shlex.quote(job_id)} --queue {around.queue}"
+
+
+def start(queue: str) -> str:
+    """Return the command that starts a worker for a queue."""
+    return f"jobqueue worker MODULE:APP --queues {queue}"

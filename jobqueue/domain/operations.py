@@ -4,8 +4,15 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from jobqueue.domain.codec import storable
+from jobqueue.domain.errors import JobConflict
+from jobqueue.domain.jobs import State
 
 LONGEST_REASON = 1000  # bytes
+_PROBLEMS = {  # who cancels a job that has ended has nothing left to do
+    "jobs.delete": "it can't be deleted; cancel it first",
+    "jobs.priority": "only a job that waits can get another priority",
+    "jobs.run-now": "only a scheduled or retrying job can be made ready",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,3 +67,10 @@ class Swept:
 
     def __bool__(self) -> bool:
         return self.waiting + self.running > 0
+
+
+def conflict(action: str, job_id: str, state: State | str) -> JobConflict:
+    """Return why an action can't be done to a job in this state, and what can."""
+    if state == State.DEAD and action == "jobs.run-now":
+        return JobConflict(job_id, State.DEAD, f"`jobqueue dlq retry {job_id}` puts it back")
+    return JobConflict(job_id, state, _PROBLEMS.get(action, ""))

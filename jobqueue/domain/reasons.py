@@ -29,7 +29,7 @@ def reasons(job_id: str, at: Standing, around: Around) -> list[Reason]:
     state = State(at.state)
     if state is State.RUNNING:
         return list(_running(job_id, at, around))
-    road = [*obstacles.pauses(at, around), *obstacles.road(at, around)]
+    road = [*obstacles.pauses(at, around), *obstacles.road(job_id, at, around)]
     if state is State.READY:
         found = [*road, *_full(at, around, _OF_QUEUE), *_turn(job_id, at, around)]
         found += [each for each in _full(at, around) if each not in found]
@@ -93,7 +93,11 @@ def _waits(job_id: str, at: Standing, around: Around, *, behind: bool) -> Reason
     if at.unknown and not obstacles.known(name, around):
         text = f"workers have handed it back {counted(at.unknown, 'time')}, since none knows {name}"
         text += f"; it is tried again at {when}"
-        return Reason(kind="unknown_name", text=text, command=obstacles.start(around), at=due)
+        helps = obstacles.start(around.queue)
+        if around.serving:
+            text += obstacles.elsewise(name, around)
+            helps = obstacles.give_up(job_id, around)
+        return Reason(kind="unknown_name", text=text, command=helps, at=due)
     return Reason(kind="due", text=f"it is not due until {when}", command=helps, at=due)
 
 
@@ -161,14 +165,17 @@ def _full(at: Standing, around: Around, scopes: Collection[str] | None = None) -
 
 def _turn(job_id: str, at: Standing, around: Around) -> Iterator[Reason]:
     if at.place.startswith("poison:"):
-        text = f"its worker died {counted(at.crashes, 'time')}: it waits for a worker that runs "
-        text += "no other job on its last life"
+        text = f"{counted(at.crashes, 'worker')} died while running it; to protect others it runs "
+        text += "next on a worker with no other such job"
         yield Reason(kind="last_life", text=text, command=f"jobqueue queues {around.queue}")
         return
+    line = f"queue {around.queue}"
+    if around.partitions > 1:
+        line = f"its partition of {line}"
     n = f"more than {around.ahead:,}" if around.more else f"{around.ahead:,}"
-    text = f"{n} {'job is' if n == '1' else 'jobs are'} ahead of it in queue {around.queue}"
+    text = f"{n} {'job is' if n == '1' else 'jobs are'} ahead of it in {line}"
     if not around.ahead:
-        text = f"it is the next of queue {around.queue}"
+        text = f"it is the next of {line}"
     due, pace = _pace(at, around)
     helps = f"jobqueue queues {around.queue}"
     if around.ahead:

@@ -8,6 +8,7 @@ from typing import Any
 from jobqueue.domain import fleet
 from jobqueue.domain.jobs import State
 from jobqueue.domain.partitions import queue_of
+from jobqueue.domain.pauses import Pause
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,7 @@ class Around:
         more: Whether there are more of them than that.
         partitions: How many parts the queue has, each of which gets its share of the workers.
         journal_bound: Size of the journal above which workers stop, in bytes.
+        pauses: What operators have paused: the queue, or everything.
     """
 
     place: str
@@ -80,6 +82,7 @@ class Around:
     more: bool = False
     partitions: int = 1
     journal_bound: int
+    pauses: Sequence[Pause] = ()
 
     @property
     def queue(self) -> str:

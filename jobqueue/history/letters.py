@@ -13,10 +13,10 @@ from msgspec.structs import replace
 from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
-from jobqueue.domain.letters import LetterGroup, Which
+from jobqueue.domain.letters import Deletion, LetterGroup, Which
 from jobqueue.domain.views import DeadLetter
 from jobqueue.history.engine import plain_errors
-from jobqueue.history.tables import OPEN, dead_letters
+from jobqueue.history.tables import OPEN, dead_letters, operator_log
 
 _letters = dead_letters.c
 # Who only reads need not see the spec, which holds redacted arguments as they are.
@@ -131,6 +131,24 @@ async def of_jobs(
     # An array is one parameter; a statement takes 65,535.
     found = _newest_first().where(_letters.job_id == any_(cast(list(job_ids), ARRAY(Text))))
     return await _fetch(engine, found if closed else found.where(OPEN))
+
+
+async def deletion(engine: AsyncEngine, queue: str, job_id: str, run: int) -> Deletion | None:
+    """Return who deleted the letter of a run of a job; None where none was; raises like ``page``.
+
+    The row of the operator log may be gone by then: it is not kept for ever.
+    """
+    log = operator_log.c
+    of_run = (_letters.queue == queue) & (_letters.job_id == job_id) & (_letters.run == run)
+    found = (
+        select(_letters.deleted_at, log.operator, log.reason)
+        .outerjoin_from(dead_letters, operator_log, log.id == _letters.closed_by)
+        .where(of_run, _letters.deleted_at.is_not(None))
+    )
+    with plain_errors():
+        async with engine.connect() as connection:
+            row = (await connection.execute(found.limit(1))).one_or_none()
+            return None if row is None else Deletion(*row)
 
 
 async def with_spec(engine: AsyncEngine, letter: DeadLetter) -> DeadLetter:

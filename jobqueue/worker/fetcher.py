@@ -79,7 +79,7 @@ class Fetcher:
         patience = min(server.patience, limits.lease_ms * 2 / 5000)
         self._lane: Lane = server.lane(patience)
         self._overdue = patience + limits.lease_ms / 1000 * PART
-        self._requests = Requests(self._lane, calls, worker, limits)
+        self._requests = Requests(self._lane, calls, worker, limits, pool.asked)
         self._order = queues
         self._queues = queues.names
         self._pool = pool

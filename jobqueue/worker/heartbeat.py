@@ -60,6 +60,7 @@ class Heartbeat:
         self._lease = lease
         self._owned = pool.counts
         self._doubtful = pool.doubtful
+        self._asked = pool.asked
         self._describe = describe
         self._doubt = doubt
         self._mismatched: set[str] = set()
@@ -126,8 +127,10 @@ class Heartbeat:
     def _beat(self) -> None:
         self._missed = []
         owned = [queue for queue, n in list(self._owned.items()) if n]
-        # Where a lost answer may have given us jobs; the fetcher will find out how many.
-        unseen = [queue for queue in list(self._doubtful) if queue not in owned]
+        # Where a lost answer may have given us jobs, or one that a blocked loop can't read yet; the
+        # fetcher will find out how many.
+        maybe = dict.fromkeys([*self._doubtful, *self._asked])
+        unseen = [queue for queue in maybe if queue not in owned]
         missed = self._renew_each([*owned, *unseen])
         self._missed = [queue for queue in owned if queue in missed]
         if not self._missed:

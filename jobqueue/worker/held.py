@@ -131,6 +131,7 @@ class Pool:
         self.counts: Counter[str] = Counter()  # owned by queue; the heartbeat thread reads it
         self.busy: Counter[str] = Counter()  # working by queue
         self.doubtful: set[str] = set()  # queues where more may be owned; the heartbeat reads it
+        self.asked: set[str] = set()  # queues with a fetch under way; the heartbeat reads it
         self.last_lives = 0
         self.changed = asyncio.Event()  # a slot was freed
         self._emptied = asyncio.Event()

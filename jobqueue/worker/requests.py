@@ -24,18 +24,27 @@ class Requests:
         calls: Makes them.
         worker: Id of the worker.
         limits: What every fetch carries.
+        asked: Gets the queue while a fetch is under way: should a handler block the event loop
+            meanwhile, what Redis hands out lies unread, and its lease is to be renewed.
     """
 
-    def __init__(self, lane: Lane, calls: Calls, worker: str, limits: FetchLimits) -> None:
+    def __init__(
+        self, lane: Lane, calls: Calls, worker: str, limits: FetchLimits, asked: set[str]
+    ) -> None:
         self._lane = lane
         self._calls = calls
         self._worker = worker
         self._limits = limits
+        self._asked = asked
         self._numbers: defaultdict[str, int] = defaultdict(int)
 
     async def fetch(self, queue: str, slots: int, *, alone: bool) -> Fetched:
         """Take up to ``slots`` jobs; see :meth:`Calls.fetch`."""
-        return await self._lane.call(self._fetch(queue, slots, alone=alone))
+        self._asked.add(queue)
+        try:
+            return await self._lane.call(self._fetch(queue, slots, alone=alone))
+        finally:
+            self._asked.discard(queue)
 
     async def fetch_at_token(
         self, queue: str, slots: int, seconds: float, *, alone: bool

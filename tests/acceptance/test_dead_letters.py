@@ -1,6 +1,7 @@
 """Dead letters on the command line: understood, put back with care, deleted."""
 
 import json
+import signal
 from collections import Counter
 
 import psycopg
@@ -51,6 +52,21 @@ def test_killed_in_the_middle(system: System) -> None:
     assert [row["reason"] for row in system.sql(LOG)] == [None, "the first one died"]
 
 
+def test_stopped_by_somebody(served: System) -> None:
+    """Ctrl-C at a rate says how many letters are back; the others are as they were."""
+    for n in range(3):
+        served.enqueue("hopeless", f"order {n}")
+    letters(served, 3)
+    retrying = served.start("dlq", "retry", "--all", "--rate", "1/10m")
+    served.some(1, "run = 1")
+    retrying.send(signal.SIGINT)
+    assert retrying.wait() == 130
+    # It may not have heard yet that the first one is back.
+    assert retrying.log in [
+        f"jobqueue: stopped: {n} put back; repeat the command for the others\n" for n in (0, 1)
+    ]
+
+
 def test_understand_try_and_mend(served: System) -> None:
     """From many letters to their error, one of them mended by other arguments, the rest deleted."""
     first, *others = [served.enqueue("hopeless", f"order {n}") for n in range(4)]
@@ -65,7 +81,7 @@ def test_understand_try_and_mend(served: System) -> None:
     assert "raise ValueError(why)" in page
 
     dry = served.run("dlq", "retry", *narrowed, "--dry-run")
-    assert (dry.code, dry.out) == (0, "4 dead letters would be put back\n")
+    assert (dry.code, dry.out) == (0, "dry run: 4 dead letters would be put back\n")
     tried = served.run("dlq", "retry", *narrowed, "--canary", "2", "--stop-if-failing", "100%")
     assert tried.code == 1
     assert len(tried.out.split()) == 2

@@ -83,13 +83,13 @@ def test_what_is_broken_is_named_and_its_command_mends_it(durable: System) -> No
     }
     people = durable.run(*CALL)
     assert people.code == 1
-    assert "mend: jobqueue db upgrade" in people.out
+    assert "fix: jobqueue db upgrade" in people.out
 
     for name in ("redis eviction", "redis aof"):
-        command, *words = shlex.split(bad[name]["command"])
+        command, *words = shlex.split(bad[name]["remedy"])
         assert command == "redis-cli"
         assert raw(durable.redis, words)
-    assert durable.run(*shlex.split(bad["postgresql schema"]["command"])[1:]).code == 0
+    assert durable.run(*shlex.split(bad["postgresql schema"]["remedy"])[1:]).code == 0
     durable.scheduler()
     durable.worker("basics", "--queues", "default,lonely", *LEASE)
     wait_until_sync(
@@ -122,6 +122,6 @@ def test_settings_that_do_not_fit(system: System) -> None:
     )
     bad = found(ended)
     assert bad["settings grace"]["severity"] == "error"
-    assert bad["settings grace"]["command"].startswith("JOBQUEUE_GRACE=27s")
+    assert bad["settings grace"]["remedy"].startswith("JOBQUEUE_GRACE=27s")
     assert "JOBQUEUE_GRACE" in bad["settings variable"]["problem"]
     assert system.run("doctor", "--platform-grace", "soon").code == 2

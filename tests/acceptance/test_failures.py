@@ -124,7 +124,7 @@ def test_filters_and_pages(served: System) -> None:
     assert served.ask("dlq", "list", "--queue", "aside") == []
     pages = ("dlq", "list", "--name", "hopeless", "--limit", "2")
     page = served.ask(*pages)
-    rest = served.ask(*pages, "--before", page[-1]["execution_id"])
+    rest = served.ask(*pages, "--after", page[-1]["execution_id"])
     assert [each["job_id"] for each in page + rest] == ids[::-1]
     retried = served.run("dlq", "retry", "--all", "--name", "hopeless")
     assert sorted(retried.out.split()) == sorted(ids)

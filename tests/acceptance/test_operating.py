@@ -12,6 +12,10 @@ def test_a_paused_queue(system: System) -> None:
     system.lives("worker")
     done = system.run("pause", "default", "--reason", "vendor is down", "--operator", "ann")
     assert (done.code, done.out) == (0, "queue default paused\n")
+    again = system.run("pause", "default", "--operator", "bob")
+    assert again.code == 0
+    assert again.out.startswith("queue default was paused already, by ann since 20")
+    assert again.out.endswith(": vendor is down\n")
     assert "queue default has never had a job" in done.err
     jobs = [system.enqueue("echo", 7) for _ in range(5)]
     system.worker("basics")
@@ -28,8 +32,10 @@ def test_a_paused_queue(system: System) -> None:
     resumed = system.run("resume", "default")
     assert (resumed.code, resumed.out, resumed.err) == (0, "queue default resumed\n", "")
     assert {row["job_id"] for row in system.finals(len(jobs))} == {*jobs}
-    assert "queue default was not paused" in system.run("resume", "default").err
-    [first, *_] = system.sql(LOG)
+    resumed = system.run("resume", "default")
+    assert resumed.out == "queue default was not paused; nothing was done\n"
+    [first, *others] = system.sql(LOG)
+    assert [row["queue"] for row in others] == ["defalt", "defalt", "default"]
     assert first == {
         "operator": "ann", "action": "pause", "queue": "default", "reason": "vendor is down",
     }  # fmt: skip
@@ -48,6 +54,9 @@ def test_a_worker(system: System) -> None:
     assert [row["priority"] for row in system.finals(1)] == ["critical"]
     assert system.run("quiet", worker).out == f"worker {worker} quiet\n"
     assert "takes no more jobs" in system.run("pauses").out
+    refused = system.run("resume", "--worker", worker)
+    assert (refused.code, refused.out) == (4, "")
+    assert refused.err.endswith(" is quiet: only a restart lets it take jobs again\n")
     assert system.run("quiet", "nobody").code == 3
     assert len(system.sql(LOG)) == 4
 
@@ -59,11 +68,11 @@ def test_jobs(system: System) -> None:
     delayed = [later.options(tags=()).enqueue_sync([1, 2]).id]
     delayed += [later.enqueue_sync(0).id for _ in range(3)]
     assert system.run("jobs", "cancel", "--tag", "t", "--dry-run").out == (
-        "3 waiting would be cancelled, 0 running would be told\n"
+        "dry run: 3 waiting jobs would be cancelled, 0 running jobs would be asked to stop\n"
     )
     assert system.run("jobs", "delete", delayed[1], "--yes").out == "scheduled\n"
     assert system.run("jobs", "cancel", "--tag", "t", "--yes").out == (
-        "2 waiting cancelled, 0 running told\n"
+        "2 waiting jobs cancelled, 0 running jobs asked to stop\n"
     )
     assert system.run("jobs", "cancel", delayed[1]).code == 4
     assert system.run("jobs", "run-now", delayed[0]).out == "scheduled\n"
@@ -75,4 +84,10 @@ def test_jobs(system: System) -> None:
     assert rows[again.out.strip()]["result"] == rows[delayed[0]]["result"] == [1, 2]
     assert system.run("jobs", "run-now", again.out.strip()).code == 4
     assert system.run("jobs", "delete", "gone", "--yes").code == 3
-    assert system.run("purge", "default", "--yes").out == "0 jobs purged\n"
+    assert system.ask("purge", "default", "--dry-run") == {
+        "waiting": 0, "running": 0, "dry_run": True,
+    }  # fmt: skip
+    assert system.run("purge", "default", "--yes").out == "0 waiting jobs purged\n"
+    misspelt = "jobqueue: queue defalt has never had a job; did you mean 'default'?\n"
+    assert system.run("purge", "defalt", "--yes").err == misspelt
+    assert system.run("jobs", "list", "--queue", "defalt").err == misspelt

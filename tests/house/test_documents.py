@@ -10,6 +10,7 @@ import typer
 
 from jobqueue.cli.main import app
 from jobqueue.domain import errors
+from jobqueue.settings import SETTINGS
 
 DOCS = Path(errors.__file__).parents[1] / "docs"
 ERRORS = [
@@ -54,6 +55,15 @@ def flags(command: Any) -> Iterator[str]:
         yield from flags(inner)
 
 
+def commands(command: Any, path: str = "jobqueue") -> Iterator[tuple[str, Any]]:
+    """Return each command that does something, by the heading that it has in the manual."""
+    inner = getattr(command, "commands", {})
+    for name, each in inner.items():
+        yield from commands(each, f"{path} {name}")
+    if not inner:
+        yield path, command
+
+
 def flags_of_scripts() -> set[str]:
     """Return the options of everything in ``scripts``."""
     sources = [*SCRIPTS.glob("*/*.py"), SCRIPTS / "test"]
@@ -68,3 +78,21 @@ def test_every_flag_exists() -> None:
     for page in PAGES:
         written = set(re.findall(r"(?<![\w-])--[a-z][a-z-]*", page.read_text("utf-8")))
         assert written - known == set(), page.name
+
+
+def test_every_flag_is_explained() -> None:
+    """Each option of a command stands in its section, or in that of its group or of them all."""
+    page = (DOCS / "cli.md").read_text("utf-8")
+    parts = re.split(r"^#{2,3} (.*)\n", page, flags=re.MULTILINE)
+    sections = dict(zip(parts[1::2], parts[2::2], strict=True))
+    tree = typer.main.get_command(app)
+    common = {f"--{name.replace('_', '-')}" for name in SETTINGS} | {
+        each.opts[0] for each in tree.params
+    }
+    missing = []
+    for path, command in commands(tree):
+        text = sections[path] + sections.get(path.rpartition(" ")[0], "")
+        own = {each.opts[0] for each in command.params if not getattr(each, "hidden", False)}
+        told = set(re.findall(r"--[a-z][a-z-]*", text))
+        missing += [f"{path} {flag}" for flag in own - common - told if flag.startswith("--")]
+    assert missing == []

@@ -178,13 +178,23 @@ CASES = [
         ERROR,
         "jobqueue health worker",
     ),
-    (queue(leases=[LOST]), "services lost_leases", ERROR, "jobqueue worker --queues email"),
+    (
+        queue(leases=[LOST]),
+        "services lost_leases",
+        ERROR,
+        "jobqueue worker MODULE:APP --queues email",
+    ),
     (queue(readers=[SILENT]), "services lost_reader", ERROR, "jobqueue recorder"),
     (facts(pauses=[Pause("email", "ann", NOON, "mail is down")]), *PAUSED, "resume email"),
     (facts(pauses=[Pause(None, "ann", NOON, "")]), *PAUSED, "jobqueue resume --all"),
-    (facts(**NO_WORKER), "queues no_worker", ERROR, "jobqueue worker --queues email"),
+    (facts(**NO_WORKER), "queues no_worker", ERROR, "jobqueue worker MODULE:APP --queues email"),
     (facts(**FOREIGN), "queues unknown_name", ERROR, "jobqueue queues email"),
-    (facts(unserved=["email"]), "queues partitions", ERROR, "jobqueue worker --queues email"),
+    (
+        facts(unserved=["email"]),
+        "queues partitions",
+        ERROR,
+        "jobqueue worker MODULE:APP --queues email",
+    ),
     (queue(journal_age=31.0), "queues journal_age", WARNING, "jobqueue recorder"),
     (queue(journal_age=301.0), "queues journal_age", ERROR, "jobqueue recorder"),
     (queue(journal_bytes=60 * MIB), "queues journal_size", WARNING, "jobqueue recorder"),
@@ -209,13 +219,13 @@ def test_nothing_is_wrong() -> None:
     assert examine(HEALTHY).ok
 
 
-@pytest.mark.parametrize(("found", "check", "severity", "command"), CASES)
-def test_one_thing_is_wrong(found: Facts, check: str, severity: Severity, command: str) -> None:
+@pytest.mark.parametrize(("found", "check", "severity", "remedy"), CASES)
+def test_one_thing_is_wrong(found: Facts, check: str, severity: Severity, remedy: str) -> None:
     """Each is found, alone, as bad as it is, and with the command that mends it."""
     finding = only(examine(found))
     assert f"{finding.where} {finding.check}" == check
     assert finding.severity is severity
-    assert command in finding.command
+    assert remedy in finding.remedy
     assert examine(found).ok == (severity is not ERROR)
 
 
@@ -226,6 +236,33 @@ def test_every_check_is_explained() -> None:
     for _, check, severity, _ in CASES:
         where, word = check.split()
         assert severity in rows[f"| {where} | ", word], check
+
+
+def test_one_server_that_is_away_is_one_error() -> None:
+    """What waits for PostgreSQL is told with it, and what services say for other reasons is not."""
+    away = "PostgreSQL: connection refused"
+    duties = {
+        "recorder": f"queue email: {away}",
+        "stored": away,
+        "upkeep": away,
+        "firer": "no zone",
+    }
+    found = facts(
+        postgres=None, postgres_away=away, services=[WORKER, SCHEDULER | {"duties": duties}]
+    )
+    first, second = examine(found).findings
+    assert (first.check, second.check) == ("trouble", "away")[::-1]
+    assert first.problem.endswith(
+        "; scheduler s1 (recorder), scheduler s1 (stored, upkeep) wait for it"
+    )
+    assert first.remedy.startswith("start it, or correct JOBQUEUE_DATABASE_URL (jobqueue config")
+    assert second.problem == "scheduler s1 (firer): no zone"
+
+
+@pytest.mark.parametrize(("rows", "said"), [(1, "1 is in the journal"), (2, "2 are in the jou")])
+def test_rows_are_counted(rows: int, said: str) -> None:
+    """One row is not several."""
+    assert said in only(examine(queue({"journal": rows}, journal_age=31.0))).problem
 
 
 def test_an_error_comes_before_a_warning() -> None:
@@ -281,13 +318,13 @@ def test_the_default_timeout_counts_for_names_without_their_own() -> None:
     for name in ("other", "elsewhere"):
         found = replace(chosen(default_timeout=5.0), durations=took(5.0, name=name))
         assert only(examine(found)).check == "timeout"
-        assert "JOBQUEUE_DEFAULT_TIMEOUT=8s" in only(examine(found)).command
+        assert "JOBQUEUE_DEFAULT_TIMEOUT=8s" in only(examine(found)).remedy
 
 
 def test_a_journal_larger_than_half_of_redis() -> None:
     """Redis would be full before workers stop."""
     found = replace(redis(maxmemory=100 * MIB), chosen=replace(CHOSEN, journal_limit=60 * MIB))
-    assert only(examine(found)).command == "JOBQUEUE_JOURNAL_LIMIT=25MiB"
+    assert only(examine(found)).remedy == "JOBQUEUE_JOURNAL_LIMIT=25MiB"
 
 
 def test_a_grace_that_somebody_has_given_is_certain() -> None:

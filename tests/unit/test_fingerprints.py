@@ -18,6 +18,7 @@ def traced(*frames: tuple[str, int, str]) -> str:
     [
         ("user 17 of 4,096 has -3.5", "user <n> of <n> has <n>"),
         ("user17 in step2", "user<n> in step<n>"),
+        ("-7, -42 and 7 of step-2.5", "<n>, <n> and <n> of step-<n>"),
         ("no job 01a201a9-2b3c-7dea-9dba-9364454ba2a2", "no job <id>"),
         ("<Order object at 0x7f3a2c0b1d90>", "<Order object at <id>>"),
         ("commit 9fceb02d0ae598e95dc970b74767f19372d61af8 is bad", "commit <id> is bad"),

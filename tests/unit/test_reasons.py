@@ -42,7 +42,7 @@ TURNS = [
     (around(worker(), ahead=9), "9 jobs are ahead of it in queue mail", "about 5s"),
     (
         around(worker(partitions=["mail"]), place="mail#1", ahead=1, partitions=4),
-        "1 job is ahead of it in queue mail",
+        "1 job is ahead of it in its partition of queue mail",
         "about 4s",
     ),
     (
@@ -91,6 +91,19 @@ def test_workers_that_take_nothing(said: dict[str, Any], place: str, kind: str, 
     """Workers that live and do not come are told of before the turn."""
     found = first(ready(), around(worker(**said), place=place))
     assert (found[0], found[1].startswith(text)) == (kind, True)
+
+
+def test_a_misspelt_name() -> None:
+    """Where workers serve the queue, another one helps nobody: the name is wrong, or the code."""
+    [found, *_] = reasons("a;b", ready(name="sned"), around(worker()))
+    assert found.text.endswith("knows sned; did you mean 'send'? Else deploy code that has sned")
+    assert found.command == "jobqueue jobs cancel 'a;b' --queue mail"
+    again = ready(state="scheduled", place="scheduled:2", name="x", unknown=1, due_ms=NOW_MS + 500)
+    [later, *_] = reasons("j", again, around(worker(), {"role": "scheduler", "id": "s1"}))
+    assert (later.kind, later.command) == ("unknown_name", "jobqueue jobs cancel j --queue mail")
+    assert later.text.endswith("; deploy code that has x")
+    [alone, *_] = reasons("j", again, around({"role": "scheduler", "id": "s1"}))
+    assert alone.command == "jobqueue worker MODULE:APP --queues mail"
 
 
 def test_the_second_reason() -> None:

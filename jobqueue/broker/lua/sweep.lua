@@ -14,7 +14,7 @@ Keys     job:<id>, state:<id>, noted, ready:<priority>, again:<priority>, schedu
          idem:<key>, lock:<key>, waiting:<key>, leases, running:<worker>, succeeded, rules, limit:<scope>, rate:<scope>,
          parked:<scope>, scopes, journal, journal:size, journal:rows, inbox:<client>, counts, tell:<worker>, wake
 Returns  msgpack {jobs that waited and fitted, jobs that run and fit and were not told before, list of lock keys of these
-         ids where others stand in line}
+         ids where others stand in line, size of the journal in bytes}
 ]]
 --@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
 --@use find leave withdraw tell tags
@@ -51,4 +51,4 @@ for _, id in ipairs(cmsgpack.unpack(ARGV[1])) do
 end
 write_counts()
 if put_back > 0 then wake() end
-return '\147' .. cmsgpack.pack(waited, told, lines)
+return '\148' .. cmsgpack.pack(waited, told, lines, tonumber(redis.call('GET', base .. 'journal:size') or 0))

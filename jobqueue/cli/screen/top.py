@@ -7,6 +7,7 @@ from textual import work
 from textual.app import App, ComposeResult
 from textual.binding import Binding, BindingType
 from textual.widgets import DataTable, Footer, Static
+from textual.worker import Worker
 
 from jobqueue.app import JobQueue
 from jobqueue.cli.output import cell
@@ -49,6 +50,7 @@ class Top(App[None]):
         self._dead = False
         self._installation = app
         self._every = every
+        self._look: Worker[None] | None = None  # the latest
         self.found = Look()
 
     def compose(self) -> ComposeResult:
@@ -62,11 +64,19 @@ class Top(App[None]):
     def on_mount(self) -> None:
         """Look now, and then again and again."""
         self.refresh_look()
-        self.set_interval(self._every, self.refresh_look)
+        self.set_interval(self._every, self._tick)
+
+    def _tick(self) -> None:
+        """Look again, unless a look is still under way: a slow one would never come to its end."""
+        if self._look is None or self._look.is_finished:
+            self.refresh_look()
+
+    def refresh_look(self) -> None:
+        """Look now; a look that is still under way gives way."""
+        self._look = self._refresh()
 
     @work(exclusive=True, group="look")
-    async def refresh_look(self) -> None:
-        """Look and show; a look that is still under way gives way to a newer one."""
+    async def _refresh(self) -> None:
         queue, dead = self._queue, self._dead
         found = await look(self._installation, queue, dead=dead)
         self.found = found

@@ -44,5 +44,5 @@ def _differ(check: str, one: str, other: str, offset: float, what: str) -> Itera
             where="clock",
             check=check,
             problem=f"{one} is {duration(abs(offset))} {direction} {other}: {what}",
-            command=_SET,
+            remedy=_SET,
         )

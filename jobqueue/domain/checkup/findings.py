@@ -23,14 +23,14 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
         where: ``redis``, ``postgresql``, ``clock``, ``services``, ``queues`` or ``settings``.
         check: Word for programs; it stays the same when the text changes.
         problem: What was found, and what comes of it.
-        command: What mends it, or shows more.
+        remedy: What mends it, or shows more: a command, or a setting.
     """
 
     severity: Severity
     where: str
     check: str
     problem: str
-    command: str
+    remedy: str
 
 
 class Checkup(msgspec.Struct, frozen=True, kw_only=True):

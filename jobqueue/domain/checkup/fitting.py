@@ -92,7 +92,5 @@ def strange(facts: Facts) -> Iterator[Finding]:
         yield _finding(Severity.WARNING, "variable", problem, "jobqueue config")
 
 
-def _finding(severity: Severity, check: str, problem: str, command: str) -> Finding:
-    return Finding(
-        severity=severity, where="settings", check=check, problem=problem, command=command
-    )
+def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
+    return Finding(severity=severity, where="settings", check=check, problem=problem, remedy=remedy)

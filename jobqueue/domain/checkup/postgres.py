@@ -4,6 +4,7 @@ from collections.abc import Iterator
 
 from jobqueue.domain.checkup.facts import Facts, PostgresFacts
 from jobqueue.domain.checkup.findings import Finding, Severity
+from jobqueue.domain.checkup.services import for_lack_of_postgres, troubled
 from jobqueue.domain.wording import duration
 
 SLOW = 0.1  # seconds for a round trip; a batch of the recorder takes a few
@@ -17,8 +18,9 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield _finding(
             Severity.ERROR,
             "away",
-            f"it can't be asked, and what needs it was not looked at: {facts.postgres_away}",
-            "jobqueue config",
+            f"it can't be asked, and what needs it was not looked at: {facts.postgres_away}"
+            f"{_waiting(facts)}",
+            "start it, or correct JOBQUEUE_DATABASE_URL (jobqueue config shows where it came from)",
         )
     elif facts.postgres is None:
         yield _finding(
@@ -34,6 +36,12 @@ def check(facts: Facts) -> Iterator[Finding]:
         yield from vacuum(facts.postgres)
         yield from bloat(facts.postgres)
         yield from latency(facts.postgres)
+
+
+def _waiting(facts: Facts) -> str:
+    """Return who waits for the server, for the end of a sentence."""
+    names = [troubled(each, duties) for each, duties, _ in for_lack_of_postgres(facts)]
+    return f"; {', '.join(names)} wait{'s' * (len(names) == 1)} for it" if names else ""
 
 
 def standby(database: PostgresFacts) -> Iterator[Finding]:
@@ -115,7 +123,7 @@ def latency(database: PostgresFacts) -> Iterator[Finding]:
         )
 
 
-def _finding(severity: Severity, check: str, problem: str, command: str) -> Finding:
+def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
     return Finding(
-        severity=severity, where="postgresql", check=check, problem=problem, command=command
+        severity=severity, where="postgresql", check=check, problem=problem, remedy=remedy
     )

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 
+from jobqueue.domain import obstacles
 from jobqueue.domain.checkup.facts import Facts, QueueFacts
 from jobqueue.domain.checkup.findings import Finding, Severity
 from jobqueue.domain.suggest import nearest
@@ -45,7 +46,7 @@ def nobody_serves(queue: QueueFacts, facts: Facts) -> Iterator[Finding]:
             Severity.ERROR,
             "no_worker",
             f"no live worker serves queue {name}, where {_jobs(waiting)}",
-            f"jobqueue worker --queues {name}",
+            obstacles.start(name),
         )
 
 
@@ -72,18 +73,19 @@ def not_in_parts(queue: QueueFacts, facts: Facts) -> Iterator[Finding]:
             Severity.ERROR,
             "partitions",
             f"no live worker serves the partitions of queue {name}: restart those that serve it",
-            f"jobqueue worker --queues {name}",
+            obstacles.start(name),
         )
 
 
 def late_journal(queue: QueueFacts) -> Iterator[Finding]:
     """Yield whether ended attempts wait long for their rows."""
     if queue.journal_age is not None and queue.journal_age >= LATE:
+        are = "is" if queue.view.journal == 1 else "are"
         yield _finding(
             Severity.ERROR if queue.journal_age >= TOO_LATE else Severity.WARNING,
             "journal_age",
             f"queue {queue.view.name}: ended attempts have waited for a recorder for "
-            f"{duration(queue.journal_age)}; {queue.view.journal} are in the journal",
+            f"{duration(queue.journal_age)}; {queue.view.journal} {are} in the journal",
             "jobqueue recorder",
         )
 
@@ -121,5 +123,5 @@ def _jobs(n: int) -> str:
     return f"{counted(n, 'job')} wait{'s' * (n == 1)}"
 
 
-def _finding(severity: Severity, check: str, problem: str, command: str) -> Finding:
-    return Finding(severity=severity, where="queues", check=check, problem=problem, command=command)
+def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
+    return Finding(severity=severity, where="queues", check=check, problem=problem, remedy=remedy)

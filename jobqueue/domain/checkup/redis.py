@@ -18,7 +18,7 @@ def check(facts: Facts) -> Iterator[Finding]:
             Severity.ERROR,
             "away",
             f"it can't be asked, and what needs it was not looked at: {problem}",
-            "jobqueue config",
+            "start it, or correct JOBQUEUE_REDIS_URL (jobqueue config shows where it came from)",
         )
     for server in facts.redis:
         yield from version(server)
@@ -128,5 +128,5 @@ def _name(server: RedisFacts) -> str:
     return f"{server.flavour} {server.version}{at}"
 
 
-def _finding(severity: Severity, check: str, problem: str, command: str) -> Finding:
-    return Finding(severity=severity, where="redis", check=check, problem=problem, command=command)
+def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
+    return Finding(severity=severity, where="redis", check=check, problem=problem, remedy=remedy)

@@ -3,9 +3,12 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from jobqueue.domain import obstacles
 from jobqueue.domain.checkup.facts import Facts, LeaseFacts, QueueFacts
 from jobqueue.domain.checkup.findings import Finding, Severity
 from jobqueue.domain.wording import counted, duration
+
+Trouble = tuple[Mapping[str, Any], Sequence[str], str]  # a service, its duties, the problem
 
 ADOPTED = 30.0  # seconds after which another recorder should have taken over; it does after 5
 
@@ -16,8 +19,7 @@ def check(facts: Facts) -> Iterator[Finding]:
         return
     yield from schedulers(facts)
     yield from recorders(facts)
-    for service in facts.services:
-        yield from troubles(service)
+    yield from troubles(facts)
     for queue in facts.queues:
         yield from lost_leases(queue, facts.chosen.lease)
         yield from lost_readers(queue)
@@ -55,18 +57,39 @@ def _records(service: Mapping[str, Any]) -> bool:
     return service["role"] == "recorder" or "recorder" in service.get("duties", {})
 
 
-def troubles(service: Mapping[str, Any]) -> Iterator[Finding]:
-    """Yield what a service says that keeps it from its duty."""
-    said = {"": service.get("problem"), **service.get("duties", {})}
-    for duty, problem in said.items():
-        if problem:
-            name = f"{service['role']} {service['id']}{f' ({duty})' if duty else ''}"
+def troubles(facts: Facts) -> Iterator[Finding]:
+    """Yield what services say that keeps them from their duties, each problem of one once."""
+    known = for_lack_of_postgres(facts)
+    for each in _told(facts):
+        if each not in known:
+            service, duties, problem = each
             yield _finding(
                 Severity.ERROR,
                 "trouble",
-                f"{name}: {problem}",
+                f"{troubled(service, duties)}: {problem}",
                 f"jobqueue health {service['role']}",
             )
+
+
+def for_lack_of_postgres(facts: Facts) -> list[Trouble]:
+    """Return the troubles that end with that of PostgreSQL; none where it can be asked."""
+    away = facts.postgres_away is not None
+    return [each for each in _told(facts) if away and "PostgreSQL" in each[2]]
+
+
+def troubled(service: Mapping[str, Any], duties: Sequence[str]) -> str:
+    """Return a service, and which of its duties."""
+    named = ", ".join(duty for duty in duties if duty)  # what is not of a duty is of all
+    return f"{service['role']} {service['id']}{f' ({named})' if named else ''}"
+
+
+def _told(facts: Facts) -> Iterator[Trouble]:
+    for service in facts.services or ():
+        said: dict[str, list[str]] = {}
+        for duty, problem in {"": service.get("problem"), **service.get("duties", {})}.items():
+            if problem:
+                said.setdefault(problem, []).append(duty)
+        yield from ((service, duties, problem) for problem, duties in said.items())
 
 
 def lost_leases(queue: QueueFacts, lease: float) -> Iterator[Finding]:
@@ -85,7 +108,7 @@ def lost_leases(queue: QueueFacts, lease: float) -> Iterator[Finding]:
             "lost_leases",
             f"queue {queue.view.name}: {_jobs(jobs)} for a worker to take them back from "
             f"{len(gone)} that died, the longest {duration(longest)} ago",
-            f"jobqueue worker --queues {queue.view.name}",
+            obstacles.start(queue.view.name),
         )
 
 
@@ -106,7 +129,5 @@ def _jobs(n: int) -> str:
     return f"{counted(n, 'job')} wait{'s' * (n == 1)}"
 
 
-def _finding(severity: Severity, check: str, problem: str, command: str) -> Finding:
-    return Finding(
-        severity=severity, where="services", check=check, problem=problem, command=command
-    )
+def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
+    return Finding(severity=severity, where="services", check=check, problem=problem, remedy=remedy)

@@ -221,6 +221,17 @@ async def test_sweep(broker: Broker) -> None:
     assert await broker.drain() == []
 
 
+async def test_leave_twice_in_line(broker: Broker) -> None:
+    """A job is looked for from the end of its line; what a stop left in front lets nothing in."""
+    await broker.enqueue("head", "a", "b", asks=LOCK)
+    await broker.redis("LPUSH", broker.keys.line(broker.queue, "l"), "a")
+    assert await delete(broker, "a") == "blocked"
+    assert await broker.line("l") == ["head", "a", "b"]
+    assert await broker.drain() == ["head", "b"]
+    assert [row.job_id for row in await broker.journal()] == ["a", "head", "b"]
+    assert keyspace.miscounted(broker.url) == []
+
+
 async def test_sweep_some(broker: Broker) -> None:
     """Name, tag, priority and time choose; jobs that run fit only where that is asked for."""
     await everywhere(broker)

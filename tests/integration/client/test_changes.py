@@ -11,6 +11,7 @@ import pytest
 
 from jobqueue import (
     ConfigurationError,
+    HistoryUnavailable,
     InvalidJob,
     Job,
     JobConflict,
@@ -20,7 +21,7 @@ from jobqueue import (
     State,
     Swept,
 )
-from jobqueue.client import logbook
+from jobqueue.client import draining, logbook
 from jobqueue.settings import Settings
 from tests.support.keyspace import miscounted
 from tests.support.stage import Stage, stage_on
@@ -65,8 +66,12 @@ async def test_every_command_is_logged(redis_url: str, history_url: str) -> None
         await app.resume_all()
         await app.set_limit("default", "limit:queue", 5)
         await app.set_limit("default", "limit:queue", None)
-        for wrong in (app.cancel(c.id), app.run_now(a.id), app.set_priority(b.id, "low")):
-            with pytest.raises(JobConflict):
+        for wrong, text in (
+            (app.cancel(c.id), f"job {c.id} is cancelled already"),
+            (app.run_now(a.id), "only a scheduled or retrying job can be made ready"),
+            (app.set_priority(b.id, "low"), "only a job that waits can get another priority"),
+        ):
+            with pytest.raises(JobConflict, match=text):
                 await wrong
         with pytest.raises(JobNotFound):
             await app.cancel("gone")
@@ -208,8 +213,8 @@ async def test_reenqueue_refused(stage: Stage) -> None:
     note = noting(stage)
     waiting, dead = await note.options(delay=HOUR).enqueue(), await note.enqueue()
     await stage.broker.finish(await stage.broker.take(), state="dead")
-    for job in (waiting, dead):
-        with pytest.raises(JobConflict):
+    for job, text in ((waiting, "has not ended"), (dead, f"`jobqueue dlq retry {dead.id}` puts")):
+        with pytest.raises(JobConflict, match=text):
             await stage.app.reenqueue(job.id)
     with pytest.raises(JobNotFound):
         await stage.app.reenqueue("gone")
@@ -222,6 +227,17 @@ async def test_reenqueue_refused(stage: Stage) -> None:
     await stage.app.cancel(hidden.id)
     with pytest.raises(InvalidJob, match=r"these are hidden: secret"):
         await stage.app.reenqueue(hidden.id)
+
+
+async def test_one_id_in_two_queues(stage: Stage) -> None:
+    """Whatever is asked for, one of the two must be named."""
+    note, app = noting(stage), stage.app
+    for queue in ("a", "default"):
+        await note.options(queue=queue, delay=HOUR, job_id="twice").enqueue()
+    for call in (app.cancel, app.delete, app.why, app.reenqueue, app.run_now):
+        with pytest.raises(ConfigurationError, match="queues a, default each have a job twice"):
+            await call("twice")
+    assert await app.cancel("twice", queue="a") is State.SCHEDULED
 
 
 def test_sync_forms(redis_url: str) -> None:
@@ -252,3 +268,29 @@ async def test_purge_beside_workers(stage: Stage) -> None:
     assert outcomes == {"cancelled": purged, "succeeded": len(jobs) - purged}
     assert len(stage.log) == len(jobs) - purged
     assert miscounted(stage.broker.url) == []
+
+
+async def test_a_purge_waits_for_the_recorder(
+    redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Above half of its bound the journal takes no more; without a recorder that is an error."""
+    bound = 1024**2
+    monkeypatch.setattr(draining, "PATIENCE", 0.5)
+    async with stage_on(redis_url, journal_limit=bound) as stage:
+        broker = stage.broker
+
+        async def size() -> int:
+            return int(await broker.redis("GET", broker.keys.journal_size("default")) or 0)
+
+        note = noting(stage)
+        await stage.app.enqueue_many([note.prepare("x" * 1500) for _ in range(800)])
+        with pytest.raises(HistoryUnavailable, match="no recorder takes anything out of it"):
+            await stage.app.purge("default")
+        ended = len(await stage.rows())
+        assert 200 <= ended < 800
+        assert bound / 2 < await size() < bound
+        purge = asyncio.create_task(stage.app.purge("default"))
+        while not purge.done():
+            assert await size() < bound
+            await broker.recorded()
+        assert await purge == 800 - ended

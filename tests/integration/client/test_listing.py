@@ -11,8 +11,11 @@ import pytest
 from jobqueue import ConfigurationError, FoundJob, InvalidJob, JobPage, JobQueue, Limit, Retry
 from jobqueue.client import listing
 from jobqueue.settings import Settings
+from tests.support import rules
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
+
+from .conftest import Counter
 
 AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
 
@@ -81,6 +84,19 @@ async def test_each_state(stage: Stage) -> None:
             assert ids(await stage.app.list_jobs(state=state)) == [made[state]]
         both = await stage.app.list_jobs(state=["ready", "running"], queue="default")
         assert ids(both) == [made["running"]]
+
+
+async def test_walks_the_server_for_lines_only(stage: Stage, server: Counter) -> None:
+    """All names on the server are looked through only where jobs stand in line for a lock."""
+    await stage.broker.set_rule(rules.limit(0, "x"))
+    await stage.app.ref("x").enqueue()
+    assert await stage.broker.fetch() == []
+    assert [job.state for job in await leafed(stage.app, 50)] == ["blocked"]
+    assert server.calls("scan") == 0
+    for _ in range(2):
+        await stage.app.ref("y").options(lock="k").enqueue()
+    assert len(await leafed(stage.app, 50)) == 3
+    assert server.calls("scan") > 0
 
 
 async def test_order_and_filters(stage: Stage) -> None:

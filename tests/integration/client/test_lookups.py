@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from jobqueue import HistoryUnavailable, InvalidJob, JobConflict, JobNotFound, JobQueue, Retry
+from jobqueue.cli.main import main
 from jobqueue.domain.jobs import Priority
 from jobqueue.settings import Settings
 from tests.support import wait_until
@@ -158,6 +159,24 @@ async def test_history_is_away(redis_url: str) -> None:
         assert "PostgreSQL" in (found.history_problem or "")
         with pytest.raises(HistoryUnavailable):
             await app.find("another")
+
+
+async def test_only_the_result_is_left(redis_url: str, capsys: pytest.CaptureFixture[str]) -> None:
+    """What it ran is not known while the history is away: it is neither shown nor repeated."""
+    async with stage_on(redis_url) as stage:
+        handle = await stage.app.ref("send").enqueue(1)
+        await stage.broker.finish(await stage.broker.take(), fields=["result", "1"])
+        await stage.broker.recorded(keep_ms=60_000)
+        async with JobQueue(settings=Settings(redis_url=redis_url, database_url=AWAY)) as app:
+            with pytest.raises(HistoryUnavailable):
+                await app.reenqueue(handle.id)
+        urls = ("--redis-url", redis_url, "--database-url", AWAY)
+        for form in ([], ["--json"]):
+            with pytest.raises(SystemExit):
+                await asyncio.to_thread(main, ["jobs", "show", handle.id, *form, *urls])
+    out = capsys.readouterr().out
+    assert "succeeded" in out
+    assert "arguments" not in out
 
 
 async def test_counts(stage: Stage) -> None:

@@ -3,24 +3,29 @@
 import asyncio
 from typing import Any, cast
 
+import psycopg
 import pytest
 
 from jobqueue import (
+    BrokerUnavailable,
     InvalidJob,
     Job,
     JobQueue,
     Pause,
     WorkerNotFound,
+    WorkerQuiet,
     WorkerSilent,
     current_job,
 )
+from jobqueue.broker import pauses
+from jobqueue.broker.calls import Call
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.pauses import hold
 from jobqueue.client import pausing
 from jobqueue.domain.pauses import EVERYTHING, Note, pack
 from jobqueue.settings import Settings
 from tests.support.keyspace import miscounted
-from tests.support.stage import Stage
+from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 
 
@@ -90,6 +95,30 @@ async def test_all_and_one(stage: Stage) -> None:
         assert await stage.logged(1) == [new.id]
 
 
+async def test_twice(redis_url: str, history_url: str) -> None:
+    """The first of two pauses stays; what was not paused is not resumed; the log tells of deeds."""
+    async with stage_on(redis_url, database_url=history_url) as stage:
+        app = stage.app
+        await app.set_limit("default", "limit:queue", 2)
+        assert not await app.resume("default")
+        assert await app.pause("default", reason="first", operator="ann") is None
+        before = await app.pause("default", reason="second", operator="bob")
+        assert [before] == await app.pauses()
+        assert (before and before.operator, before and before.reason) == ("ann", "first")
+        assert await app.pause_all(operator="ann") is None
+        assert (await app.pause_all(operator="bob")) == (await app.pauses())[0]
+        assert await app.resume_all()
+        assert not await app.resume_all()
+        # A node was away when it was lifted: what is left of it is no less a pause.
+        await stage.broker.redis("DEL", stage.broker.keys.paused)
+        assert await app.resume("default")
+        assert not await app.resume("default")
+    with psycopg.connect(history_url) as sql:
+        rows = sql.execute("SELECT action FROM jobqueue.operator_log ORDER BY id").fetchall()
+    actions = [action for (action,) in rows]
+    assert actions == ["limits.set", "pause", "pause", "resume", "resume"]
+
+
 async def test_a_queue_that_comes_later(stage: Stage) -> None:
     """Everything is paused: so is a queue of which nobody knew, as soon as a worker serves it."""
     work = working(stage, "late")
@@ -110,6 +139,7 @@ class Overtaken:
         self._lane = stage.broker.lane
         self._lift = ("DEL", stage.broker.keys.paused)
         self.call = self._lane.call
+        self.place = self._lane.place
 
     async def command(self, *command: Any) -> Any:
         """Run a command, and behind it what the other one does."""
@@ -128,6 +158,48 @@ async def test_lifted_while_a_worker_starts(stage: Stage) -> None:
     assert await broker.value("rules") is None
     await broker.enqueue("a")
     assert await broker.drain() == ["a"]
+
+
+async def test_lifted_while_it_is_paused(stage: Stage) -> None:
+    """Who pauses what somebody else resumes meanwhile leaves no pause that no list shows."""
+    broker = stage.broker
+    note = pack(Note("ann", 1, "why"))
+    await pauses.pause(cast("Lane", Overtaken(stage)), broker.keys, "default", note)
+    assert await stage.app.pauses() == []
+    assert await broker.value("rules") is None
+
+
+class PartlyAway:
+    """A lane to servers of which one, which has a single queue, is away."""
+
+    def __init__(self, stage: Stage, queue: str) -> None:
+        self._lane = stage.broker.lane
+        self._away = stage.broker.keys.base(queue)
+        self.command, self.place = self._lane.command, self._lane.place
+
+    async def call(self, call: Call[Any]) -> Any:
+        """Run a script, unless it is for the server that is away."""
+        if call.key == self._away:
+            raise BrokerUnavailable("away")
+        return await self._lane.call(call)
+
+
+async def test_a_node_that_is_away(stage: Stage) -> None:
+    """The queues elsewhere are paused, resumed and held all the same; then the error is raised."""
+    broker, note = stage.broker, pack(Note("ann", 1, "why"))
+    for queue in ("a", "default"):
+        await stage.app.ref("x").options(queue=queue).enqueue()
+    lane = cast("Lane", PartlyAway(stage, "a"))
+    with pytest.raises(BrokerUnavailable, match="away"):
+        await pauses.pause(lane, broker.keys, EVERYTHING, note)
+    assert await broker.fetch() == []
+    with pytest.raises(BrokerUnavailable, match="away"):
+        await pauses.resume(lane, broker.keys, EVERYTHING)
+    assert await broker.value("rules") is None
+    await broker.redis("HSET", broker.keys.paused, EVERYTHING, note)
+    with pytest.raises(BrokerUnavailable, match="away"):
+        await hold(lane, broker.keys, {"a": ["a"], "default": ["default"]})
+    assert await broker.fetch() == []
 
 
 async def test_limits_and_pauses(stage: Stage) -> None:
@@ -169,7 +241,10 @@ async def test_a_paused_worker(stage: Stage) -> None:
         await living(stage, 1)
         running = await work.enqueue(gate=0.5)
         await stage.logged(1)
-        await stage.app.pause_worker(worker.id, reason="odd host", operator="ann")
+        assert await stage.app.pause_worker(worker.id, reason="odd host", operator="ann") is None
+        before = await stage.app.pause_worker(worker.id, reason="again", operator="bob")
+        assert before is not None
+        assert (before.operator, before.reason) == ("ann", "odd host")
         [said] = await living(stage, 1)
         assert (said["paused"]["operator"], said["paused"]["reason"]) == ("ann", "odd host")
         job = await work.enqueue()
@@ -178,7 +253,8 @@ async def test_a_paused_worker(stage: Stage) -> None:
         async with stage.app.worker():
             await stage.ended(job.id)
         other = await work.enqueue()
-        await stage.app.resume_worker(worker.id)
+        assert await stage.app.resume_worker(worker.id)
+        assert not await stage.app.resume_worker(worker.id)
         await stage.ended(other.id)
         assert [each["paused"] for each in await living(stage, 1)] == [None]
 
@@ -190,9 +266,10 @@ async def test_a_quiet_worker(stage: Stage) -> None:
         await living(stage, 1)
         await stage.app.quiet_worker(worker.id)
         await stage.app.pause_worker(worker.id)
-        await stage.app.resume_worker(worker.id)
+        with pytest.raises(WorkerQuiet, match=r"is quiet: only a restart lets it take jobs again"):
+            await stage.app.resume_worker(worker.id)
         [said] = await living(stage, 1)
-        assert (said["paused"], said["quiet"]) == (None, True)
+        assert said["quiet"]
         job = await work.enqueue()
         async with stage.app.worker():
             await stage.ended(job.id)
@@ -206,8 +283,9 @@ async def test_a_silent_worker(stage: Stage, monkeypatch: pytest.MonkeyPatch) ->
     said = b'{"role":"worker","id":"deaf","queues":["default"]}'
     await stage.broker.redis("SADD", keys.services, "worker:deaf")
     await stage.broker.redis("SET", keys.presence("worker:deaf"), said, "PX", 60_000)
-    with pytest.raises(WorkerSilent, match="worker deaf was told to quiet and has not said"):
+    with pytest.raises(WorkerSilent, match=r"deaf did not confirm `quiet` within 0.3 s; look"):
         await stage.app.quiet_worker("deaf")
+    assert not await stage.broker.redis("EXISTS", keys.tell("default", "deaf")), "it was told"
 
 
 def test_sync_forms(redis_url: str) -> None:

@@ -1,11 +1,12 @@
 """Why a job is where it is: each answer on real servers."""
 
 import asyncio
+import re
 from typing import Any
 
 import pytest
 
-from jobqueue import ConfigurationError, JobNotFound, JobQueue, Limit, Rate, Retry, Why
+from jobqueue import ConfigurationError, JobConflict, JobNotFound, JobQueue, Limit, Rate, Retry, Why
 from jobqueue.settings import Settings
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
@@ -209,6 +210,19 @@ async def test_paused(stage: Stage) -> None:
         await stage.app.resume_all()
 
 
+async def test_paused_before_it_was_known(stage: Stage) -> None:
+    """A queue that came after the pause of everything, or of itself, is told of both."""
+    await stage.app.pause_all(operator="cid")
+    await stage.app.pause("later", operator="bob")
+    await stage.app.pause("other", operator="bob")
+    handle = await stage.app.ref("send").options(queue="later").enqueue()
+    await stage.broker.redis("DEL", stage.broker.keys.rules("later"))  # as in a queue that is split
+    why = await stage.app.why(handle.id)
+    assert kinds(why) == ["paused", "paused", "no_worker", "ahead"]
+    assert why.text.startswith("everything is paused by cid since 20")
+    assert why.reasons[1].text.startswith("queue later is paused by bob since 20")
+
+
 async def test_unknown_names(stage: Stage) -> None:
     """A name that no worker of the queue knows, before and after it was handed back."""
 
@@ -219,10 +233,12 @@ async def test_unknown_names(stage: Stage) -> None:
         handle = await stage.app.ref("nown").enqueue()
         why = await becomes(stage.app, handle.id, "unknown_name")
         assert "none knows nown; it is tried again at" in why.text
+        assert why.reasons[0].command == f"jobqueue jobs cancel {handle.id} --queue default"
         later = await stage.app.ref("nown").options(delay=60).enqueue()
         why = await stage.app.why(later.id)
         assert kinds(why) == ["due", "no_scheduler", "unknown_name"]
-        assert why.reasons[-1].text == "no live worker of queue default knows nown"
+        said = "; did you mean 'known'? Else deploy code that has nown"
+        assert why.reasons[-1].text == f"no live worker of queue default knows nown{said}"
 
 
 async def test_retrying(stage: Stage) -> None:
@@ -281,7 +297,7 @@ async def test_last_life(stage: Stage) -> None:
     await stage.broker.fetch("w1", 1, alone=True)
     why = await stage.app.why("b")
     assert kinds(why) == ["no_worker", "last_life"]
-    assert "its worker died 2 times" in why.reasons[-1].text
+    assert "2 workers died while running it" in why.reasons[-1].text
     await stage.broker.crash("w1", budget=9)
 
 
@@ -327,6 +343,14 @@ async def test_ends(redis_url: str, history_url: str) -> None:
         assert died.reasons[0].command == f"jobqueue dlq retry {dead.id}"
         assert texts[cancelled].text.endswith(": not needed")
         assert texts[expired].text.endswith(", since it had not started by then")
+        await stage.app.delete_dead_letters([dead.id], operator="ann", reason="no use")
+        why = await stage.app.why(dead.id)
+        assert why.reasons[0].command == f"jobqueue jobs show {dead.id}"
+        gone = " by ann (no use) and can't be put back"
+        assert "; its dead letter was deleted at 20" in why.text
+        assert why.text.endswith(gone)
+        with pytest.raises(JobConflict, match=re.escape(gone)):
+            await stage.app.reenqueue(dead.id)
 
 
 async def test_no_such_job(stage: Stage) -> None:
@@ -335,7 +359,7 @@ async def test_no_such_job(stage: Stage) -> None:
         await stage.app.why("nobody")
     for queue in ("a", "b"):
         await stage.app.ref("send").options(queue=queue, job_id="mine").enqueue()
-    with pytest.raises(ConfigurationError, match="several queues, a, b"):
+    with pytest.raises(ConfigurationError, match="queues a, b each have a job mine: name one"):
         await stage.app.why("mine")
     assert (await stage.app.why("mine", queue="b")).queue == "b"
 

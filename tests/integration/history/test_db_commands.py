@@ -124,6 +124,7 @@ async def test_regressions(run: Any, writer: HistoryWriter, ask: Ask) -> None:
     code, out, _ = run("regressions", "--since", since.isoformat())
     assert code == 1
     assert "failing  worse" in out
+    assert "  RUNS BEFORE  AFTER  FAILED BEFORE  AFTER  P50 BEFORE" in out.splitlines()[2]
     ask("DELETE FROM jobqueue.job_executions WHERE name IN ('slower', 'failing')")
     assert run("regressions", "--since", "1h")[0] == 0
 

@@ -2,11 +2,14 @@
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from typing import Any
 
 import pytest
 from textual.pilot import Pilot
 
 from jobqueue import JobQueue, Permanent
+from jobqueue.cli.screen import top
+from jobqueue.cli.screen.looking import Look, look
 from jobqueue.cli.screen.parts import Grid, Question
 from jobqueue.cli.screen.top import Top
 from jobqueue.settings import Settings
@@ -108,3 +111,17 @@ async def test_a_server_that_is_away() -> None:
         await sees(screen, lambda: "can't be reached" in screen.found.problem, "the problem")
         await pilot.press("c", "p", "r", "q")
     assert screen.return_code == 0
+
+
+async def test_a_look_that_takes_long(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A look that takes longer than the time between two comes to its end."""
+
+    async def slow(*args: Any, **named: Any) -> Look:
+        await asyncio.sleep(4 * EVERY)
+        return await look(*args, **named)
+
+    monkeypatch.setattr(top, "look", slow)
+    await stage.app.ref("x").enqueue()
+    screen = Top(stage.app, EVERY)
+    async with screen.run_test(size=(160, 50)):
+        await sees(screen, lambda: cells(screen, "queues"), "the queue")

@@ -5,15 +5,18 @@ import threading
 import time
 from collections.abc import AsyncIterator
 from contextlib import closing
+from typing import Any
 
 import pytest
 
 from jobqueue import current_job
-from jobqueue.broker.calls import Calls
+from jobqueue.broker.calls import Call, Calls
 from jobqueue.broker.keys import Keys
+from jobqueue.broker.messages import Fetched
 from jobqueue.broker.servers import Server
 from jobqueue.worker.heartbeat import Heartbeat
 from jobqueue.worker.held import Pool
+from jobqueue.worker.requests import Requests
 from jobqueue.worker.worker import Worker
 from tests.support.keyspace import miscounted
 from tests.support.neighbour import neighbour
@@ -179,3 +182,43 @@ def test_a_heart_stops_with_its_loop(redis_url: str) -> None:
     thread = asyncio.run(start())._thread
     thread.join(10)
     assert not thread.is_alive()
+
+
+async def test_a_blocked_loop_keeps_what_it_has_not_read(
+    stage: Stage, redis_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Redis hands out a job, and nobody can read that for two leases: it is not taken over."""
+    renewed = list[bool]()
+
+    def expiry() -> float:
+        return float(beside.command("ZSCORE", keys.leases("default"), worker.id) or 0)
+
+    def block() -> None:
+        # It stands in front of the answer: the loop takes its callbacks before what has come.
+        if not beside.command("HLEN", keys.running("default", worker.id)):
+            asyncio.get_running_loop().call_soon(block)
+            return
+        until = expiry() + 2 * SHORT * 1000
+        wait_until_sync(lambda: expiry() > until, description="renewals", deadline=4 * SHORT)
+        renewed.append(True)
+
+    def blocking(self: Requests, queue: str, slots: int, **options: Any) -> Call[Fetched]:
+        if queue == "default" and stage.log == ["go"]:
+            stage.log.append("blocked")
+            asyncio.get_running_loop().call_soon(block)
+        return made(self, queue, slots, **options)
+
+    @stage.app.job()
+    async def work() -> int:
+        return current_job().delivery
+
+    keys, made = stage.broker.keys, Requests._fetch
+    monkeypatch.setattr(Requests, "_fetch", blocking)
+    with closing(Server(redis_url).sync_lane()) as beside:
+        async with stage.app.worker(queues=["default", "other"]) as worker:
+            stage.log.append("go")
+            job = await work.enqueue()
+            [row] = await stage.ended(job.id)
+    assert renewed
+    assert (row.outcome, row.delivery) == ("succeeded", 1)
+    assert [each.outcome for each in await stage.rows(job.id)] == ["succeeded"]

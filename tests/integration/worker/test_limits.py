@@ -239,7 +239,7 @@ async def test_set_for_what_code_does_not_limit(stage: Stage) -> None:
         ("limit", 1, "names no limit"),
         ("limit:job:", 1, "names no limit"),
         ("limit:job:work", Rate(1), "is a number"),
-        ("rate:job:work", 3, "is a rate"),
+        ("rate:job:work", 3, "is a rate, such as 100/1m"),
         ("limit:key:work:customer", 3, "no code has declared"),
         ("limit:queue", 0, "whole number"),
         ("depth:queue", -1, "whole number"),

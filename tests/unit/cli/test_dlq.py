@@ -1,10 +1,16 @@
 """``jobqueue dlq`` and ``jobqueue jobs``: wrong calls, without any server."""
 
+import json
 from io import StringIO
+from typing import Any
 
 import pytest
 
-from .conftest import Run
+from jobqueue import JobQueue, RedriveConflict
+from jobqueue.domain.letters import Redrive
+from jobqueue.domain.views import Retried
+
+from .conftest import Ended, Run
 
 SERVERS = (
     *("--redis-url", "redis://127.0.0.1:1"),
@@ -18,9 +24,13 @@ SERVERS = (
         (["dlq", "retry"], "Invalid value for ID: give ids, --all or a filter"),
         (["dlq", "retry", "a", "--all"], "Invalid value for ID: give ids or filters, not both"),
         (["dlq", "retry", "a", "--queue", "b"], "Invalid value for ID: give ids or filters"),
-        (["dlq", "retry", "a", "--dry-run"], "Invalid value for --rate, --canary, --dry-run: "),
+        (["dlq", "retry", "a", "--dry-run"], "Invalid value for --dry-run: only with --all and"),
+        (
+            ["dlq", "retry", "a", "--canary", "1", "--rate", "1/s"],
+            "Invalid value for --rate, --can",
+        ),
         (["dlq", "retry", "--all", "--args", "{}"], "Invalid value for --args: give the id of one"),
-        (["dlq", "retry", "a", "--args", "{"], "args: this is no JSON: "),
+        (["dlq", "retry", "a", "--args", "{"], "Invalid value for --args: this is no JSON: "),
         (
             ["dlq", "retry", "--all", "--rate", "50"],
             "Invalid value for --rate: '50' is no rate; wr",
@@ -31,10 +41,20 @@ SERVERS = (
             ["dlq", "retry", "--all", "--canary", "9", "--stop-if-failing", "0%"],
             "Invalid value for --stop-if-failing: '0%' is no share; write such as 10%",
         ),
-        (["dlq", "retry", "--all", "--canary-timeout", "x"], "canary_timeout: 'x' is not unders"),
-        (["dlq", "list", "--since", "2030-01-01"], "since: '2030-01-01' has no time zone"),
-        (["dlq", "list", "--until", "soon"], "until: 'soon' is not understood"),
-        (["dlq", "list", "--by", "error", "--before", "x"], "Invalid value for --before: only a"),
+        (
+            ["dlq", "retry", "--all", "--canary-timeout", "x"],
+            "Invalid value for --canary-timeout: 'x' is",
+        ),
+        (
+            ["dlq", "list", "--since", "2030-01-01"],
+            "Invalid value for --since: '2030-01-01' has no t",
+        ),
+        (
+            ["dlq", "list", "--until", "soon"],
+            "Invalid value for --until: 'soon' is not understood; write seconds, or such as",
+        ),
+        (["dlq", "list", "--by", "error", "--after", "x"], "Invalid value for --after: only a"),
+        (["dlq", "list", "--by", "error", "--before", "x"], "Invalid value for --after: only a"),
         (["dlq", "list", "--queue", "a b"], "queue: 'a b' can't name a queue"),
         (["dlq", "delete"], "Missing argument 'ID'."),
         (["dlq", "delete", "a"], "Invalid value for --yes: nobody can be asked here; give --yes"),
@@ -42,7 +62,7 @@ SERVERS = (
         (["dlq", "clear"], "Invalid value for --yes: nobody can be asked here; give --yes"),
         (["dlq", "retry", "é"], "job_id: 'é' can't be an id"),
         (["dlq", "list", "--limit", "0"], "Invalid value for '--limit'"),
-        (["dlq", "list", "--before", "yesterday"], "before: 'yesterday' is no execution id"),
+        (["dlq", "list", "--after", "yesterday"], "before: 'yesterday' is no execution id"),
         (["jobs", "show"], "Missing argument 'ID'."),
         (["jobs", "show", "two words"], "job_id: 'two words' can't be an id"),
     ],
@@ -75,6 +95,45 @@ def test_servers_are_away(run: Run, call: list[str]) -> None:
     assert (ended.code, ended.out) == (5, "")
     assert ended.err.startswith("jobqueue: ")
     assert ended.err.count("\n") == 1
+
+
+def test_a_wrong_time_names_both_forms(run: Run) -> None:
+    """A time may be written as how long ago, or as itself."""
+    ended = run(*SERVERS, "dlq", "list", "--since", "tomorrow")
+    assert "such as 15s, 5m, 2h, 90d, or a time such as 2030-01-31T12:00:00Z" in ended.err
+
+
+@pytest.mark.parametrize(
+    ("call", "said"),
+    [
+        (["--name", "crunhc"], "jobqueue: no open dead letter fits\n"),
+        (["--all"], "jobqueue: there is no open dead letter\n"),
+    ],
+)
+def test_nothing_to_retry(
+    run: Run, monkeypatch: pytest.MonkeyPatch, call: list[str], said: str
+) -> None:
+    """Who retries nothing, perhaps by a wrong name, hears of it."""
+    monkeypatch.setattr(JobQueue, "retry_all_dead_letters_sync", lambda *_, **__: Redrive(0, ()))
+    assert run(*SERVERS, "dlq", "retry", *call) == Ended(0, "", said)
+
+
+def test_a_retry_is_stopped(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C says how far it has come, and that the rest waits for the same command."""
+
+    def stopped(_: JobQueue, *, report: Any, **__: Any) -> Redrive:
+        report(
+            [Retried("l1", "j1", "mail", None), Retried("l2", "j2", "mail", RedriveConflict("j2"))]
+        )
+        report([Retried("l3", "j3", "mail", None)])
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(JobQueue, "retry_all_dead_letters_sync", stopped)
+    ended = run(*SERVERS, "dlq", "retry", "--all", "--rate", "1/s")
+    assert (ended.code, ended.out) == (130, "j1\nj3\n")
+    assert ended.err.endswith("stopped: 2 put back; repeat the command for the others\n")
+    printed = run(*SERVERS, "dlq", "retry", "--all", "--json")
+    assert (printed.code, len(json.loads(printed.out))) == (130, 3)
 
 
 class Terminal(StringIO):

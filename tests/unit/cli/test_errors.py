@@ -38,6 +38,7 @@ CODES = {
     "SchemaMismatch": 1,
     "NoCurrentJob": 1,
     "WorkerNotFound": 3,
+    "WorkerQuiet": 4,
     "WorkerSilent": 1,
     "Permanent": 1,
     "RetryAfter": 1,

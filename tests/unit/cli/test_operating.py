@@ -1,6 +1,12 @@
 """Commands that change jobs, queues and workers: wrong calls, and what nobody can be asked."""
 
+from datetime import datetime
+from types import SimpleNamespace
+from typing import Any
+
 import pytest
+
+from jobqueue import BrokerUnavailable, JobNotFound, JobQueue
 
 from .conftest import Run
 
@@ -19,11 +25,15 @@ ASK = "Invalid value for --yes: nobody can be asked here; give --yes"
         (["jobs", "delete", "a"], ASK),
         (["jobs", "priority", "a", "hihg"], "priority: 'hihg' is none; did you mean 'high'?"),
         (["jobs", "run-now", "two words"], "job_id: 'two words' can't be an id"),
-        (["jobs", "reenqueue", "a", "--delay", "soon"], "delay: 'soon' is not understood"),
+        (["jobs", "reenqueue", "a", "--delay", "soon"], "Invalid value for --delay: 'soon' is not"),
         (["pause"], "Invalid value for QUEUE: give one of QUEUE, --all and --worker"),
         (["pause", "a", "--all"], "Invalid value for QUEUE: give one of QUEUE, --all and --worker"),
         (["resume", "--all", "--worker", "w"], "Invalid value for QUEUE: give one of QUEUE, --al"),
         (["resume", "a b"], "queue: 'a b' can't name a queue"),
+        (
+            ["jobs", "list", "--every", "0", "--watch"],
+            "Invalid value for --every: must be longer th",
+        ),
         (["purge", "a"], ASK),
         (["purge", "a", "--priority", "x", "--yes"], "priority: 'x' is none"),
     ],
@@ -53,3 +63,30 @@ def test_away(run: Run, call: list[str]) -> None:
     ended = run(*SERVER, *call)
     assert (ended.code, ended.out) == (5, "")
     assert ended.err.count("\n") == 1
+
+
+def test_a_watched_window_moves(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What was "10m ago" at the first look is not that at the second."""
+    seen: list[datetime] = []
+
+    def look(_: JobQueue, **where: Any) -> Any:
+        seen.append(where["since"])
+        if len(seen) == 2:
+            raise JobNotFound("that is enough")
+        return SimpleNamespace(jobs=[], after=None, history_problem=None)
+
+    monkeypatch.setattr(JobQueue, "list_jobs_sync", look)
+    run(*SERVER, "jobs", "list", "--since", "10m", "--watch", "--every", "0.2")
+    assert seen[0] < seen[1]
+
+
+def test_pause_comes_first(run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue is paused also while nobody can say which queues there are."""
+    done = list[str]()
+
+    def away(_app: JobQueue) -> Any:
+        raise BrokerUnavailable("away")
+
+    monkeypatch.setattr(JobQueue, "queue_counts_sync", away)
+    monkeypatch.setattr(JobQueue, "pause_sync", lambda _app, queue, **_: done.append(queue))
+    assert (run(*SERVER, "pause", "a").code, done) == (0, ["a"])

@@ -22,7 +22,9 @@ local function leave(id, job, state)
     redis.call('ZREM', base .. 'poison', id)
   end
   if state == 'scheduled' or state == 'retrying' then redis.call('ZREM', base .. 'scheduled', id) end
-  if state == 'blocked' and job.asks.lock then redis.call('LREM', base .. 'waiting:' .. job.asks.lock, 0, id) end
+  -- From the end, where a sweep begins: to look through the whole line for each of its jobs would stop Redis. What a
+  -- stopped script left of it further in front is dropped by unlock.
+  if state == 'blocked' and job.asks.lock then redis.call('LREM', base .. 'waiting:' .. job.asks.lock, -1, id) end
   if string.sub(job.place, 1, 7) == 'parked:' then step_forward(id, job) end
   if state == 'ready' or state == 'blocked' then pass_on(job.name, job.asks) end
   let_go(id, job.asks, true)

@@ -16,8 +16,13 @@ local ABLE = {ready = true, blocked = true}
 local function went_ahead(id, key)
   local record = redis.call('GET', base .. 'job:' .. id)
   local job = record and parse(record)
-  if not job or job.asks.lock ~= key or string.match(job.place, '^%a+') == 'scheduled' then return false end
-  return ABLE[redis.call('HGET', base .. 'state:' .. id, 'state') or 'ready']
+  return job and job.asks.lock == key and string.match(job.place, '^%a+') ~= 'scheduled'
+end
+
+-- One that has ended keeps its record until that is recorded, and may stand here twice after a stopped script.
+local function inherits(id, key)
+  if not ABLE[redis.call('HGET', base .. 'state:' .. id, 'state') or 'ready'] then return false end
+  return let_in(id, 'blocked:', key) or went_ahead(id, key)
 end
 
 -- Hands the lock of a job that ended, or waits for a time, to the next in line: that one is made ready, then named,
@@ -31,7 +36,7 @@ local function unlock(id, key)
       redis.call('DEL', lock)
       return
     end
-    local heir = following ~= id and (let_in(following, 'blocked:', key) or went_ahead(following, key))
+    local heir = following ~= id and inherits(following, key)
     if heir then redis.call('SET', lock, following) end
     redis.call('LPOP', line)
     if heir then return end
