@@ -11,6 +11,7 @@ from itertools import count
 from syrupy.assertion import SnapshotAssertion
 
 from tests.acceptance.system import System
+from tests.support import wait_until_sync
 
 _ID = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[0-9a-f]{4}-[0-9a-f]{12}")
 _WORDS = [
@@ -44,6 +45,10 @@ def installation(system: System) -> Iterator[tuple[str, ...]]:
     system.finals(next(numbers))
     dead = system.enqueue("hopeless", "no such mailbox")
     system.finals(next(numbers))
+    wait_until_sync(
+        lambda: [each["done"] for each in system.queue.living_sync("worker")] == [2],
+        description="the worker has said what it did",
+    )
     job = ("enqueue", "flaky", "--args", "[0]")
     late = system.run(*job, "--delay", "1h", "--tag", "nightly").out.strip()
     lost = system.run(*job, "--queue", "nowhere").out.strip()
