@@ -31,8 +31,8 @@ def test_a_job_from_end_to_end(system: System) -> None:
 @pytest.mark.parametrize(
     ("call", "named"),
     [
-        (["--args", "{value: 1}"], "args:"),
-        (["--delay", "soon"], "delay:"),
+        (["--args", "{value: 1}"], "Invalid value for --args: this is no JSON"),
+        (["--delay", "soon"], "Invalid value for --delay: 'soon' is not understood"),
         (["--priority", "hihg"], "priority: 'hihg' is none; did you mean 'high'?"),
         (["--queue", "a b"], "queue:"),
     ],

@@ -42,8 +42,18 @@ def unexplained(truth: Truth) -> Iterator[str]:
         if second.by is None:
             yield (
                 f"{second.job_id}: delivery {second.delivery} {second.outcome}"
-                f" by worker {second.pid} at {second.at:.3f}"
+                f" by worker {second.pid} at {second.at:.3f}; {_near(truth, second.at)}"
             )
+
+
+def _near(truth: Truth, at: float) -> str:
+    """Return what was wrong shortly before a moment, for whoever looks for the cause."""
+    faults = [
+        f"{each.fault} of {each.target or 'all'} {each.began:.1f}-{each.ended:.1f}"
+        for each in truth.injections
+        if each.began <= at <= each.ended + 2 * LEASE
+    ]
+    return f"shortly before: {', '.join(faults) or 'nothing'}"
 
 
 def _seconds(truth: Truth, rows: list[Row]) -> Iterator[Second]:
