@@ -11,6 +11,9 @@ import msgspec
 
 from jobqueue.domain.jobs import Spec
 
+PRIORITIES = {f"{part}:{level}": level for part in ("ready", "again") for level in range(4)}
+"""By the stream that a delivery came from; to look it up is quicker than to read the number."""
+
 
 class NewJob(msgspec.Struct, array_like=True, frozen=True, gc=False):
     """A job to be stored. Exactly one of ``delay_ms`` and ``at_ms``, or neither."""
@@ -50,7 +53,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True):
     @property
     def priority(self) -> int:
         """The priority, 0 (critical) to 3 (low)."""
-        return int(self.stream[-1])
+        return PRIORITIES[self.stream]
 
     @property
     def ready_ms(self) -> int:

@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import msgspec
+from msgspec.structs import astuple
 
 from jobqueue.domain import codec
 from jobqueue.domain.annotations import hints, signature
@@ -121,6 +122,8 @@ class Parameters:
         self._whole = -1 if required else len(self._positional)
         # Most handlers: every parameter has a name and no default, so nothing is ever unset.
         self._plain = len(parameters) == len(either + named) == len(self._required)
+        # A wrapper may take names only; to all others the quicker way means the same.
+        self._by_place = self._plain and not named and not hasattr(function, "__wrapped__")
         # The decoder's attributes have names of their own: a parameter may have any.
         self._attributes = {p.name: f"a{i}" for i, p in enumerate(only + either + named)}
         try:
@@ -220,8 +223,10 @@ class Parameters:
             raise ArgumentsMismatch(
                 f"{self._label}: {str(error) or type(error).__name__}"
             ) from error
+        if self._by_place:
+            return [*astuple(model)], {}
         if self._plain:
-            return [], dict(zip(self._attributes, msgspec.structs.astuple(model), strict=True))
+            return [], dict(zip(self._attributes, astuple(model), strict=True))
         values = {
             name: value
             for name, attribute in self._attributes.items()

@@ -7,7 +7,7 @@ without a server.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from jobqueue.domain.jobs import State
@@ -118,10 +118,12 @@ class Decision:
     delay: float | None = None
     reason: str = ""
 
-    @property
-    def final(self) -> bool:
-        """Whether the job has ended."""
-        return self.state.terminal
+    final: bool = field(init=False)
+    """Whether the job has ended."""
+
+    def __post_init__(self) -> None:
+        """Ask the state once, not for every job that succeeds."""
+        object.__setattr__(self, "final", self.state.terminal)
 
 
 UNKNOWN_DELAY_CAP = 30.0

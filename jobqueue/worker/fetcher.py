@@ -43,7 +43,7 @@ LAST_LOOK = 2.0  # seconds in which a stopping worker asks what it owns
 FEW = 16
 BRIEF = 0.003  # seconds in which what was just taken may end, so that nothing runs
 
-Start = Callable[[str, Delivery, int], None]
+Start = Callable[[str, Sequence[Delivery], int], None]
 Prepare = Callable[[str], Awaitable[None]]
 
 
@@ -58,7 +58,7 @@ class Fetcher:
         most_of: Jobs of a queue that run here at once, where there is a bound.
         limits: What every fetch carries.
         pool: Slots, and what is owned.
-        start: Starts a delivery; gets queue, delivery and the clock's offset in µs.
+        start: Starts deliveries; gets queue, deliveries and the clock's offset in µs.
         prepare: Called with a queue that is in doubt, before it is asked.
     """
 
@@ -343,9 +343,7 @@ class Fetcher:
 
     def _begin(self, queue: str, fetched: Fetched) -> None:
         self._error = ""  # it has answered; the next sleep may be long
-        clock = fetched.now_us - monotonic_us()
-        for delivery in fetched.deliveries:
-            self._start(queue, delivery, clock)
+        self._start(queue, fetched.deliveries, fetched.now_us - monotonic_us())
 
 
 def _past_bound(queue: str) -> str:

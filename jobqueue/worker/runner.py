@@ -3,7 +3,7 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 from jobqueue.broker.messages import Delivery
 from jobqueue.domain.handlers import Handler
@@ -12,6 +12,7 @@ from jobqueue.worker.apart import Settlers
 from jobqueue.worker.executor import Executor
 from jobqueue.worker.held import Held, Pool, Shared
 from jobqueue.worker.settlements import Scribe
+from jobqueue.worker.verdicts import NOTHING
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -60,32 +61,33 @@ class Runner:
     def start(
         self,
         queue: str,
-        delivery: Delivery,
+        deliveries: Sequence[Delivery],
         clock_us: int,
         *,
         welcome: bool,
         began: Callable[[Held], None],
     ) -> None:
-        """Run a delivery, or hand it back at once.
+        """Run deliveries, or hand them back at once.
 
         Args:
-            queue: Where it came from.
-            delivery: What Redis said of it.
+            queue: Where they came from.
+            deliveries: What Redis said of them.
             clock_us: Added to our monotonic time it gives Redis time.
             welcome: Whether new jobs may still start.
-            began: Told of it when it does.
+            began: Told of each that does.
         """
-        handler = self._registry.get(delivery.name)
-        last_life = 0 < self._last_lives_at <= delivery.crashes
-        held = Held(queue, delivery, handler, clock_us, self._shared, last_life)
-        self._pool.take(held)
-        if welcome and self._pool.free >= 0:
-            # Not by way of the loop's factory, which watches the tasks of handlers: `tasks.py`.
-            held.task = asyncio.Task(self._run(held), loop=self._loop)
-            began(held)
-        else:  # it came too late, or a recovery brought more than there are slots
-            self._pool.ended(held)
-            self._settler.add(self._scribe.write(held, Released()))
+        for delivery in deliveries:
+            handler = self._registry.get(delivery.name)
+            last_life = 0 < self._last_lives_at <= delivery.crashes
+            held = Held(queue, delivery, handler, clock_us, self._shared, last_life)
+            self._pool.take(held)
+            if welcome and self._pool.free >= 0:
+                # Not by way of the loop's factory, which watches the tasks of handlers: `tasks.py`.
+                held.task = asyncio.Task(self._run(held), loop=self._loop, name=delivery.name)
+                began(held)
+            else:  # it came too late, or a recovery brought more than there are slots
+                self._pool.ended(held)
+                self._settler.add(self._scribe.write(held, Released()))
 
     async def _run(self, held: Held) -> None:
         outcome = await self._executor.run(held)
@@ -95,10 +97,19 @@ class Runner:
         if held.dropped:
             return
         self.ended[held.queue] += 1
-        if isinstance(outcome, Unknown):
-            self._report_unknown(held)
-        _report(held, outcome)
+        if outcome is not NOTHING or log.isEnabledFor(logging.DEBUG):
+            self._report(held, outcome)
         self._settler.add(self._scribe.write(held, outcome))
+
+    def _report(self, held: Held, outcome: Outcome) -> None:
+        failure = getattr(outcome, "failure", None)
+        if failure is not None:
+            error = f"{failure.type}: {failure.message}"
+            log.warning("job failed", extra=held.fields() | {"error": error})
+        elif isinstance(outcome, Unknown):
+            self._report_unknown(held)
+        else:
+            log.debug("job ended", extra=held.fields() | {"outcome": type(outcome).__name__})
 
     def _report_unknown(self, held: Held) -> None:
         name, now = held.delivery.name, self._loop.time()
@@ -108,14 +119,3 @@ class Runner:
                 "no handler for this job; it waits for a worker that has one",
                 extra=held.fields() | {"known": sorted(self._registry)},
             )
-
-
-def _report(held: Held, outcome: Outcome) -> None:
-    failure = getattr(outcome, "failure", None)
-    if failure is not None:
-        log.warning(
-            "job failed",
-            extra=held.fields() | {"error": f"{failure.type}: {failure.message}"},
-        )
-    elif log.isEnabledFor(logging.DEBUG):
-        log.debug("job ended", extra=held.fields() | {"outcome": type(outcome).__name__})

@@ -1,6 +1,7 @@
 """Turns an outcome into what is written: the job's next state and its row."""
 
 import logging
+from collections.abc import Sequence
 
 import msgspec
 
@@ -28,6 +29,9 @@ from jobqueue.worker.verdicts import NOTHING
 log = logging.getLogger("jobqueue.worker")
 
 _json = msgspec.json.Encoder()
+
+More = tuple[Sequence[str | int], str]
+NO_MORE: More = ((), "")
 
 
 class Written(msgspec.Struct, frozen=True):
@@ -63,30 +67,14 @@ class Scribe:
         record = self._record(held, decision, outcome) if row else b""
         if decision.state is State.READY:
             return Written(held, outcome, decision, _return(held), record)
-        failure = getattr(outcome, "failure", None)
-        delay_ms = _ms(decision.delay)
-        fields: list[str | int] = []
-        payload = ""
-        if isinstance(outcome, Unknown):
-            fields = ["unknown", delivery.unknown + 1]
-        elif decision.state is State.RETRYING:
-            attempts = delivery.attempts + decision.counted
-            fields = ["attempts", attempts, "delay", delay_ms or 0]
-            if delivery.unknown:
-                fields += ["unknown", 0]
-        elif isinstance(outcome, Succeeded) and outcome.result is not None:
-            payload = outcome.result.decode()
-            fields = ["result", payload]
-        elif failure is not None and decision.final:
-            payload = _json.encode(failure).decode()
-            fields = ["error", payload]
+        fields, payload = NO_MORE if outcome is NOTHING else _more(held, decision, outcome)
         settlement = Settlement(
             delivery.id,
             delivery.token,
             delivery.flags > 0,
             delivery.name,
             decision.state.value,
-            delay_ms,
+            _ms(decision.delay),
             fields,
             payload,
         )
@@ -158,6 +146,25 @@ class Scribe:
                 redact,
             )
         )
+
+
+def _more(held: Held, decision: Decision, outcome: Outcome) -> More:
+    """Return what the job's state hash gets, and what waiting clients are told."""
+    delivery = held.delivery
+    failure = getattr(outcome, "failure", None)
+    if isinstance(outcome, Unknown):
+        return ["unknown", delivery.unknown + 1], ""
+    if decision.state is State.RETRYING:
+        attempts = delivery.attempts + decision.counted
+        fields: list[str | int] = ["attempts", attempts, "delay", _ms(decision.delay) or 0]
+        return ([*fields, "unknown", 0] if delivery.unknown else fields), ""
+    if isinstance(outcome, Succeeded) and outcome.result is not None:
+        payload = outcome.result.decode()
+        return ["result", payload], payload
+    if failure is not None and decision.final:
+        payload = _json.encode(failure).decode()
+        return ["error", payload], payload
+    return NO_MORE
 
 
 def _ms(delay: float | None) -> int | None:

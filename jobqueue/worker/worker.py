@@ -294,9 +294,10 @@ class Worker:
             self._server, self._calls, self.id, options.lease, options.queues.names
         )
 
-    def _start(self, queue: str, delivery: Delivery, clock_us: int) -> None:
+    def _start(self, queue: str, deliveries: Sequence[Delivery], clock_us: int) -> None:
         welcome = self._fetcher.starting
-        self._runner.start(queue, delivery, clock_us, welcome=welcome, began=self._listener.arrived)
+        began = self._listener.arrived
+        self._runner.start(queue, deliveries, clock_us, welcome=welcome, began=began)
 
     def _tell(self, written: Written) -> None:
         self._hooks.settled(written.held, written.decision, written.outcome)

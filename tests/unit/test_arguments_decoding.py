@@ -5,6 +5,7 @@ import enum
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
+from functools import wraps
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple, NewType, TypedDict
 from uuid import UUID
@@ -157,7 +158,17 @@ def test_plain_json_becomes_models() -> None:
     """A producer without the classes sends dicts; the handler gets what it asked for."""
     decode = Parameters(annotated(Line)).decode
     raw = b'{"value": {"item": "tea", "model": {"number": "5"}}}'
-    assert decode(raw)[1] == {"value": Line("tea", Decimal(1), Model(number=5))}
+    assert decode(raw) == ([Line("tea", Decimal(1), Model(number=5))], {})
+
+
+def test_wrappers_get_names() -> None:
+    """A decorated handler is called by name: its wrapper may take nothing else."""
+
+    @wraps(annotated(int))
+    def wrapper(**named: int) -> None:
+        """Take names only."""
+
+    assert Parameters(wrapper).decode(b'{"value": 5}') == ([], {"value": 5})
 
 
 def test_aliases_of_models_are_what_is_stored() -> None:

@@ -71,7 +71,7 @@ def row(outcome: Outcome, **fields: Any) -> Execution:
 def test_a_success() -> None:
     """Its state is terminal; its row holds the delivery's place and times on the Redis clock."""
     settlement = settled(returned(None, 9, 9))
-    assert (settlement.state, settlement.delay_ms, settlement.fields) == ("succeeded", None, [])
+    assert (settlement.state, settlement.delay_ms, settlement.fields) == ("succeeded", None, ())
     assert (settlement.id, settlement.token) == ("job-1", "token")
     execution = row(returned(None, 9, 9), attempts=2)
     assert (execution.outcome, execution.final, execution.attempt) == ("succeeded", True, 3)
@@ -147,7 +147,7 @@ def test_what_costs_no_attempt(
         assert done.settlement == Return("job-1", "token")
     else:
         assert isinstance(done.settlement, Settlement)
-        fields = ["unknown", 1] if isinstance(outcome, Unknown) else []
+        fields = ["unknown", 1] if isinstance(outcome, Unknown) else ()
         assert (done.settlement.state, done.settlement.fields) == (state, fields)
     if outcomes is None:
         assert done.record == b""
