@@ -9,7 +9,7 @@ from jobqueue.client.logbook import Command, Logbook
 from jobqueue.client.wire import Wire
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.ids import check_queue
-from jobqueue.domain.limits import MOST_AT_ONCE, Rate
+from jobqueue.domain.limits import Rate, whole_number
 from jobqueue.domain.partitions import by_queue, refused_limits
 from jobqueue.domain.views import LimitView
 
@@ -67,10 +67,9 @@ def _rule(label: str, value: int | Rate | None, known: LimitView | None) -> Rule
         raise ConfigurationError(f"{label!r} is a rate, such as 100/1m; in code Rate(100, 60)")
     if kind != "rate" and isinstance(value, Rate):
         raise ConfigurationError(f"{label!r} is a number, not a rate")
-    n = value.n if isinstance(value, Rate) else value
-    if n is not None and not 1 <= n <= MOST_AT_ONCE:
-        raise ConfigurationError(f"{n!r}: write a whole number from 1 to {MOST_AT_ONCE:,}")
-    per = value.per_ms if isinstance(value, Rate) else None
+    n, per = (value.n, value.per_ms) if isinstance(value, Rate) else (value, None)
+    if n is not None:
+        n = whole_number(label, n)
     if known is not None:
         return Rule(label, kind, known.job, known.keyed, n, per)
     return Rule(label, kind, name, False, n, per)

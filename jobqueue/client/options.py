@@ -4,7 +4,7 @@ One rule: a refusal is an :class:`InvalidJob` that names the option and says wha
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from jobqueue.domain import codec, units
@@ -127,12 +127,14 @@ def moment_ms(option: str, moment: object) -> int | None:
     """Return an aware datetime in ms since the epoch; None stays None.
 
     Raises:
-        InvalidJob: It is no datetime, or has no time zone.
+        InvalidJob: It is no datetime, has no time zone, or is so late that some zones can't say it.
     """
     if moment is None:
         return None
     if not isinstance(moment, datetime):
         raise InvalidJob(option, f"{shown(moment)} is no datetime")
+    if moment.year >= MAXYEAR:
+        raise InvalidJob(option, f"{moment} is out of range; write a moment before {MAXYEAR}")
     if moment.utcoffset() is None:
         raise InvalidJob(
             option, f"{moment} has no time zone; write datetime.now(UTC) or give it a tzinfo"

@@ -19,7 +19,12 @@ MOST_AT_ONCE = 1_000_000
 Kind = Literal["limit", "rate"]
 
 
-def _count(option: str, value: object) -> int:
+def whole_number(option: str, value: object) -> int:
+    """Return a number of jobs.
+
+    Raises:
+        ConfigurationError: It is no whole number of at least 1, or too large.
+    """
     if isinstance(value, bool) or not isinstance(value, int) or not 1 <= value <= MOST_AT_ONCE:
         raise ConfigurationError(
             f"{option}: {shown(value)}; write a whole number from 1 to {MOST_AT_ONCE:,}"
@@ -45,7 +50,7 @@ class Limit:
 
     @checks_options("Limit")
     def __init__(self, n: int, *, by: By | None = None) -> None:
-        object.__setattr__(self, "n", _count("limit", n))
+        object.__setattr__(self, "n", whole_number("limit", n))
         object.__setattr__(self, "key", None if by is None else KeyOf("limit by", by))
 
     kind: Kind = "limit"
@@ -75,7 +80,7 @@ class Rate:
         ms = round(seconds("rate per", per) * 1000)
         if ms < 1:
             raise ConfigurationError("rate per: write at least a millisecond")
-        object.__setattr__(self, "n", _count("rate", n))
+        object.__setattr__(self, "n", whole_number("rate", n))
         object.__setattr__(self, "per_ms", ms)
         object.__setattr__(self, "key", None if by is None else KeyOf("rate by", by))
 

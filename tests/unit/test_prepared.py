@@ -18,6 +18,7 @@ from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from jobqueue.settings import Settings
 
 NOON = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
+LAST = dt.datetime.max.replace(tzinfo=dt.UTC)
 NOON_MS = 1_772_366_400_000
 
 
@@ -146,6 +147,8 @@ def test_options_add_up() -> None:
         ({"result_ttl": -1}, "result_ttl: -1 is out of range"),
         ({"result_ttl": "1h"}, "result_ttl: '1h' is no duration"),
         ({"run_at": NOON.replace(tzinfo=None)}, "run_at: 2026-03-01 12:00:00 has no time zone"),
+        ({"run_at": LAST}, "run_at: 9999-12-31 23:59:59.999999+00:00 is out of range"),
+        ({"expires": LAST}, "expires: 9999-12-31 23:59:59.999999+00:00 is out of range"),
         ({"run_at": NOON.date()}, "is no datetime"),
         ({"run_at": 5}, "run_at: 5 is no datetime"),
         ({"run_at": "2026-03-01T12:00:00Z"}, "is no datetime"),

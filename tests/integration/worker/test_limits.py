@@ -243,6 +243,9 @@ async def test_set_for_what_code_does_not_limit(stage: Stage) -> None:
         ("limit:key:work:customer", 3, "no code has declared"),
         ("limit:queue", 0, "whole number"),
         ("depth:queue", -1, "whole number"),
+        ("limit:queue", 1.5, "whole number"),
+        ("limit:queue", True, "whole number"),
+        ("limit:job:work", "7", "whole number"),
     ],
 )
 async def test_what_can_not_be_set(stage: Stage, label: str, value: Any, words: str) -> None:
