@@ -16,6 +16,7 @@ from jobqueue.domain.checkup import (
     TableFacts,
 )
 from jobqueue.domain.context import CurrentJob, Progress, current_job
+from jobqueue.domain.entries import LogEntry, LogFilter
 from jobqueue.domain.errors import (
     BrokerError,
     BrokerUnavailable,
@@ -136,6 +137,8 @@ __all__ = [
     "Limit",
     "LimitView",
     "LiveCheck",
+    "LogEntry",
+    "LogFilter",
     "Misfit",
     "MisfitExample",
     "NameStats",

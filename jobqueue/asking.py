@@ -4,13 +4,12 @@ Each question has an asynchronous form, which does the work, and a ``_sync`` for
 programs without an event loop, which runs the other one.
 """
 
-import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Coroutine
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, ParamSpec, TypeVar, Unpack
+from typing import TYPE_CHECKING, Any, Unpack
 
-from jobqueue.client.blocking import refuse_loop
+from jobqueue.client.blocking import blocking
+from jobqueue.domain.entries import LogEntry, LogFilter
 from jobqueue.domain.listing import JobFilter, JobPage
 from jobqueue.domain.stats import Stats
 from jobqueue.domain.views import FoundJob, QueueView
@@ -19,9 +18,6 @@ from jobqueue.domain.workers import WorkerView
 
 if TYPE_CHECKING:
     from jobqueue.services import Services
-
-Q = ParamSpec("Q")
-R = TypeVar("R")
 
 
 class Asking(ABC):
@@ -40,27 +36,29 @@ class Asking(ABC):
             queue: Ask only this queue.
 
         Returns:
-            The jobs with this id by queue, at least one.
+            The jobs with this id by queue, at least one. With one of the two servers away what
+            the other one knows, and the problem.
 
         Raises:
             JobNotFound: There is none.
-            BrokerUnavailable: Redis can't be reached.
+            BrokerUnavailable: Redis can't be reached, and the history does not know the job.
             HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
             SchemaMismatch: Redis does not know the job and the schema is wrong.
         """
         return await self.services.lookups().find(job_id, queue)
 
-    def find_sync(self, job_id: str, *, queue: str | None = None) -> list[FoundJob]:
-        """The form of :meth:`find` for programs without an event loop."""
-        return run_sync("find", self.find, job_id, queue=queue)
+    find_sync = blocking(find)
 
     async def list_jobs(
         self, *, after: str | None = None, limit: int = 50, **where: Unpack[JobFilter]
     ) -> JobPage:
         """List jobs: running, ready, blocked and scheduled ones by their turn, then ended ones.
 
-        Ended jobs come with the latest first, from the history where a database URL is set. A
-        job that moves on while you turn the pages may be met twice, or missed.
+        Ended jobs come with the latest first, from the history where a database URL is set:
+        those of the last seven days where ``queue``, ``tag`` or ``state`` choose among them, and
+        neither ``name`` nor ``since`` does. A job that moves on while you turn the pages may be
+        met twice, or missed. With one of the two servers away the list holds what the other one
+        knows, and the problem.
 
         Args:
             after: ``after`` of the page before.
@@ -71,15 +69,12 @@ class Asking(ABC):
         Raises:
             ConfigurationError: The filter is unknown, or a state is.
             InvalidJob: A value of the filter, ``after`` or ``limit`` can't be right.
-            BrokerUnavailable: Redis can't be reached.
+            BrokerUnavailable: Redis can't be reached, and the history has no such jobs, or can't
+                be asked either.
         """
         return await self.services.listing().page(where, after, limit)
 
-    def list_jobs_sync(
-        self, *, after: str | None = None, limit: int = 50, **where: Unpack[JobFilter]
-    ) -> JobPage:
-        """The form of :meth:`list_jobs` for programs without an event loop."""
-        return run_sync("list_jobs", self.list_jobs, after=after, limit=limit, **where)
+    list_jobs_sync = blocking(list_jobs)
 
     async def why(self, job_id: str, *, queue: str | None = None) -> Why:
         """Say why a job is where it is: what holds it, who runs it, or how it ended.
@@ -91,15 +86,13 @@ class Asking(ABC):
         Raises:
             JobNotFound: There is no such job.
             ConfigurationError: Several queues have a job with this id, and none was named.
-            BrokerUnavailable: Redis can't be reached.
+            BrokerUnavailable: Redis can't be reached, and the history does not know of its end.
             HistoryUnavailable: Redis does not know the job and PostgreSQL can't be asked.
             SchemaMismatch: Redis does not know the job and the schema is wrong.
         """
         return await self.services.reasons().why(job_id, queue)
 
-    def why_sync(self, job_id: str, *, queue: str | None = None) -> Why:
-        """The form of :meth:`why` for programs without an event loop."""
-        return run_sync("why", self.why, job_id, queue=queue)
+    why_sync = blocking(why)
 
     async def queue_counts(self, *, queue: str | None = None) -> list[QueueView]:
         """Count the jobs of one queue, or of every queue that ever had one.
@@ -109,9 +102,7 @@ class Asking(ABC):
         """
         return await self.services.lookups().queue_counts(queue)
 
-    def queue_counts_sync(self, *, queue: str | None = None) -> list[QueueView]:
-        """The form of :meth:`queue_counts` for programs without an event loop."""
-        return run_sync("queue_counts", self.queue_counts, queue=queue)
+    queue_counts_sync = blocking(queue_counts)
 
     async def list_workers(self, *, queue: str | None = None) -> list[WorkerView]:
         """Return the living workers; one that died is gone within two leases.
@@ -124,9 +115,7 @@ class Asking(ABC):
         """
         return await self.services.workers().all(queue)
 
-    def list_workers_sync(self, *, queue: str | None = None) -> list[WorkerView]:
-        """The form of :meth:`list_workers` for programs without an event loop."""
-        return run_sync("list_workers", self.list_workers, queue=queue)
+    list_workers_sync = blocking(list_workers)
 
     async def find_worker(self, worker_id: str) -> WorkerView:
         """Return a living worker, and the jobs that it runs.
@@ -137,9 +126,7 @@ class Asking(ABC):
         """
         return await self.services.workers().find(worker_id)
 
-    def find_worker_sync(self, worker_id: str) -> WorkerView:
-        """The form of :meth:`find_worker` for programs without an event loop."""
-        return run_sync("find_worker", self.find_worker, worker_id)
+    find_worker_sync = blocking(find_worker)
 
     async def stats(self, since: datetime) -> Stats:
         """Sum up what ran since the beginning of an hour, by name and by queue.
@@ -155,9 +142,27 @@ class Asking(ABC):
         """
         return await self.services.figures().since(since)
 
-    def stats_sync(self, since: datetime) -> Stats:
-        """The form of :meth:`stats` for programs without an event loop."""
-        return run_sync("stats", self.stats, since)
+    stats_sync = blocking(stats)
+
+    async def operator_log(
+        self, *, after: str | None = None, limit: int = 50, **where: Unpack[LogFilter]
+    ) -> list[LogEntry]:
+        """Return what operators did, the newest first: who, when, what and why.
+
+        Args:
+            after: ``id`` of the last entry of the page before.
+            limit: Most entries in a page; a shorter page is the last one.
+            **where: Which entries; see :class:`LogFilter`.
+
+        Raises:
+            ConfigurationError: No database URL is set, or the filter is unknown.
+            InvalidJob: A value of the filter, ``after`` or ``limit`` can't be right.
+            HistoryUnavailable: PostgreSQL can't be reached.
+            SchemaMismatch: The schema is wrong.
+        """
+        return await self.services.entries().page(where, after, limit)
+
+    operator_log_sync = blocking(operator_log)
 
     async def living(self, role: str | None = None) -> list[dict[str, Any]]:
         """Return what living services say of themselves; one that died is gone within seconds.
@@ -170,14 +175,4 @@ class Asking(ABC):
         """
         return await self.services.lookups().services(role)
 
-    def living_sync(self, role: str | None = None) -> list[dict[str, Any]]:
-        """The form of :meth:`living` for programs without an event loop."""
-        return run_sync("living", self.living, role)
-
-
-def run_sync(
-    method: str, call: Callable[Q, Coroutine[Any, Any, R]], *args: Q.args, **kwargs: Q.kwargs
-) -> R:
-    """Run one question in an event loop of its own."""
-    refuse_loop(f"{method}_sync", f"await {method}(...)")
-    return asyncio.run(call(*args, **kwargs))
+    living_sync = blocking(living)

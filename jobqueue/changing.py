@@ -1,6 +1,7 @@
 """What an app can change about single jobs: cancel, delete, prioritise, run now."""
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.client.logbook import Command
 from jobqueue.client.options import PriorityName, parse_priority
 from jobqueue.domain.errors import JobNotFound
@@ -47,17 +48,7 @@ class Changing(Asking):
         except JobNotFound:
             raise conflict("jobs.cancel", job_id, await self._ended(job_id, queue)) from None
 
-    def cancel_sync(
-        self,
-        job_id: str,
-        *,
-        queue: str | None = None,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> State:
-        """The form of :meth:`cancel` for programs without an event loop."""
-        call = self.cancel
-        return run_sync("cancel", call, job_id, queue=queue, reason=reason, operator=operator)
+    cancel_sync = blocking(cancel)
 
     async def delete(
         self,
@@ -93,17 +84,7 @@ class Changing(Asking):
         except JobNotFound:
             return await self._ended(job_id, queue)
 
-    def delete_sync(
-        self,
-        job_id: str,
-        *,
-        queue: str | None = None,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> State:
-        """The form of :meth:`delete` for programs without an event loop."""
-        call = self.delete
-        return run_sync("delete", call, job_id, queue=queue, reason=reason, operator=operator)
+    delete_sync = blocking(delete)
 
     async def set_priority(
         self,
@@ -141,25 +122,7 @@ class Changing(Asking):
         except JobNotFound:
             raise conflict("jobs.priority", job_id, await self._ended(job_id, queue)) from None
 
-    def set_priority_sync(
-        self,
-        job_id: str,
-        priority: Priority | PriorityName,
-        *,
-        queue: str | None = None,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> State:
-        """The form of :meth:`set_priority` for programs without an event loop."""
-        return run_sync(
-            "set_priority",
-            self.set_priority,
-            job_id,
-            priority,
-            queue=queue,
-            reason=reason,
-            operator=operator,
-        )
+    set_priority_sync = blocking(set_priority)
 
     async def run_now(
         self,
@@ -195,17 +158,7 @@ class Changing(Asking):
         except JobNotFound:
             raise conflict("jobs.run-now", job_id, await self._ended(job_id, queue)) from None
 
-    def run_now_sync(
-        self,
-        job_id: str,
-        *,
-        queue: str | None = None,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> State:
-        """The form of :meth:`run_now` for programs without an event loop."""
-        call = self.run_now
-        return run_sync("run_now", call, job_id, queue=queue, reason=reason, operator=operator)
+    run_now_sync = blocking(run_now)
 
     async def _ended(self, job_id: str, queue: str | None) -> State:
         """Return how a job ended that Redis does not know."""

@@ -1,7 +1,7 @@
 """What an app can change about jobs, queues and workers; here limits at run time."""
 
-from jobqueue.asking import run_sync
 from jobqueue.changing import Changing
+from jobqueue.client.blocking import blocking
 from jobqueue.client.logbook import Command
 from jobqueue.domain.limits import Rate
 from jobqueue.domain.views import LimitView
@@ -21,9 +21,7 @@ class Controlling(Changing, Repeating, Sweeping, Pausing):
         """
         return await self.services.control().limits(queue)
 
-    def limits_sync(self, *, queue: str | None = None) -> list[LimitView]:
-        """The form of :meth:`limits` for programs without an event loop."""
-        return run_sync("limits", self.limits, queue=queue)
+    limits_sync = blocking(limits)
 
     async def set_limit(
         self,
@@ -54,15 +52,4 @@ class Controlling(Changing, Repeating, Sweeping, Pausing):
         command = Command(operator, reason)
         return await self.services.control().set_limit(queue, label, value, command)
 
-    def set_limit_sync(
-        self,
-        queue: str,
-        label: str,
-        value: int | Rate | None,
-        *,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> list[LimitView]:
-        """The form of :meth:`set_limit` for programs without an event loop."""
-        call = self.set_limit
-        return run_sync("set_limit", call, queue, label, value, reason=reason, operator=operator)
+    set_limit_sync = blocking(set_limit)

@@ -2,7 +2,8 @@
 
 from collections.abc import Collection, Sequence
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.domain import checks
 from jobqueue.domain.binding import LiveCheck
 from jobqueue.domain.checkup import Checkup
@@ -31,9 +32,7 @@ class Examining(Asking):
             platform_grace = checks.seconds("platform_grace", platform_grace)
         return await self.services.doctor(platform_grace)
 
-    def doctor_sync(self, *, platform_grace: float | None = None) -> Checkup:
-        """The form of :meth:`doctor` for programs without an event loop."""
-        return run_sync("doctor", self.doctor, platform_grace=platform_grace)
+    doctor_sync = blocking(doctor)
 
     def check(self) -> Sequence[str]:
         """Return what a worker or a scheduler of this app would refuse, without any server.
@@ -62,6 +61,4 @@ class Examining(Asking):
         chosen = None if queues is None else {check_queue(each) for each in queues}
         return await self.services.check_live(chosen)
 
-    def check_live_sync(self, *, queues: Collection[str] | None = None) -> LiveCheck:
-        """The form of :meth:`check_live` for programs without an event loop."""
-        return run_sync("check_live", self.check_live, queues=queues)
+    check_live_sync = blocking(check_live)

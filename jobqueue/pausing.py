@@ -1,6 +1,7 @@
 """What an app can pause: a queue, everything, a worker."""
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.client.logbook import Command
 from jobqueue.domain.pauses import Action, Pause
 
@@ -16,9 +17,7 @@ class Pausing(Asking):
         """
         return await self.services.pauses().show()
 
-    def pauses_sync(self) -> list[Pause]:
-        """The form of :meth:`pauses` for programs without an event loop."""
-        return run_sync("pauses", self.pauses)
+    pauses_sync = blocking(pauses)
 
     async def pause(
         self, queue: str, *, reason: str = "", operator: str | None = None
@@ -44,11 +43,7 @@ class Pausing(Asking):
         """
         return await self.services.pauses().pause(queue, Command(operator, reason))
 
-    def pause_sync(
-        self, queue: str, *, reason: str = "", operator: str | None = None
-    ) -> Pause | None:
-        """The form of :meth:`pause` for programs without an event loop."""
-        return run_sync("pause", self.pause, queue, reason=reason, operator=operator)
+    pause_sync = blocking(pause)
 
     async def pause_all(self, *, reason: str = "", operator: str | None = None) -> Pause | None:
         """Pause every queue, also those to come; see :meth:`pause`.
@@ -57,9 +52,7 @@ class Pausing(Asking):
         """
         return await self.services.pauses().pause(None, Command(operator, reason))
 
-    def pause_all_sync(self, *, reason: str = "", operator: str | None = None) -> Pause | None:
-        """The form of :meth:`pause_all` for programs without an event loop."""
-        return run_sync("pause_all", self.pause_all, reason=reason, operator=operator)
+    pause_all_sync = blocking(pause_all)
 
     async def resume(self, queue: str, *, reason: str = "", operator: str | None = None) -> bool:
         """Let workers take jobs of a queue again, unless everything is paused.
@@ -78,9 +71,7 @@ class Pausing(Asking):
         """
         return await self.services.pauses().resume(queue, Command(operator, reason))
 
-    def resume_sync(self, queue: str, *, reason: str = "", operator: str | None = None) -> bool:
-        """The form of :meth:`resume` for programs without an event loop."""
-        return run_sync("resume", self.resume, queue, reason=reason, operator=operator)
+    resume_sync = blocking(resume)
 
     async def resume_all(self, *, reason: str = "", operator: str | None = None) -> bool:
         """End the pause of everything; queues that are paused by themselves stay so.
@@ -93,9 +84,7 @@ class Pausing(Asking):
         """
         return await self.services.pauses().resume(None, Command(operator, reason))
 
-    def resume_all_sync(self, *, reason: str = "", operator: str | None = None) -> bool:
-        """The form of :meth:`resume_all` for programs without an event loop."""
-        return run_sync("resume_all", self.resume_all, reason=reason, operator=operator)
+    resume_all_sync = blocking(resume_all)
 
     async def pause_worker(
         self, worker: str, *, reason: str = "", operator: str | None = None
@@ -118,12 +107,7 @@ class Pausing(Asking):
         command = Command(operator, reason)
         return await self.services.pauses().tell(worker, Action.PAUSE, command)
 
-    def pause_worker_sync(
-        self, worker: str, *, reason: str = "", operator: str | None = None
-    ) -> Pause | None:
-        """The form of :meth:`pause_worker` for programs without an event loop."""
-        call = self.pause_worker
-        return run_sync("pause_worker", call, worker, reason=reason, operator=operator)
+    pause_worker_sync = blocking(pause_worker)
 
     async def resume_worker(
         self, worker: str, *, reason: str = "", operator: str | None = None
@@ -139,12 +123,7 @@ class Pausing(Asking):
         command = Command(operator, reason)
         return await self.services.pauses().tell(worker, Action.RESUME, command) is not None
 
-    def resume_worker_sync(
-        self, worker: str, *, reason: str = "", operator: str | None = None
-    ) -> bool:
-        """The form of :meth:`resume_worker` for programs without an event loop."""
-        call = self.resume_worker
-        return run_sync("resume_worker", call, worker, reason=reason, operator=operator)
+    resume_worker_sync = blocking(resume_worker)
 
     async def quiet_worker(
         self, worker: str, *, reason: str = "", operator: str | None = None
@@ -153,8 +132,4 @@ class Pausing(Asking):
         command = Command(operator, reason)
         await self.services.pauses().tell(worker, Action.QUIET, command)
 
-    def quiet_worker_sync(
-        self, worker: str, *, reason: str = "", operator: str | None = None
-    ) -> None:
-        """The form of :meth:`quiet_worker` for programs without an event loop."""
-        run_sync("quiet_worker", self.quiet_worker, worker, reason=reason, operator=operator)
+    quiet_worker_sync = blocking(quiet_worker)

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.client.declared import JobCall
 from jobqueue.domain.plans import Occurrence, ScheduleView, Upcoming
 from jobqueue.domain.timing import Timing
@@ -63,29 +64,7 @@ class Planning(Asking):
         plan = plan_of(name, timing.normal(), prepared, call.lock, declared=False)
         await self.services.plans().add(plan, reason, operator, replace=replace)
 
-    def add_schedule_sync(
-        self,
-        name: str,
-        job: JobCall[..., Any] | str,
-        timing: Timing,
-        *,
-        arguments: Mapping[str, Any] | None = None,
-        replace: bool = False,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> None:
-        """The form of :meth:`add_schedule` for programs without an event loop."""
-        return run_sync(
-            "add_schedule",
-            self.add_schedule,
-            name,
-            job,
-            timing,
-            arguments=arguments,
-            replace=replace,
-            reason=reason,
-            operator=operator,
-        )
+    add_schedule_sync = blocking(add_schedule)
 
     async def schedules(self) -> list[ScheduleView]:
         """Return all schedules by name: stored ones, and those in code that schedulers have run.
@@ -97,9 +76,7 @@ class Planning(Asking):
         """
         return await self.services.plans().every()
 
-    def schedules_sync(self) -> list[ScheduleView]:
-        """The form of :meth:`schedules` for programs without an event loop."""
-        return run_sync("schedules", self.schedules)
+    schedules_sync = blocking(schedules)
 
     async def next_occurrences(
         self, name: str, n: int = 10, *, after: datetime | None = None
@@ -119,11 +96,7 @@ class Planning(Asking):
         """
         return await self.services.plans().upcoming(name, n, after)
 
-    def next_occurrences_sync(
-        self, name: str, n: int = 10, *, after: datetime | None = None
-    ) -> list[Upcoming]:
-        """The form of :meth:`next_occurrences` for programs without an event loop."""
-        return run_sync("next_occurrences", self.next_occurrences, name, n, after=after)
+    next_occurrences_sync = blocking(next_occurrences)
 
     async def pause_schedule(
         self, name: str, *, reason: str = "", operator: str | None = None
@@ -147,18 +120,12 @@ class Planning(Asking):
         """
         return await self.services.plans().pause(name, reason, operator)
 
-    def pause_schedule_sync(
-        self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> ScheduleView | None:
-        """The form of :meth:`pause_schedule` for programs without an event loop."""
-        return run_sync(
-            "pause_schedule", self.pause_schedule, name, reason=reason, operator=operator
-        )
+    pause_schedule_sync = blocking(pause_schedule)
 
     async def resume_schedule(
         self, name: str, *, reason: str = "", operator: str | None = None
     ) -> bool:
-        """Let a schedule fire again; what was skipped stays so.
+        """Let a schedule fire again; what was skipped stays so, also while Redis is away.
 
         Args:
             name: The schedule.
@@ -171,18 +138,11 @@ class Planning(Asking):
         Raises:
             ScheduleNotFound: There is none of this name.
             ConfigurationError: No database URL is set.
-            BrokerUnavailable: Redis can't be reached.
             HistoryUnavailable: PostgreSQL can't be reached.
         """
         return await self.services.plans().resume(name, reason, operator)
 
-    def resume_schedule_sync(
-        self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> bool:
-        """The form of :meth:`resume_schedule` for programs without an event loop."""
-        return run_sync(
-            "resume_schedule", self.resume_schedule, name, reason=reason, operator=operator
-        )
+    resume_schedule_sync = blocking(resume_schedule)
 
     async def trigger_schedule(
         self, name: str, *, reason: str = "", operator: str | None = None
@@ -208,13 +168,7 @@ class Planning(Asking):
         """
         return await self.services.plans().trigger(name, reason, operator)
 
-    def trigger_schedule_sync(
-        self, name: str, *, reason: str = "", operator: str | None = None
-    ) -> str:
-        """The form of :meth:`trigger_schedule` for programs without an event loop."""
-        return run_sync(
-            "trigger_schedule", self.trigger_schedule, name, reason=reason, operator=operator
-        )
+    trigger_schedule_sync = blocking(trigger_schedule)
 
     async def remove_schedules(
         self,
@@ -245,25 +199,7 @@ class Planning(Asking):
         """
         return await self.services.plans().remove(name, lock, dry_run, reason, operator)
 
-    def remove_schedules_sync(
-        self,
-        name: str | None = None,
-        *,
-        lock: str | None = None,
-        dry_run: bool = False,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> list[str]:
-        """The form of :meth:`remove_schedules` for programs without an event loop."""
-        return run_sync(
-            "remove_schedules",
-            self.remove_schedules,
-            name,
-            lock=lock,
-            dry_run=dry_run,
-            reason=reason,
-            operator=operator,
-        )
+    remove_schedules_sync = blocking(remove_schedules)
 
     async def schedule_ledger(
         self,
@@ -288,20 +224,4 @@ class Planning(Asking):
         """
         return await self.services.plans().occurrences(name, outcome, since, limit)
 
-    def schedule_ledger_sync(
-        self,
-        name: str | None = None,
-        *,
-        outcome: str | None = None,
-        since: datetime | None = None,
-        limit: int = 50,
-    ) -> list[Occurrence]:
-        """The form of :meth:`schedule_ledger` for programs without an event loop."""
-        return run_sync(
-            "schedule_ledger",
-            self.schedule_ledger,
-            name,
-            outcome=outcome,
-            since=since,
-            limit=limit,
-        )
+    schedule_ledger_sync = blocking(schedule_ledger)

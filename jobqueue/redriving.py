@@ -7,7 +7,8 @@ What changes letters leaves a row in the operator log.
 from collections.abc import Iterable, Mapping
 from typing import Any, Unpack
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.domain.letters import Canary, Deleted, LetterFilter, LetterGroup, Redrive, Report
 from jobqueue.domain.limits import Rate
 from jobqueue.domain.views import DeadLetter, Retried
@@ -19,7 +20,7 @@ class Redriving(Asking):
     async def dead_letters(
         self, *, before: str | None = None, limit: int = 50, **where: Unpack[LetterFilter]
     ) -> list[DeadLetter]:
-        """List dead letters that were not put back or deleted, newest first.
+        """List dead letters that were not put back or deleted, the job that died last first.
 
         Args:
             before: ``execution_id`` of the last letter of the page before.
@@ -34,11 +35,7 @@ class Redriving(Asking):
         """
         return await self.services.letters().page(where, before, limit)
 
-    def dead_letters_sync(
-        self, *, before: str | None = None, limit: int = 50, **where: Unpack[LetterFilter]
-    ) -> list[DeadLetter]:
-        """The form of :meth:`dead_letters` for programs without an event loop."""
-        return run_sync("dead_letters", self.dead_letters, before=before, limit=limit, **where)
+    dead_letters_sync = blocking(dead_letters)
 
     async def dead_letter_groups(
         self, *, limit: int = 50, **where: Unpack[LetterFilter]
@@ -57,19 +54,13 @@ class Redriving(Asking):
         """
         return await self.services.letters().groups(where, limit)
 
-    def dead_letter_groups_sync(
-        self, *, limit: int = 50, **where: Unpack[LetterFilter]
-    ) -> list[LetterGroup]:
-        """The form of :meth:`dead_letter_groups` for programs without an event loop."""
-        return run_sync("dead_letter_groups", self.dead_letter_groups, limit=limit, **where)
+    dead_letter_groups_sync = blocking(dead_letter_groups)
 
     async def count_dead_letters(self, **where: Unpack[LetterFilter]) -> int:
         """Return how many open dead letters there are; see :meth:`dead_letters`."""
         return await self.services.letters().count(where)
 
-    def count_dead_letters_sync(self, **where: Unpack[LetterFilter]) -> int:
-        """The form of :meth:`count_dead_letters` for programs without an event loop."""
-        return run_sync("count_dead_letters", self.count_dead_letters, **where)
+    count_dead_letters_sync = blocking(count_dead_letters)
 
     async def find_dead_letters(self, letter_or_job: str) -> list[DeadLetter]:
         """Return a dead letter, or all that a job ever left, newest first; closed ones too.
@@ -85,9 +76,7 @@ class Redriving(Asking):
         """
         return await self.services.letters().find(letter_or_job)
 
-    def find_dead_letters_sync(self, letter_or_job: str) -> list[DeadLetter]:
-        """The form of :meth:`find_dead_letters` for programs without an event loop."""
-        return run_sync("find_dead_letters", self.find_dead_letters, letter_or_job)
+    find_dead_letters_sync = blocking(find_dead_letters)
 
     async def retry_dead_letters(
         self,
@@ -126,19 +115,7 @@ class Redriving(Asking):
         letters = self.services.letters()
         return await letters.retry(list(ids), letters.command(operator, reason), arguments)
 
-    def retry_dead_letters_sync(
-        self,
-        ids: Iterable[str],
-        *,
-        arguments: Mapping[str, Any] | None = None,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> list[Retried]:
-        """The form of :meth:`retry_dead_letters` for programs without an event loop."""
-        call = self.retry_dead_letters
-        return run_sync(
-            "retry_dead_letters", call, ids, arguments=arguments, reason=reason, operator=operator
-        )
+    retry_dead_letters_sync = blocking(retry_dead_letters)
 
     async def retry_all_dead_letters(
         self,
@@ -174,27 +151,7 @@ class Redriving(Asking):
         command = letters.command(operator, reason)
         return await letters.retry_all(where, command, rate, canary, report)
 
-    def retry_all_dead_letters_sync(
-        self,
-        *,
-        rate: Rate | None = None,
-        canary: Canary | None = None,
-        reason: str = "",
-        operator: str | None = None,
-        report: Report | None = None,
-        **where: Unpack[LetterFilter],
-    ) -> Redrive:
-        """The form of :meth:`retry_all_dead_letters` for programs without an event loop."""
-        return run_sync(
-            "retry_all_dead_letters",
-            self.retry_all_dead_letters,
-            rate=rate,
-            canary=canary,
-            reason=reason,
-            operator=operator,
-            report=report,
-            **where,
-        )
+    retry_all_dead_letters_sync = blocking(retry_all_dead_letters)
 
     async def delete_dead_letters(
         self, ids: Iterable[str], *, reason: str = "", operator: str | None = None
@@ -220,12 +177,7 @@ class Redriving(Asking):
         letters = self.services.letters()
         return await letters.delete(list(ids), letters.command(operator, reason))
 
-    def delete_dead_letters_sync(
-        self, ids: Iterable[str], *, reason: str = "", operator: str | None = None
-    ) -> list[Deleted]:
-        """The form of :meth:`delete_dead_letters` for programs without an event loop."""
-        call = self.delete_dead_letters
-        return run_sync("delete_dead_letters", call, ids, reason=reason, operator=operator)
+    delete_dead_letters_sync = blocking(delete_dead_letters)
 
     async def clear_dead_letters(
         self, *, reason: str = "", operator: str | None = None, **where: Unpack[LetterFilter]
@@ -246,9 +198,4 @@ class Redriving(Asking):
         letters = self.services.letters()
         return await letters.clear(where, letters.command(operator, reason))
 
-    def clear_dead_letters_sync(
-        self, *, reason: str = "", operator: str | None = None, **where: Unpack[LetterFilter]
-    ) -> int:
-        """The form of :meth:`clear_dead_letters` for programs without an event loop."""
-        call = self.clear_dead_letters
-        return run_sync("clear_dead_letters", call, reason=reason, operator=operator, **where)
+    clear_dead_letters_sync = blocking(clear_dead_letters)

@@ -3,7 +3,8 @@
 from abc import abstractmethod
 from typing import TYPE_CHECKING, Any
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.client.declared import JobCall
 from jobqueue.client.handle import JobHandle
 from jobqueue.client.logbook import Command
@@ -83,22 +84,4 @@ class Repeating(Asking):
         await self.services.logbook().note("jobs.reenqueue", Command(operator, reason), **facts)
         return await self.client.enqueue(prepared)
 
-    def reenqueue_sync(
-        self,
-        job_id: str,
-        *,
-        queue: str | None = None,
-        delay: Seconds | None = None,
-        reason: str = "",
-        operator: str | None = None,
-    ) -> JobHandle[Any]:
-        """The form of :meth:`reenqueue` for programs without an event loop."""
-        return run_sync(
-            "reenqueue",
-            self.reenqueue,
-            job_id,
-            queue=queue,
-            delay=delay,
-            reason=reason,
-            operator=operator,
-        )
+    reenqueue_sync = blocking(reenqueue)

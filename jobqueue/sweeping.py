@@ -1,6 +1,7 @@
 """What an app can do to many jobs: cancel what has a name or a tag, purge a queue."""
 
-from jobqueue.asking import Asking, run_sync
+from jobqueue.asking import Asking
+from jobqueue.client.blocking import blocking
 from jobqueue.client.logbook import Command
 from jobqueue.client.options import PriorityName
 from jobqueue.domain.jobs import Priority
@@ -47,27 +48,7 @@ class Sweeping(Asking):
         fits, command = of_filter(queue, name, tag), Command(operator, reason)
         return await self.services.sweeps().sweep("jobs.cancel", fits, command, dry_run=dry_run)
 
-    def cancel_all_sync(
-        self,
-        *,
-        queue: str | None = None,
-        name: str | None = None,
-        tag: str | None = None,
-        reason: str = "",
-        operator: str | None = None,
-        dry_run: bool = False,
-    ) -> Swept:
-        """The form of :meth:`cancel_all` for programs without an event loop."""
-        return run_sync(
-            "cancel_all",
-            self.cancel_all,
-            queue=queue,
-            name=name,
-            tag=tag,
-            reason=reason,
-            operator=operator,
-            dry_run=dry_run,
-        )
+    cancel_all_sync = blocking(cancel_all)
 
     async def purge(
         self,
@@ -102,22 +83,4 @@ class Sweeping(Asking):
         done = await self.services.sweeps().sweep("purge", fits, command, dry_run=dry_run)
         return done.waiting
 
-    def purge_sync(
-        self,
-        queue: str,
-        *,
-        priority: Priority | PriorityName | None = None,
-        reason: str = "",
-        operator: str | None = None,
-        dry_run: bool = False,
-    ) -> int:
-        """The form of :meth:`purge` for programs without an event loop."""
-        return run_sync(
-            "purge",
-            self.purge,
-            queue,
-            priority=priority,
-            reason=reason,
-            operator=operator,
-            dry_run=dry_run,
-        )
+    purge_sync = blocking(purge)

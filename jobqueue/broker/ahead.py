@@ -6,6 +6,7 @@ page keeps Redis from its work for longer than a fetch does.
 
 from dataclasses import dataclass
 
+from jobqueue.broker import paging
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.standing import Standing
@@ -36,11 +37,10 @@ async def count(lane: Lane, keys: Keys, queue: str, at: Standing) -> Ahead:
         return Ahead(0)  # it is kept back, and stands in no line
     before = streams[: streams.index(own)]
     lengths = await lane.commands([("XLEN", stream) for stream in before]) if before else []
-    counted, first = 0, "-"
-    while counted < MOST:
-        rows = await lane.command("XRANGE", own, first, f"({at.entry}", "COUNT", PAGE)
-        counted += len(rows)
-        if len(rows) < PAGE:
-            return Ahead(sum(lengths) + counted)
-        first = f"({rows[-1][0].decode()}"
-    return Ahead(sum(lengths) + counted, more=True)
+    counted = sum(lengths)
+    most = counted + MOST
+    async for entries in paging.stream(lane, own, PAGE, last=f"({at.entry}"):
+        counted += len(entries)
+        if counted >= most:
+            return Ahead(counted, more=True)
+    return Ahead(counted)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from statistics import median
 from time import monotonic, time
 
-from jobqueue.broker.facts import OLDEST, fields, parts
+from jobqueue.broker.facts import OLDEST, fields, now_ms, parts
 from jobqueue.broker.journal import GROUP
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
@@ -124,13 +124,13 @@ async def _place(
             ("ZRANGE", keys.leases(place), 0, -1, "WITHSCORES"),
         ]
     )
-    now_ms = int(clock[0]) * 1000 + int(clock[1]) // 1000
-    age = (now_ms - int(first[0][0].partition(b"-")[0])) / 1000 if first else None
+    at_ms = now_ms(clock)
+    age = (at_ms - int(first[0][0].partition(b"-")[0])) / 1000 if first else None
     workers = [(worker.decode(), float(until)) for worker, until in leases]
     held = [("HLEN", keys.running(place, worker)) for worker, _ in workers]
     jobs = await lane.commands(held) if held else []
     found = [
-        LeaseFacts(worker=worker, ended=(now_ms - until) / 1000, jobs=n)
+        LeaseFacts(worker=worker, ended=(at_ms - until) / 1000, jobs=n)
         for (worker, until), n in zip(workers, jobs, strict=True)
     ]
     return int(size or 0), age, found, await _readers(lane, keys.journal(place))

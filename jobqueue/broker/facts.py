@@ -131,3 +131,9 @@ def fields(reply: bytes | str) -> dict[str, str]:
     text = reply.decode() if isinstance(reply, bytes) else reply
     pairs = (line.split(":", 1) for line in text.splitlines() if ":" in line)
     return {name: value.strip() for name, value in pairs}
+
+
+def now_ms(answer: Sequence[bytes]) -> int:
+    """Return the time in ms since the epoch that Redis gave as its answer to ``TIME``."""
+    seconds, micros = answer
+    return int(seconds) * 1000 + int(micros) // 1000

@@ -7,9 +7,8 @@ from jobqueue.broker.calls import Calls
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import SyncLane
 from jobqueue.broker.lookup import JobView, view
+from jobqueue.broker.paging import SCANNED, beginning
 from jobqueue.domain.jobs import State
-
-SCANNED = 1000  # keys that one step looks at
 
 _WAITING = (State.READY, State.BLOCKED, State.SCHEDULED, State.RETRYING)
 
@@ -58,12 +57,12 @@ def remove(lane: SyncLane, keys: Keys) -> None:
 
 def _scan(lane: SyncLane, start: str) -> Iterator[str]:
     """Return the keys that begin with ``start``; one may come twice while others change."""
-    pattern = "".join(f"\\{c}" if c in "\\*?[]" else c for c in start) + "*"
     seen: set[str] = set()
     for master in lane.masters():
         cursor: Any = 0
         while cursor is not None:
-            cursor, names = master.command("SCAN", cursor, "MATCH", pattern, "COUNT", SCANNED)
+            step = ("SCAN", cursor, "MATCH", beginning(start), "COUNT", SCANNED)
+            cursor, names = master.command(*step)
             for name in names:
                 if (key := name.decode()) not in seen:
                     seen.add(key)

@@ -29,11 +29,11 @@ QUEUE_KEYS = {
     ),
     "poison": ("sorted set: jobs on their last life, kept back, by priority", "the queue"),
     "scheduled": ("sorted set: delayed and retrying ids, rates that refill, by ms", "the queue"),
-    "expiring": ("sorted set: ids that must start until then, by ms", "the end of each job"),
+    "expiring": ("sorted set: ids that must start or end until then, by ms", "the end of each job"),
     "unique:": ("string by key: the job that has it", "the end of that job, or its own time"),
     "idem:": (
         "string by key: print of the arguments, job id",
-        "its own time, from the job's end on",
+        "its own time, from the job's end on; the end of a job that no worker had",
     ),
     "lock:": ("string by key: the job at the head of its line", "the end of the line"),
     "waiting:": ("list by lock key: the jobs in line behind the head", "the end of the line"),
@@ -54,9 +54,9 @@ QUEUE_KEYS = {
     "tell:": ("list by worker: tokens of deliveries to cancel, and orders", "1 minute"),
     "inbox:": ("list by client: outcomes it waits for", "1 minute"),
     "hidden": ("hash by job name: arguments that nobody may see", "an operator"),
-    "fired": ("hash: last occurrence of each schedule, ms", "the queue"),
-    "moved": ("set: schedules that fire in a partition, and not here any more", "the queue"),
-    "latest": ("hash: the last job of each schedule", "the queue"),
+    "fired": ("hash: last occurrence of each schedule, ms", "who removes the schedule"),
+    "moved": ("set: schedules that fire in a partition, not here any more", "the same"),
+    "latest": ("hash: the last job of each schedule", "the same"),
     "ledger": ("stream: what became of occurrences, until PostgreSQL has it", "a scheduler"),
 }
 
@@ -200,6 +200,10 @@ class Keys:
     def fired(self, queue: str) -> str:
         """Return the last occurrence of each schedule (hash)."""
         return f"{self.base(queue)}fired"
+
+    def latest(self, queue: str) -> str:
+        """Return the last job of each schedule (hash)."""
+        return f"{self.base(queue)}latest"
 
     def moved(self, queue: str) -> str:
         """Return the schedules that fire in a partition since the queue was split (set)."""

@@ -12,8 +12,10 @@ import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.lookup import places
 from jobqueue.broker.messages import Firing, Settled, settled, skipped
-from jobqueue.domain.occurrences import Step, from_milliseconds, milliseconds
+from jobqueue.domain.instants import from_ms, milliseconds
+from jobqueue.domain.occurrences import Step
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.plans import Occurrence, Plan
 
@@ -67,7 +69,7 @@ def _rows(place: str, fields: Any) -> Iterator[Occurrence]:
     for n, ms in enumerate(before):
         row = _row(place, entry, ms, ms, "skipped", why)
         first = n == 0 and since_ms is not None
-        yield msgspec.structs.replace(row, since=from_milliseconds(since_ms or 0)) if first else row
+        yield msgspec.structs.replace(row, since=from_ms(since_ms or 0)) if first else row
     yield _row(place, entry, entry.time_ms, entry.due_ms, entry.outcome, entry.reason)
 
 
@@ -76,9 +78,9 @@ def _row(
 ) -> Occurrence:
     return Occurrence(
         schedule=entry.schedule,
-        occurrence=from_milliseconds(time_ms),
-        due_at=from_milliseconds(due_ms),
-        decided_at=from_milliseconds(entry.now_ms),
+        occurrence=from_ms(time_ms),
+        due_at=from_ms(due_ms),
+        decided_at=from_ms(entry.now_ms),
         outcome=outcome,
         reason=reason or None,
         job_id=entry.job_id or None if outcome == entry.outcome else None,
@@ -87,6 +89,17 @@ def _row(
         triggered=bool(entry.triggered),
         since=None,
     )
+
+
+async def forget(lane: Lane, keys: Keys, queue: str, names: Sequence[str]) -> None:
+    """Drop what a queue and its partitions keep of schedules that fire there no more.
+
+    One that still fires meanwhile, since its scheduler has not heard of it, leaves it once more.
+    """
+    for place in {queue, *await places(lane, keys, queue)}:
+        for key in (keys.fired(place), keys.latest(place)):
+            await lane.command("HDEL", key, *names)
+    await lane.command("SREM", keys.moved(queue), *names)
 
 
 async def plans(lane: Lane, keys: Keys) -> list[Plan]:

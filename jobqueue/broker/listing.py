@@ -7,11 +7,9 @@ meanwhile may be met twice or not at all; nothing is changed, and no answer is l
 from collections.abc import AsyncIterator, Callable, Sequence
 from typing import Any
 
-import msgspec
-
+from jobqueue.broker import paging
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
-from jobqueue.domain.jobs import Spec
 
 BATCH = 200  # ids in one answer
 ENTRIES = 10  # of a journal, each with up to a thousand records
@@ -19,10 +17,6 @@ ENTRIES = 10  # of a journal, each with up to a thousand records
 Place = list[Any]
 Met = tuple[str, Place]  # an id, and the place behind it
 Walk = Callable[[Lane, Keys, str, Place], AsyncIterator[list[Met]]]
-
-Record = tuple[str, str, int, str, int, Spec]  # place, entry, flags, name, enqueued ms, spec
-
-_record = msgspec.msgpack.Decoder(Record)
 
 
 async def running(lane: Lane, keys: Keys, queue: str, place: Place) -> AsyncIterator[list[Met]]:
@@ -43,8 +37,9 @@ async def ready(lane: Lane, keys: Keys, queue: str, place: Place) -> AsyncIterat
     streams = keys.streams(queue)
     number, entry = (place[0], place[1:]) if place else (0, [])
     for n in range(number, len(streams)):
-        async for entries in _stream(lane, streams[n], *(entry if n == number else ())):
-            yield [(job_id, [n, entry]) for entry, job_id in entries]
+        first = f"({entry[0]}" if entry and n == number else "-"
+        async for entries in paging.stream(lane, streams[n], BATCH, first):
+            yield [(job_id.decode(), [n, each]) for each, job_id in entries]
     after = entry if number == len(streams) else []
     async for rows in _sorted(lane, keys.poison(queue), after):
         yield [(job_id, [len(streams), *behind]) for job_id, behind in rows]
@@ -79,7 +74,7 @@ async def scheduled(lane: Lane, keys: Keys, queue: str, place: Place) -> AsyncIt
 
 async def journal(
     lane: Lane, keys: Keys, queue: str, before: str | None
-) -> AsyncIterator[list[tuple[str, bytes]]]:
+) -> AsyncIterator[list[paging.Entry]]:
     """Yield entries that no recorder has taken yet, the latest first.
 
     Args:
@@ -88,38 +83,15 @@ async def journal(
         queue: The queue, or the partition.
         before: The entry to begin with, and go back from; None begins with the latest.
     """
-    last = before or "+"
-    while True:
-        rows = await lane.command("XREVRANGE", keys.journal(queue), last, "-", "COUNT", ENTRIES)
-        yield [(entry.decode(), fields[1]) for entry, fields in rows]
-        if len(rows) < ENTRIES:
-            return
-        last = f"({rows[-1][0].decode()}"
+    key = keys.journal(queue)
+    async for entries in paging.stream(lane, key, ENTRIES, before or "+", "-", back=True):
+        yield entries
 
 
 async def held(lane: Lane, keys: Keys, queue: str, worker: str) -> dict[str, str]:
     """Return the deliveries that a worker has of a queue: their tokens, by job."""
     found = await lane.command("HGETALL", keys.running(queue, worker))
     return {job_id.decode(): token[:36].decode() for job_id, token in found.items()}
-
-
-async def records(lane: Lane, keys: Keys, queue: str, ids: Sequence[str]) -> list[Record | None]:
-    """Return what producers said of some jobs; None for those that have gone."""
-    raws = await lane.command("MGET", *(keys.job(queue, each) for each in ids)) if ids else []
-    # A record is an array of six without its head.
-    return [None if raw is None else _record.decode(b"\x96" + raw) for raw in raws]
-
-
-async def _stream(
-    lane: Lane, key: str, entry: str | None = None
-) -> AsyncIterator[list[tuple[str, str]]]:
-    first = "-" if entry is None else f"({entry}"
-    while True:
-        rows = await lane.command("XRANGE", key, first, "+", "COUNT", BATCH)
-        yield [(each.decode(), fields[1].decode()) for each, fields in rows]
-        if len(rows) < BATCH:
-            return
-        first = f"({rows[-1][0].decode()}"
 
 
 async def _sorted(lane: Lane, key: str, after: Place) -> AsyncIterator[list[Met]]:
@@ -149,15 +121,7 @@ async def _in_line(lane: Lane, keys: Keys, queue: str, scopes: Sequence[str]) ->
 
 async def _locks(lane: Lane, keys: Keys, queue: str) -> set[str]:
     """Return the keys of all lines; nothing lists them, so all names on the server are walked."""
-    begin, found = keys.line(queue, ""), set()
-    pattern = "".join(f"\\{char}" if char in "*?[]\\" else char for char in begin) + "*"
-    for master in await lane.masters():
-        cursor = 0
-        while True:
-            scan = ("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
-            following, names = await master.command(*scan)
-            found |= {name.decode().removeprefix(begin) for name in names}
-            cursor = int(following)
-            if not cursor:
-                break
+    begin, found = keys.line(queue, ""), set[str]()
+    async for names in paging.names(lane, paging.beginning(begin)):
+        found |= {name.removeprefix(begin) for name in names}
     return found

@@ -4,11 +4,14 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from msgspec.structs import astuple
+
 from jobqueue.broker.calls import Calls
+from jobqueue.broker.facts import now_ms
 from jobqueue.broker.keys import PRIORITIES, Keys, poison_scores
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.messages import Looked
-from jobqueue.domain.jobs import Priority, Spec, State
+from jobqueue.domain.jobs import Priority, Spec, State, unpack_spec
 from jobqueue.domain.partitions import by_queue
 from jobqueue.domain.views import QueueView
 
@@ -65,13 +68,14 @@ async def find(lane: Lane, calls: Calls, queues: Sequence[str], job_id: str) -> 
 
 def view(queue: str, job_id: str, looked: Looked) -> JobView:
     """Return a job from what was said of it."""
-    place, entry, _, name, enqueued, spec = looked.record or (None,) * 6
+    record = looked.record
+    place, entry, _, name, enqueued, spec = (None,) * 6 if record is None else astuple(record)
     return JobView(
         id=job_id,
         queue=queue,
         state=State(looked.state),
         name=name,
-        priority=Priority(int(place[-1])) if place else None,
+        priority=None if record is None else record.priority,
         enqueued_ms=enqueued,
         due_ms=looked.due_ms,
         run=looked.run,
@@ -79,7 +83,7 @@ def view(queue: str, job_id: str, looked: Looked) -> JobView:
         deliveries=looked.deliveries,
         crashes=looked.crashes,
         worker=looked.worker,
-        spec=spec,
+        spec=None if spec is None else unpack_spec(spec),
         result=looked.result,
         error=looked.error,
         progress=looked.progress,
@@ -120,12 +124,11 @@ async def queue(lane: Lane, keys: Keys, name: str) -> QueueView:
     names = _names(counts)
     # Not the length of the schedule: rates that refill stand in it too.
     scheduled = sum(n.get(each, 0) for n in names.values() for each in ("scheduled", "retrying"))
-    now = int(time[0]) * 1000 + int(time[1]) // 1000
     ready = dict(zip(map(Priority, PRIORITIES), kept_back, strict=True))
     for stream, length in zip(streams, lengths, strict=True):
         ready[Priority(int(stream[-1]))] += length
     since = [int(first[0][0].partition(b"-")[0]) for first in firsts if first]
-    age = max(0, now - min(since)) if since else None
+    age = max(0, now_ms(time) - min(since)) if since else None
     held = [("HLEN", keys.running(name, worker.decode())) for worker in workers]
     running = sum(await lane.commands(held)) if held else 0
     return QueueView(name, ready, running, scheduled, int(rows or 0), bad, age, names)

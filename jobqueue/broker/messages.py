@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 import msgspec
 
-from jobqueue.domain.jobs import Spec
+from jobqueue.domain.jobs import Priority
 
 PRIORITIES = {f"{part}:{level}": level for part in ("ready", "again") for level in range(4)}
 """By the stream that a delivery came from; to look it up is quicker than to read the number."""
@@ -31,7 +31,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True):
 
     ``attempts`` counts the runs that were counted before this one; ``delay_ms`` is
     the wait before this attempt; ``unknown`` says how often in a row workers did not know
-    its name; times are on the Redis clock.
+    its name; ``last`` is the error of the attempt before, in a line; times are on the Redis clock.
     """
 
     id: str
@@ -49,6 +49,7 @@ class Delivery(msgspec.Struct, array_like=True, frozen=True):
     delay_ms: int
     fence: int
     unknown: int = 0
+    last: str = ""
 
     @property
     def priority(self) -> int:
@@ -202,11 +203,26 @@ class Watched(msgspec.Struct, array_like=True, frozen=True):
     payload: str
 
 
+class Record(msgspec.Struct, array_like=True, frozen=True):
+    """What producers said of a job, and where it was put; ``spec`` is packed."""
+
+    place: str
+    entry: str
+    flags: int
+    name: str
+    enqueued_ms: int
+    spec: msgspec.Raw
+
+    @property
+    def priority(self) -> Priority:
+        """The priority of the job."""
+        return Priority(int(self.place[-1]))
+
+
 class Looked(msgspec.Struct, array_like=True, frozen=True):
     """What is known of a job; ``state`` is empty when there is no such job.
 
-    ``token`` is that of its present or last delivery. ``record`` holds place, entry, flags, name,
-    time of enqueueing in ms and spec.
+    ``token`` is that of its present or last delivery.
     """
 
     state: str
@@ -220,7 +236,7 @@ class Looked(msgspec.Struct, array_like=True, frozen=True):
     error: str | None
     progress: str | None
     token: str | None
-    record: tuple[str, str, int, str, int, Spec] | None
+    record: Record | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Reads every stored job, page by page, in bounded memory.
+"""Reads the records of stored jobs; every one, page by page, in bounded memory.
 
 A job keeps the key of its record as long as it lives, wherever it moves meanwhile. So a walk
 over these keys meets each job that was there all the time; walks over the places where jobs
@@ -9,18 +9,17 @@ from collections.abc import AsyncIterator, Collection, Sequence
 
 import msgspec
 
+from jobqueue.broker import paging
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
+from jobqueue.broker.messages import Record
 from jobqueue.domain.binding import Place, StoredJob
 from jobqueue.domain.jobs import State
 from jobqueue.domain.partitions import queue_of
 
-SCANNED = 1000  # keys that one step looks at
 PAGE = 100  # records in one answer; each may be as large as the arguments of a job
 
-# A record is an array without its head: place, entry, flags, name, enqueued ms, spec.
-_HEAD = b"\x96"
-_record = msgspec.msgpack.Decoder(tuple[str, str, int, str, int, msgspec.Raw])
+_decoder = msgspec.msgpack.Decoder(Record)
 
 
 async def pages(
@@ -36,16 +35,16 @@ async def pages(
     Raises:
         BrokerUnavailable: Redis, or a node of the cluster, can't be reached.
     """
-    for master in await lane.masters():
-        cursor = 0
-        while True:
-            step = ("SCAN", cursor, "MATCH", keys.job("*", "*"), "COUNT", SCANNED)
-            following, found = await master.command(*step)
-            ids = [each for key in found if (each := _split(keys, key.decode(), queues))]
-            for first in range(0, len(ids), PAGE):
-                yield await _read(lane, keys, ids[first : first + PAGE])
-            if not (cursor := int(following)):
-                break
+    async for names in paging.names(lane, keys.job("*", "*")):
+        ids = [each for name in names if (each := _split(keys, name, queues))]
+        for first in range(0, len(ids), PAGE):
+            yield await _read(lane, keys, ids[first : first + PAGE])
+
+
+async def named(lane: Lane, keys: Keys, queue: str, ids: Sequence[str]) -> list[Record | None]:
+    """Return the records of some jobs of a queue or partition; None for those that have gone."""
+    raws = await lane.command("MGET", *(keys.job(queue, each) for each in ids)) if ids else []
+    return [None if raw is None else _decode(raw) for raw in raws]
 
 
 def _split(keys: Keys, key: str, queues: Collection[str] | None) -> tuple[str, str] | None:
@@ -79,15 +78,19 @@ async def _read(lane: Lane, keys: Keys, ids: Sequence[tuple[str, str]]) -> list[
     return [job for job in jobs if job is not None]
 
 
-def _job(queue: str, job_id: str, record: bytes, said: bytes | None) -> StoredJob | None:
-    place, _, _, name, _, spec = _record.decode(_HEAD + record)
+def _decode(raw: bytes) -> Record:
+    return _decoder.decode(b"\x96" + raw)  # an array of six, stored without its head
+
+
+def _job(queue: str, job_id: str, raw: bytes, said: bytes | None) -> StoredJob | None:
+    record = _decode(raw)
     state = State(said.decode()) if said else None
     if state is not None and state.terminal and state is not State.DEAD:
         return None
     where: Place = "waiting"
     # The record of a retry still names the place from which it was taken.
-    if state in (State.SCHEDULED, State.RETRYING) or place.startswith("scheduled"):
+    if state in (State.SCHEDULED, State.RETRYING) or record.place.startswith("scheduled"):
         where = "scheduled"
     if state is State.DEAD:
         where = "dead"
-    return StoredJob(id=job_id, queue=queue, name=name, place=where, spec=bytes(spec))
+    return StoredJob(id=job_id, queue=queue, name=record.name, place=where, spec=bytes(record.spec))

@@ -8,6 +8,7 @@ import typer
 from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import FAILURE, UNREACHABLE, say
+from jobqueue.cli.flags import AppPath
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import cell, table
 from jobqueue.cli.startup import own_app
@@ -18,10 +19,7 @@ from jobqueue.domain.wording import counted
 @takes("redis_url", "database_url", "prefix", "app", json=True)
 def check(
     cli: Cli,
-    path: Annotated[
-        str | None,
-        typer.Argument(metavar="MODULE:APP", show_default=False, help="Your JobQueue object."),
-    ] = None,
+    path: AppPath = None,
     live: Annotated[
         bool, typer.Option("--live", help="Also bind every stored job to this code.")
     ] = False,

@@ -19,9 +19,9 @@ import typer
 
 from jobqueue.cli import apps
 from jobqueue.cli.context import Cli
+from jobqueue.cli.flags import AppPath
 from jobqueue.cli.options import takes
 from jobqueue.cli.startup import refuse_windows
-from jobqueue.cli.worker import AppPath
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.settings import SETTINGS
 
@@ -163,6 +163,7 @@ def _banner(cli: Cli, root: Path, servers: Mapping[str, "Server"]) -> str:
         f"  Redis     {servers['redis_url'].url}",
         f"  Database  {servers['database_url'].url}",
         f"  Data      {Path.cwd() / FOLDER} (kept; --fresh empties it)",
+        f"  Queues    {_queues(cli)}",
         f"  Reload    on changes of *.py in {root}",
         *_unused(cli, servers),
         "",
@@ -175,6 +176,12 @@ def _banner(cli: Cli, root: Path, servers: Mapping[str, "Server"]) -> str:
         "",
     ]
     return "\n".join(lines)
+
+
+def _queues(cli: Cli) -> str:
+    """Say what the worker serves."""
+    chosen = cli.settings.queues
+    return "all that its jobs name (--queues narrows it)" if chosen is None else ", ".join(chosen)
 
 
 def _unused(cli: Cli, servers: Mapping[str, "Server"]) -> list[str]:

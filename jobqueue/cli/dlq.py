@@ -12,7 +12,9 @@ from jobqueue.cli import letters, values
 from jobqueue.cli.confirm import confirm
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import FAILURE, exit_code, say
+from jobqueue.cli.flags import DryRun, Most, OfName, OfQueue, Reason, WithTag, Yes
 from jobqueue.cli.options import takes
+from jobqueue.cli.values import Text
 from jobqueue.domain.arguments import STAR
 from jobqueue.domain.letters import Canary, Deleted, LetterFilter
 from jobqueue.domain.limits import Rate
@@ -27,22 +29,15 @@ app = typer.Typer(
 
 _IDS = "Ids of jobs or of letters."
 
-Text = str | None
-Queue = Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this queue.")]
-Name = Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this name.")]
 Error = Annotated[
     Text, typer.Option(metavar="ERROR", help="Only this fingerprint, or this type of exception.")
 ]
-Tag = Annotated[Text, typer.Option(metavar="TAG", help="Only jobs with this tag.")]
 Since = Annotated[
     Text, typer.Option(metavar="TIME", help=f"Only those that died since: {values.AGO}.")
 ]
 Until = Annotated[
     Text, typer.Option(metavar="TIME", help=f"Only those that died before: {values.AGO}.")
 ]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")]
-Yes = Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")]
-DryRun = Annotated[bool, typer.Option("--dry-run", help="Say how many, and change nothing.")]
 By = StrEnum("By", ["error"])
 
 
@@ -51,21 +46,21 @@ By = StrEnum("By", ["error"])
 def show_all(  # noqa: PLR0913 - each narrows the list
     cli: Cli,
     *,
-    queue: Queue = None,
-    name: Name = None,
+    queue: OfQueue = None,
+    name: OfName = None,
     error: Error = None,
-    tag: Tag = None,
+    tag: WithTag = None,
     since: Since = None,
     until: Until = None,
     by: Annotated[By | None, typer.Option(help="One line for each error, not each job.")] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
+    limit: Most = 50,
     after: Annotated[
         Text,
         typer.Option(metavar="LETTER", help="Go on where the page before has ended."),
     ] = None,
     before: Annotated[Text, typer.Option(metavar="LETTER", hidden=True)] = None,
 ) -> None:
-    """List the jobs that failed for good and were not put back, the newest first.
+    """List the jobs that failed for good and were not put back, what died last first.
 
     Prints a table; with --json also arguments and tracebacks. With --by error: how many of
     each, the most frequent first. Exits 5 if PostgreSQL can't be reached.
@@ -112,10 +107,10 @@ def retry(  # noqa: PLR0913 - each says which jobs, or how
     ] = None,
     *,
     everything: Annotated[bool, typer.Option("--all", help="Retry all that are listed.")] = False,
-    queue: Queue = None,
-    name: Name = None,
+    queue: OfQueue = None,
+    name: OfName = None,
     error: Error = None,
-    tag: Tag = None,
+    tag: WithTag = None,
     since: Since = None,
     until: Until = None,
     rate: Annotated[
@@ -186,10 +181,10 @@ def delete(
 def clear(  # noqa: PLR0913 - each narrows what is deleted
     cli: Cli,
     *,
-    queue: Queue = None,
-    name: Name = None,
+    queue: OfQueue = None,
+    name: OfName = None,
     error: Error = None,
-    tag: Tag = None,
+    tag: WithTag = None,
     since: Since = None,
     until: Until = None,
     reason: Reason = "",

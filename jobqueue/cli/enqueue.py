@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli import values
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import say
@@ -85,8 +86,6 @@ def enqueue(  # noqa: PLR0913 - each is an option of the job
     it is not known. With --durability it exits 1 if the job is stored and replicas
     did not confirm it.
     """
-    from jobqueue.app import JobQueue
-
     options: dict[str, Any] = {
         "queue": queue,
         "priority": priority,

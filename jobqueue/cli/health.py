@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import table
@@ -32,8 +33,6 @@ def health(
     database URL is a recorder too. Exits 0 if one lives and none has a problem, else 1; 5 if
     Redis can't be reached.
     """
-    from jobqueue.app import JobQueue
-
     host = socket.gethostname()
     living = JobQueue(settings=cli.settings).living_sync()
     found = [(each["id"], _problem(each, role)) for each in living if _plays(each, role, host)]

@@ -9,6 +9,7 @@ from contextlib import suppress
 
 from jobqueue.app import JobQueue
 from jobqueue.cli.errors import say
+from jobqueue.domain import fleet
 from jobqueue.domain.errors import BrokerError, BrokerUnavailable
 from jobqueue.domain.suggest import nearest
 
@@ -37,6 +38,20 @@ def unknown_job(app: JobQueue, label: str) -> None:
         known = {name for each in app.living_sync("worker") for name in each["names"]}
         if match[1] not in known:
             say(f"no live worker knows {match[1]}{maybe(match[1], known)}")
+
+
+def not_served(app: JobQueue, job: str, queue: str) -> None:
+    """Say that no live worker serves a queue, or that none there knows a job, if that is so."""
+    with suppress(BrokerUnavailable, BrokerError):
+        workers = app.living_sync("worker")
+        serving = fleet.serving(workers, queue)
+        if not serving:
+            known = {each for worker in workers for each in worker["queues"]}
+            say(f"no live worker serves queue {queue}{maybe(queue, known)}")
+            return
+        names = {name for each in serving for name in each["names"]}
+        if job not in names:
+            say(f"no live worker of queue {queue} knows {job}{maybe(job, names)}")
 
 
 def maybe(word: str, known: Collection[str]) -> str:

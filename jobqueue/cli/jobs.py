@@ -5,15 +5,18 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli import values, watching
 from jobqueue.cli.context import Cli
-from jobqueue.cli.errors import say
+from jobqueue.cli.errors import UNREACHABLE, say
+from jobqueue.cli.flags import JobId, Most, OfName, OfQueue, WithTag
 from jobqueue.cli.hints import new_queue
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import block, duration, fields, line, moment, table
+from jobqueue.cli.values import Text
 from jobqueue.cli.watching import Every, Shown, Watch
 from jobqueue.domain.jobs import Priority, State
-from jobqueue.domain.listing import JobFilter
+from jobqueue.domain.listing import JobFilter, JobPage
 from jobqueue.domain.views import ExecutionView, FoundJob
 from jobqueue.domain.why import Reason
 
@@ -23,8 +26,6 @@ app = typer.Typer(
     help="Look at jobs and change them.",
     rich_markup_mode=None,
 )
-
-Text = str | None
 
 _NEEDED = ("redis_url", "database_url", "prefix")
 
@@ -39,13 +40,13 @@ def jobs() -> None:
 def show_all(  # noqa: PLR0913 - each narrows the list
     cli: Cli,
     *,
-    queue: Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this queue.")] = None,
+    queue: OfQueue = None,
     state: Annotated[
         list[State] | None,
         typer.Option(metavar="STATE", help="Only jobs in this state; may be repeated."),
     ] = None,
-    name: Annotated[Text, typer.Option(metavar="NAME", help="Only jobs of this name.")] = None,
-    tag: Annotated[Text, typer.Option(metavar="TAG", help="Only jobs with this tag.")] = None,
+    name: OfName = None,
+    tag: WithTag = None,
     since: Annotated[
         Text,
         typer.Option(
@@ -56,7 +57,7 @@ def show_all(  # noqa: PLR0913 - each narrows the list
     until: Annotated[
         Text, typer.Option(metavar="TIME", help=f"Only those before: {values.AGO}.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
+    limit: Most = 50,
     after: Annotated[
         Text, typer.Option(metavar="MARK", help="Go on where the page before has ended.")
     ] = None,
@@ -65,13 +66,14 @@ def show_all(  # noqa: PLR0913 - each narrows the list
 ) -> None:
     """List jobs: running, ready, blocked and scheduled ones by their turn, then ended ones.
 
-    Asks Redis and, with a database URL, the history, whose jobs come with the latest first. Prints
-    a table; says on stderr how to go on. Exits 2 if a filter is wrong, 5 if Redis can't be
-    reached.
+    Asks Redis and, with a database URL, the history, whose jobs come with the latest first: those
+    of the last seven days where --queue, --tag or --state choose, without --name or --since.
+    Prints a table; says on stderr how to go on. Exits 2 if a filter is wrong, 5 if a server
+    can't be reached, after what the other one knows.
     """
-    from jobqueue.app import JobQueue
-
     queues = JobQueue(settings=cli.settings)
+
+    partly: list[str] = []
 
     def look() -> Shown:
         where: JobFilter = {  # anew at each look: what is "10m ago" moves on
@@ -83,23 +85,35 @@ def show_all(  # noqa: PLR0913 - each narrows the list
             "until": values.ago("--until", until),
         }
         page = queues.list_jobs_sync(after=after, limit=limit, **where)
+        partly[:] = _missing(page)
+        if page.redis_problem is not None:
+            say(f"Redis is away, so jobs that wait or run are not shown: {page.redis_problem}")
         if page.history_problem is not None:
             say(f"without the history: {page.history_problem}")
+        if page.looked_back_to is not None and not (cli.json or watch):
+            say(f"no job is shown that ended before {moment(page.looked_back_to)}: see --since")
         if queue is not None and not (page.jobs or after or watch):
             new_queue(queues, queue)
         if page.after is not None and not (cli.json or watch):
             say(f"more: the same with --after {page.after}")
-        shown = {"jobs": list(map(_for_programs, page.jobs)), "after": page.after}
+        shown = {
+            "jobs": list(map(_for_programs, page.jobs)),
+            "after": page.after,
+            "redis_problem": page.redis_problem,
+            "history_problem": page.history_problem,
+            "looked_back_to": page.looked_back_to,
+        }
         return shown, _list(page.jobs)
 
     watching.show(cli, look, watch=watch, every=every)
+    end_partly(partly)
 
 
 @app.command()
 @takes(*_NEEDED, "journal_limit", json=True)
 def show(
     cli: Cli,
-    job_id: Annotated[str, typer.Argument(metavar="ID", help="The job's id.")],
+    job_id: JobId,
     queue: Annotated[
         str | None, typer.Option(metavar="NAME", help="Look in this queue alone.")
     ] = None,
@@ -110,24 +124,41 @@ def show(
 
     Asks Redis and, with a database URL, the history. Prints the job, what it waits for, its
     attempts as a table and the last traceback. Exits 3 if there is no such job, 2 if several
-    queues have one, 5 if a server can't be reached.
+    queues have one, 5 if a server can't be reached, after what the other one knows.
     """
-    from jobqueue.app import JobQueue
     from jobqueue.client.lookups import one_queue
 
     queues = JobQueue(settings=cli.settings)
+    partly: list[str] = []
 
     def look() -> Shown:
         found = queues.find_sync(job_id, queue=queue)
         one_queue(job_id, [each.queue for each in found])
         [job] = found
+        partly[:] = _missing(job)
+        if job.redis_problem is not None:
+            say(f"Redis is away, so a later run of it is not shown: {job.redis_problem}")
         if job.history_problem is not None:
             say(f"without its history: {job.history_problem}")
-        held = queues.why_sync(job_id, queue=job.queue).reasons if _waits(job) else ()
-        people = "\n\n".join(_for_people(job, held))
-        return _for_programs(job) | {"waits_for": list(held)}, people
+        asked = _waits(job) or job.state is State.CANCELLED
+        why = queues.why_sync(job_id, queue=job.queue).reasons if asked else ()
+        people = "\n\n".join(_for_people(job, why))
+        ended = next((each for each in why if each.kind == State.CANCELLED), None)
+        held = list(why) if ended is None else []
+        return _for_programs(job) | {"waits_for": held, "cancelled": ended}, people
 
     watching.show(cli, look, watch=watch, every=every)
+    end_partly(partly)
+
+
+def end_partly(problems: Sequence[str]) -> None:
+    """Exit as one who met a server that is away, where what was printed is not all of it."""
+    if problems:
+        raise typer.Exit(UNREACHABLE)
+
+
+def _missing(found: FoundJob | JobPage) -> list[str]:
+    return [each for each in (found.redis_problem, found.history_problem) if each is not None]
 
 
 def _waits(job: FoundJob) -> bool:
@@ -154,7 +185,8 @@ def _row(job: FoundJob) -> tuple[Any, ...]:
 
 
 def _for_people(job: FoundJob, held: Sequence[Reason]) -> list[str]:
-    waits = [("waits", each.text) for each in held]
+    label = "because" if job.state is State.CANCELLED else "waits"
+    waits = [(label, each.text) for each in held]
     parts = [fields([*_place(job), *waits, *_options(job), *_end(job)])]
     if job.executions:
         parts.append(_table(job.executions))
@@ -169,7 +201,7 @@ def _place(job: FoundJob) -> list[tuple[str, Any]]:
         ("queue", job.queue),
         ("name", job.name),
         ("priority", None if job.priority is None else job.priority.label),
-        ("state", job.state or "unknown: Redis no longer has it, and no row says how it ended"),
+        ("state", job.state or _unknown(job)),
         ("run", job.run or None),
         ("attempts", job.attempts),
         ("deliveries", job.deliveries),
@@ -180,6 +212,11 @@ def _place(job: FoundJob) -> list[tuple[str, Any]]:
         ("started", moment(job.started_at)),
         ("ended", moment(job.finished_at)),
     ]
+
+
+def _unknown(job: FoundJob) -> str:
+    gone = "no longer has it" if job.redis_problem is None else "is away"
+    return f"unknown: Redis {gone}, and no row says how it ended"
 
 
 def _options(job: FoundJob) -> list[tuple[str, Any]]:

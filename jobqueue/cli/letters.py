@@ -1,6 +1,7 @@
 """How dead letters look: as tables, as pages, as JSON."""
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from jobqueue.cli.output import block, fields, line, moment, table
@@ -88,6 +89,15 @@ def _error(kind: str | None, message: str | None) -> str | None:
     return f"{error[:_LONGEST]}…" if error is not None and len(error) > _LONGEST else error
 
 
+def _closed(letter: DeadLetter, at: datetime | None) -> str | None:
+    """Return when a letter was closed, by whom and why, as far as that is known."""
+    if at is None:
+        return None
+    who = f" by {letter.closed_operator}" if letter.closed_operator else ""
+    why = f": {letter.closed_reason}" if letter.closed_reason else ""
+    return f"{moment(at)}{who}{why}"
+
+
 def _fields(letter: DeadLetter) -> Iterable[tuple[str, Any]]:
     return [
         ("id", letter.job_id),
@@ -102,9 +112,9 @@ def _fields(letter: DeadLetter) -> Iterable[tuple[str, Any]]:
         ("failed", moment(letter.failed_at)),
         ("outcome", letter.outcome),
         ("reason", letter.reason),
-        ("put back", moment(letter.redriven_at)),
-        ("deleted", moment(letter.deleted_at)),
-        ("closed by", letter.closed_by),
+        ("put back", _closed(letter, letter.redriven_at)),
+        ("deleted", _closed(letter, letter.deleted_at)),
+        ("log entry", letter.closed_by),
         ("arguments", line(letter.arguments)),
         ("metadata", None if letter.metadata is None else line(letter.metadata)),
         ("tags", ", ".join(letter.tags or ()) or None),

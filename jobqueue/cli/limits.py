@@ -5,8 +5,10 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli import values
 from jobqueue.cli.context import Cli
+from jobqueue.cli.flags import Reason
 from jobqueue.cli.hints import unknown_job
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, table
@@ -32,8 +34,6 @@ def show(
 
     Prints a table. Exits 5 if Redis can't be reached.
     """
-    from jobqueue.app import JobQueue
-
     _print(cli, JobQueue(settings=cli.settings).limits_sync(queue=queue))
 
 
@@ -53,15 +53,13 @@ def set_(
     value: Annotated[
         str, typer.Argument(metavar="VALUE", help="A number; for a rate 100/60s; or none.")
     ],
-    reason: Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")] = "",
+    reason: Reason = "",
 ) -> None:
     """Set a limit over what code declares, at once and for all workers; none takes it back.
 
     Prints the limits of the queue. Exits 2 if label or value is wrong, 5 if Redis can't be
     reached.
     """
-    from jobqueue.app import JobQueue
-
     app = JobQueue(settings=cli.settings)
     limit = _value(value)
     found = app.set_limit_sync(queue, label, limit, reason=reason)

@@ -8,11 +8,13 @@ import typer
 from jobqueue.app import JobQueue
 from jobqueue.cli.confirm import confirm
 from jobqueue.cli.context import Cli
-from jobqueue.cli.control import NEEDED, PURGE, DryRun, Reason, Text, Yes, emit
+from jobqueue.cli.control import NEEDED, PURGE, emit
 from jobqueue.cli.errors import say
+from jobqueue.cli.flags import DryRun, Reason, Yes
 from jobqueue.cli.hints import new_queue
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import moment, table
+from jobqueue.cli.values import Text
 from jobqueue.domain.operations import Swept
 from jobqueue.domain.pauses import Pause, pause_of_worker
 from jobqueue.domain.wording import counted
@@ -93,12 +95,12 @@ def quiet(
 ) -> None:
     """Let a worker take no more jobs at all, as SIGTSTP does; running jobs go on.
 
-    Nothing but a restart ends that. Prints the worker. Exits 3 if no living worker has this id, 1
+    Nothing but a restart ends that. Prints what it did. Exits 3 if no living worker has this id, 1
     if it does not confirm within 10 seconds, 5 if Redis can't be reached.
     """
     JobQueue(settings=cli.settings).quiet_worker_sync(worker, reason=reason)
     done = {"queue": None, "worker": worker, "did": "quiet"}
-    cli.emit(done, f"{_what(None, worker)} quiet")
+    cli.emit(done, f"{_what(None, worker)} is quiet: it takes no more jobs until it is restarted")
 
 
 @takes("redis_url", "prefix", json=True)

@@ -6,15 +6,16 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import NOT_FOUND, say
 from jobqueue.cli.hints import maybe, never_had
 from jobqueue.cli.options import takes
-from jobqueue.cli.output import duration, moment, rate, table
+from jobqueue.cli.output import duration, rate, table
 from jobqueue.cli.watching import Every, Shown, Watch, show
 from jobqueue.domain.ids import check_queue
 from jobqueue.domain.jobs import Priority
-from jobqueue.domain.pauses import Pause
+from jobqueue.domain.obstacles import no_parts, paused
 from jobqueue.domain.views import QueueView
 
 Unknown = tuple[str, str, int]  # queue, name, and how many jobs of it wait
@@ -44,7 +45,6 @@ def queues(
     what is paused, and the names that no living worker knows. Exits 3 if QUEUE never had a job,
     5 if Redis can't be reached.
     """
-    from jobqueue.app import JobQueue
     from jobqueue.client.lookups import unknown_names, unserved
 
     app = JobQueue(settings=cli.settings)
@@ -56,10 +56,10 @@ def queues(
         workers = app.living_sync("worker")
         unknown = unknown_names(counts, workers)
         meant = {None, *(each.name for each in counts)}
-        notes = [_paused(each) for each in app.pauses_sync() if each.queue in meant]
+        notes = [paused(each) for each in app.pauses_sync() if each.queue in meant]
         declared = {name for worker in workers for name in worker["names"]}
         notes += [_nobody(each, declared) for each in unknown]
-        notes += [_unserved(each) for each in unserved(counts, workers)]
+        notes += [no_parts(each) for each in unserved(counts, workers)]
         notes += [_refused(each.name, each.journal_bad) for each in counts if each.journal_bad]
         tables = _names(counts) if by else _totals(counts)
         shown = _names_for_programs(counts) if by else _for_programs(counts, unknown)
@@ -117,12 +117,6 @@ def _only(queue: str, counts: Sequence[QueueView]) -> list[QueueView]:
     return found
 
 
-def _paused(pause: Pause) -> str:
-    what = "everything" if pause.queue is None else f"queue {pause.queue}"
-    why = f": {pause.reason}" if pause.reason else ""
-    return f"{what} is paused by {pause.operator} since {moment(pause.since)}{why}"
-
-
 def _nobody(unknown: Unknown, declared: Collection[str]) -> str:
     """Say that nobody can run jobs; workers of other queues may know their name."""
     queue, name, waiting = unknown
@@ -130,10 +124,6 @@ def _nobody(unknown: Unknown, declared: Collection[str]) -> str:
     if name in declared:
         return f"no live worker serves queue {queue} ({jobs} there: {name})"
     return f"no live worker knows: {name} ({jobs} in queue {queue}){maybe(name, declared)}"
-
-
-def _unserved(queue: str) -> str:
-    return f"no live worker serves the partitions of queue {queue}: restart those that serve it"
 
 
 def _refused(queue: str, records: int) -> str:

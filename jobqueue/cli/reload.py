@@ -17,6 +17,7 @@ from queue import Empty, SimpleQueue
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli import apps
 from jobqueue.cli.context import Cli
 from jobqueue.cli.errors import report
@@ -42,8 +43,6 @@ def say(message: str) -> None:
 
 def check(path: str) -> int:
     """Import an app; print why it can't be, and return the exit code that means."""
-    from jobqueue.app import JobQueue
-
     try:
         apps.load(path, JobQueue)
     except JobQueueError as error:

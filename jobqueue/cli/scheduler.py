@@ -1,9 +1,10 @@
 """``jobqueue scheduler`` and ``jobqueue recorder``: the services that run no jobs."""
 
+from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
+from jobqueue.cli.flags import AppPath
 from jobqueue.cli.options import takes
 from jobqueue.cli.startup import PROBES, any_app, refuse_windows
-from jobqueue.cli.worker import AppPath
 
 _RECORDING = ("redis_url", "database_url", "prefix")
 
@@ -34,7 +35,6 @@ def recorder(cli: Cli) -> None:
     Prints nothing; logs go to stderr. Exits 0 after SIGTERM or Ctrl-C, 1 if the schema
     is wrong, 5 if Redis does not answer for 10 seconds.
     """
-    from jobqueue.app import JobQueue
     from jobqueue.cli.probes import listener
     from jobqueue.cli.process import serve
 

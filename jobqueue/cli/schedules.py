@@ -10,10 +10,15 @@ from jobqueue.app import JobQueue
 from jobqueue.cli import timetables, values
 from jobqueue.cli.confirm import confirm
 from jobqueue.cli.context import Cli
+from jobqueue.cli.errors import say
+from jobqueue.cli.flags import Most, Reason, Yes
+from jobqueue.cli.hints import not_served
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import moment
 from jobqueue.cli.startup import any_app
+from jobqueue.cli.values import Text
 from jobqueue.domain.errors import ScheduleNotFound
+from jobqueue.domain.plans import ScheduleView
 from jobqueue.domain.timing import Timing
 
 app = typer.Typer(
@@ -23,9 +28,7 @@ app = typer.Typer(
     rich_markup_mode=None,
 )
 
-Text = str | None
 Name = Annotated[str, typer.Argument(metavar="NAME", help="Name of the schedule.")]
-Reason = Annotated[str, typer.Option(metavar="TEXT", help="Why, for the operator log.")]
 Outcome = StrEnum("Outcome", ["enqueued", "skipped"])
 Dst = StrEnum("Dst", ["once", "every", "skip"])
 Overlap = StrEnum("Overlap", ["allow", "skip", "cancel"])
@@ -97,7 +100,8 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     """Store a schedule; running schedulers fire it from now on, within about a second.
 
     Give one of --cron, --every and --at. The handler's own queue and options are known only
-    with --app. Prints the next occurrence. Exits 2 if a value is wrong, 4 if there is one of
+    with --app. Prints the next occurrence, and on stderr that no live worker serves its queue or
+    knows the job, if that is so. Exits 2 if a value is wrong, 4 if there is one of
     this name or the job has an interval already, 5 if a server can't be reached.
     """
     timing = Timing(
@@ -121,7 +125,11 @@ def add(  # noqa: PLR0913 - each is an option of the schedule
     arguments = {**named, **({"*": positional} if positional else {})}
     jobs.add_schedule_sync(name, call, timing, arguments=arguments, replace=replace, reason=reason)
     following = timing.normal().rule().next_after(datetime.now(UTC))
-    people = f"{name}: {f'next at {moment(following)}' if following else 'never due'}"
+    due = f"next at {moment(following)}" if following else "never due"
+    if (stored := _stored(jobs, name)) is not None:
+        due = due if stored.paused_at is None else "it is paused still"
+        not_served(jobs, job, stored.queue)
+    people = f"schedule {name} stored; {due}"
     cli.emit({"schedule": name, "next_at": following}, people)
 
 
@@ -145,8 +153,7 @@ def show(cli: Cli, name: Name) -> None:
     reached.
     """
     jobs = JobQueue(settings=cli.settings)
-    found = next((each for each in jobs.schedules_sync() if each.name == name), None)
-    if found is None:
+    if (found := _stored(jobs, name)) is None:
         raise ScheduleNotFound(name)
     past = jobs.schedule_ledger_sync(name, limit=5)
     cli.emit({"schedule": found, "occurrences": past}, timetables.page(found, past))
@@ -170,6 +177,9 @@ def next_(
     """
     jobs = JobQueue(settings=cli.settings)
     found = jobs.next_occurrences_sync(name, n, after=values.moment("--after", after))
+    stored = _stored(jobs, name)
+    if stored is not None and stored.paused_at is not None:
+        say(f"schedule {name} is paused: these are skipped until it is resumed")
     cli.emit(found, timetables.upcoming(found))
 
 
@@ -185,12 +195,12 @@ def pause(cli: Cli, name: Name, reason: Reason = "") -> None:
     before = JobQueue(settings=cli.settings).pause_schedule_sync(name, reason=reason)
     if before is None:
         done = {"schedule": name, "did": "paused", "paused_before": None}
-        cli.emit(done, f"{name}: paused")
+        cli.emit(done, f"schedule {name} paused")
         return
     by, since, why = before.paused_by, before.paused_at, before.pause_reason
     first = {"operator": by, "since": since, "reason": why}
     because = f": {why}" if why else ""
-    text = f"{name}: was paused already, by {by} since {moment(since)}{because}"
+    text = f"schedule {name} was paused already, by {by} since {moment(since)}{because}"
     cli.emit({"schedule": name, "did": None, "paused_before": first}, text)
 
 
@@ -199,12 +209,13 @@ def pause(cli: Cli, name: Name, reason: Reason = "") -> None:
 def resume(cli: Cli, name: Name, reason: Reason = "") -> None:
     """Let a paused schedule fire again; what was skipped stays so.
 
-    Prints what it did, or that it was not paused. Exits 3 if there is none of this name, 5 if a
-    server can't be reached.
+    Prints what it did, or that it was not paused. Exits 3 if there is none of this name, 5 if
+    PostgreSQL can't be reached.
     """
     there = JobQueue(settings=cli.settings).resume_schedule_sync(name, reason=reason)
     did = {"schedule": name, "did": "resumed" if there else None, "was_paused": there}
-    cli.emit(did, f"{name}: {'resumed' if there else 'was not paused; nothing was done'}")
+    done = "resumed" if there else "was not paused; nothing was done"
+    cli.emit(did, f"schedule {name} {done}")
 
 
 @app.command()
@@ -212,15 +223,17 @@ def resume(cli: Cli, name: Name, reason: Reason = "") -> None:
 def trigger(cli: Cli, name: Name, reason: Reason = "") -> None:
     """Enqueue a job of a schedule now, also of one that is paused; its occurrences stay.
 
-    Prints the job's id. Exits 3 if there is none of this name, 4 if another job has the unique
-    key of its jobs, 5 if a server can't be reached.
+    Prints the job's id, and on stderr what it did. Exits 3 if there is none of this name, 4 if
+    another job has the unique key of its jobs, 5 if a server can't be reached.
     """
     job_id = JobQueue(settings=cli.settings).trigger_schedule_sync(name, reason=reason)
     cli.emit({"schedule": name, "job_id": job_id}, job_id)
+    if not cli.json:
+        say(f"schedule {name} fired by hand: its job is enqueued, under the id above")
 
 
 @app.command()
-@takes("database_url", "operator", json=True)
+@takes("redis_url", "database_url", "prefix", "operator", json=True)
 def remove(
     cli: Cli,
     name: Annotated[
@@ -237,11 +250,11 @@ def remove(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Print the names, and change nothing.")
     ] = False,
-    yes: Annotated[bool, typer.Option("--yes", "-y", help="Don't ask.")] = False,
+    yes: Yes = False,
 ) -> None:
     """Remove a stored schedule, or all of a lock key; jobs that were enqueued stay.
 
-    Asks before it does. Prints one name per line. Exits 3 if there is none, 4 if it is in code
+    Asks before it does. Prints a line for each. Exits 3 if there is none, 4 if it is in code
     that runs, 5 if PostgreSQL can't be reached.
     """
     if name is None and lock is None:
@@ -256,7 +269,8 @@ def remove(
     else:
         confirm(lambda: f"Remove schedule {', '.join(fit())}?", yes=yes)
         found = jobs.remove_schedules_sync(name, lock=lock, reason=reason)
-    cli.emit({"removed": found, "dry_run": dry_run}, "\n".join(found))
+    done = "dry run: schedule {} would be removed" if dry_run else "schedule {} removed"
+    cli.emit({"removed": found, "dry_run": dry_run}, "\n".join(map(done.format, found)))
 
 
 @app.command()
@@ -271,7 +285,7 @@ def audit(
     since: Annotated[
         Text, typer.Option(metavar="TIME", help=f"Only since then: {values.AGO}.")
     ] = None,
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="Most lines.")] = 50,
+    limit: Most = 50,
 ) -> None:
     """Show what became of occurrences, the latest first: enqueued, how late, or skipped and why.
 
@@ -289,6 +303,9 @@ def audit(
 
 def _known(jobs: JobQueue, name: str) -> None:
     """Refuse a name that no schedule has, or had when it was last fired."""
-    there = any(each.name == name for each in jobs.schedules_sync())
-    if not there and not jobs.schedule_ledger_sync(name, limit=1):
+    if _stored(jobs, name) is None and not jobs.schedule_ledger_sync(name, limit=1):
         raise ScheduleNotFound(name)
+
+
+def _stored(jobs: JobQueue, name: str) -> ScheduleView | None:
+    return next((each for each in jobs.schedules_sync() if each.name == name), None)

@@ -4,6 +4,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli import values
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
@@ -25,8 +26,6 @@ def stats(
     is that of the worst hour. Exits 2 if the time is wrong or no database is set, 5 if PostgreSQL
     can't be reached.
     """
-    from jobqueue.app import JobQueue
-
     jobs = JobQueue(settings=cli.settings)
 
     def look() -> Shown:

@@ -40,14 +40,17 @@ def _occurrence(each: Occurrence) -> tuple[Any, ...]:
 
 
 def _row(each: ScheduleView) -> tuple[Any, ...]:
-    paused = None
-    if each.paused_at is not None:
-        why = f": {each.pause_reason}" if each.pause_reason else ""
-        paused = f"by {each.paused_by}{why}"
     origin = "code" if each.declared else "stored"
-    # What comes next while it is paused is skipped.
-    where = (each.queue, None if paused else moment(each.next_at))
-    return each.name, each.timing.shown(), each.job, *where, origin, paused
+    where = (each.queue, moment(each.next_at))
+    return each.name, each.timing.shown(), each.job, *where, origin, _paused(each)
+
+
+def _paused(each: ScheduleView, since: str = "") -> str | None:
+    """Return who has paused a schedule, and why; None where nobody did."""
+    if each.paused_at is None:
+        return None
+    why = f": {each.pause_reason}" if each.pause_reason else ""
+    return f"by {each.paused_by}{since}{why}"
 
 
 def _fields(each: ScheduleView) -> list[tuple[str, Any]]:
@@ -56,7 +59,8 @@ def _fields(each: ScheduleView) -> list[tuple[str, Any]]:
         ("name", each.name),
         ("when", timing.shown()),
         ("dst", timing.dst if timing.cron else None),
-        ("next", moment(each.next_at) or "never"),
+        ("paused", _paused(each, f" since {moment(each.paused_at)}")),
+        ("next", moment(each.next_at) or ("never" if each.paused_at is None else None)),
         ("start", moment(timing.start)),
         ("end", moment(timing.end)),
         ("misfire", timing.misfire),
@@ -70,9 +74,6 @@ def _fields(each: ScheduleView) -> list[tuple[str, Any]]:
         ("from", "code" if each.declared else "stored"),
         ("created", moment(each.created_at)),
         ("seen in code", moment(each.seen_at)),
-        ("paused", moment(each.paused_at)),
-        ("paused by", each.paused_by),
-        ("reason", each.pause_reason),
     ]
 
 

@@ -3,23 +3,18 @@
 import logging
 import sys
 from socket import socket
-from typing import Annotated
 
 import typer
 
 from jobqueue import logs
 from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
+from jobqueue.cli.flags import AppPath
 from jobqueue.cli.options import takes
 from jobqueue.cli.startup import PROBES, own_app, refuse_windows
 from jobqueue.settings import SETTINGS
 
 log = logging.getLogger("jobqueue")
-
-AppPath = Annotated[
-    str | None,
-    typer.Argument(metavar="MODULE:APP", show_default=False, help="Your JobQueue object."),
-]
 
 
 @takes(

@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from jobqueue.app import JobQueue
 from jobqueue.cli.context import Cli
 from jobqueue.cli.options import takes
 from jobqueue.cli.output import duration, fields, moment, rate, room, table
@@ -37,8 +38,6 @@ def show_all(
     Prints a table, whose numbers are some seconds old. A worker that died is gone after two
     leases. Exits 5 if Redis can't be reached.
     """
-    from jobqueue.app import JobQueue
-
     queues = JobQueue(settings=cli.settings)
 
     def look() -> Shown:
@@ -61,8 +60,6 @@ def show(
     Prints its fields and a table of jobs, the oldest first. Exits 3 if no living worker has this
     id, 5 if Redis can't be reached.
     """
-    from jobqueue.app import JobQueue
-
     queues = JobQueue(settings=cli.settings)
 
     def look() -> Shown:

@@ -98,7 +98,7 @@ async def _queues(wire: Wire) -> dict[str, Any]:
 
 async def _history(
     url: str | None, chosen: Chosen
-) -> tuple[PostgresFacts | None, str | None, Sequence[Durations]]:
+) -> tuple[PostgresFacts | None, str | None, Sequence[Durations] | None]:
     if url is None:
         return None, None, ()
     from jobqueue.history.checkup import examine  # who has no history needs no SQLAlchemy

@@ -12,11 +12,10 @@ import msgspec
 
 from jobqueue.domain.arguments import encode
 from jobqueue.domain.errors import InvalidJob
-from jobqueue.domain.jobs import Spec
+from jobqueue.domain.jobs import Spec, unpack_spec
 from jobqueue.domain.redaction import MASK
 from jobqueue.domain.views import DeadLetter
 
-_unpack = msgspec.msgpack.Decoder(Spec).decode
 _pack = msgspec.msgpack.encode
 
 
@@ -60,7 +59,7 @@ class Edit:
 
 def _read(letter: DeadLetter) -> tuple[Spec, dict[str, Any]]:
     try:
-        spec = _unpack(letter.spec)
+        spec = unpack_spec(letter.spec)
         return spec, msgspec.json.decode(spec.arguments)
     except msgspec.MsgspecError:
         raise InvalidJob("arguments", "the stored job can't be read, nor changed") from None

@@ -28,6 +28,7 @@ def found(
     view: JobView | None,
     rows: Sequence[ExecutionView],
     problem: Exception | None,
+    away: Exception | None = None,
 ) -> FoundJob:
     """Return a job from what is known of it.
 
@@ -37,6 +38,7 @@ def found(
         view: What Redis knows of it, if anything.
         rows: Its rows in the history, oldest first; not empty without a view.
         problem: Why the history could not be asked.
+        away: Why Redis could not be asked.
     """
     view = current(view, rows)
     last = rows[-1] if rows else None
@@ -45,6 +47,9 @@ def found(
     for name, value in _of_row(last).items() if last else ():
         if known.get(name) is None:
             known[name] = value
+    if last is not None and last.final and not view:
+        # One that was cancelled while it waited ends by a row of no delivery.
+        known["deliveries"] = max(row.delivery for row in rows if row.run == last.run)
     return FoundJob(
         id=job_id,
         queue=queue,
@@ -52,6 +57,7 @@ def found(
         finished_at=_finished(view, rows),
         executions=tuple(rows),
         history_problem=None if problem is None else str(problem),
+        redis_problem=None if away is None else str(away),
         **known,
     )
 
@@ -112,14 +118,16 @@ def current(view: JobView | None, rows: Sequence[ExecutionView]) -> JobView | No
 
 
 def _of_view(view: JobView, rows: Sequence[ExecutionView]) -> dict[str, Any]:
-    begun = view.state is State.RUNNING or view.state.terminal
+    begun = view.state in {State.RUNNING, State.SUCCEEDED}
+    if view.state in {State.CANCELLED, State.EXPIRED}:  # while it waited, or while it ran
+        begun = view.deliveries > view.attempts
     ended = [row.attempt for row in rows if row.run == view.run and row.final]
     return {
         "state": view.state,
         "name": view.name,
         "priority": view.priority,
         "run": view.run,
-        # Redis counts an attempt when the next one is due, not when the last one has ended.
+        # Redis counts an attempt when the next one is due, or the job is dead, not when it ended.
         "attempts": ended[0] if ended else view.attempts + begun,
         "deliveries": view.deliveries,
         "crashes": view.crashes,

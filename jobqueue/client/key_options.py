@@ -1,4 +1,4 @@
-"""The options that make keys: uniqueness, locks, idempotency, limits by key; and expiry.
+"""The options that make keys: uniqueness, locks, idempotency, limits by key; and times.
 
 What one of them needs to know of a job's arguments is found out when the job is made; all
 else is checked before, once for all jobs of a template.
@@ -40,6 +40,7 @@ class KeyOptions:
         self._lock = None if lock is None else check_key("lock", lock)
         self._idem = None if idem is None else check_key("idempotency_key", idem)
         self._expires, self.within = until_ms("expires", options.get("expires"))
+        self._deadline, self._deadline_in = until_ms("deadline", options.get("deadline"))
         limits = handler.limits if handler else ()
         labels = zip(labels_of(limits, name), limits, strict=True)
         self._limits = [(label, each.key) for label, each in labels if each.key]
@@ -47,8 +48,9 @@ class KeyOptions:
     @property
     def any(self) -> bool:
         """Whether there is anything to ask."""
-        given = (self._unique, self._lock, self._idem, self._expires, self.within)
-        return any(each is not None for each in given) or bool(self._limits)
+        keys = (self._unique, self._lock, self._idem)
+        times = (self._expires, self.within, self._deadline, self._deadline_in)
+        return any(each is not None for each in keys + times) or bool(self._limits)
 
     def ask(self, arguments: dict[str, Any], raw: bytes, idempotency_ttl: float) -> Asks:
         """Return what a job with these arguments asks.
@@ -73,6 +75,8 @@ class KeyOptions:
             expires=self._expires,
             within=self.within,
             keys={label: key.of(named) for label, key in self._limits} or None,
+            deadline=self._deadline,
+            deadline_in=self._deadline_in,
         )
 
     def _print(self, raw: bytes) -> str:

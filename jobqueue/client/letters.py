@@ -1,8 +1,8 @@
 """The dead letters of one installation: questions, and what an operator does to them.
 
-What an operator does leaves one row in the operator log. That of a redrive is written before
-the first job goes back, so that it tells of one that dies in the middle too; each
-letter names the row of the command that closed it.
+What an operator does leaves a row in the operator log. That of a redrive is written before
+the first job goes back, so that it tells of one that dies in the middle too; a second one tells
+what it left undone, if anything. Each letter names the row of the command that closed it.
 """
 
 from collections import defaultdict
@@ -11,6 +11,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass, replace
 from typing import Any
 
+from jobqueue.client import closed, remains
 from jobqueue.client.canary import Listener
 from jobqueue.client.edits import Edit
 from jobqueue.client.operator import whoever
@@ -38,7 +39,6 @@ from jobqueue.history import claims, engine, letters, operations
 from jobqueue.history.engine import Database
 
 Chosen = Mapping[str, Sequence[DeadLetter]]
-SHOWN = 100  # ids in a row of the operator log
 
 
 @dataclass(frozen=True)
@@ -101,9 +101,9 @@ class Letters:
         async with self._database() as database:
             found = await letters.by_id(database, [given])
             found = found or await letters.of_jobs(database, [given], closed=True)
-        if not found:
-            raise DeadLetterNotFound(given)
-        return found
+            if not found:
+                raise DeadLetterNotFound(given)
+            return await closed.by_whom(database, found)
 
     async def retry(
         self, ids: Sequence[str], command: Command, arguments: Mapping[str, Any] | None
@@ -114,16 +114,20 @@ class Letters:
         async with self._database() as database:
             chosen = await _chosen(database, ids)
             if found := _each_once(chosen):
-                operation = _of_ids("dlq.retry", ids, found, command)
+                operation = _of_ids("dlq.retry", chosen, found, command)
                 if edit is not None:
                     operation = await _edited(database, operation, found, edit)
                 wire = self.wire()  # who has no Redis is told before anything is written
                 key = await operations.log(database, operation)
-                async with _redriver(wire, database, key, edit) as redriver:
-                    for first in range(0, len(found), MOST):
-                        some = [each.execution_id for each in found[first : first + MOST]]
-                        back = await redriver.put_back(some)
-                        answers |= {each.letter.execution_id: each for each in back}
+                try:
+                    async with _redriver(wire, database, key, edit) as redriver:
+                        for first in range(0, len(found), MOST):
+                            some = [each.execution_id for each in found[first : first + MOST]]
+                            back = await redriver.put_back(some)
+                            answers |= {each.letter.execution_id: each for each in back}
+                finally:
+                    done = [each.retried(given) for given, each in answers.items()]
+                    await remains.note(database, operation, key, done)
         return [each for given in ids for each in _retried(given, chosen[given], answers)]
 
     async def retry_all(
@@ -147,11 +151,14 @@ class Letters:
             async with _redriver(wire, database, key) as redriver:
                 sweep = Sweep(redriver, chosen, extent.last, Pace(rate, MOST), report)
                 outcome = None
-                if canary is not None:
-                    first = await sweep.first(canary.n)
-                    outcome = await Listener(redriver, canary).hear(first)
-                if outcome is None or not outcome.stopped:
-                    await sweep.rest()
+                try:
+                    if canary is not None:
+                        first = await sweep.first(canary.n)
+                        outcome = await Listener(redriver, canary).hear(first)
+                    if outcome is None or not outcome.stopped:
+                        await sweep.rest()
+                finally:
+                    await remains.note(database, operation, key, sweep.answers, outcome)
         return redriven(sweep.answers, outcome)
 
     async def delete(self, ids: Sequence[str], command: Command) -> list[Deleted]:
@@ -163,7 +170,7 @@ class Letters:
             gone = await claims.delete(
                 database,
                 [letter.execution_id for letter in found],
-                _of_ids("dlq.delete", ids, found, command),
+                _of_ids("dlq.delete", chosen, found, command),
             )
         return [each for given in ids for each in _deleted(given, chosen[given], gone)]
 
@@ -202,9 +209,12 @@ async def _chosen(database: Database, ids: Sequence[str]) -> Chosen:
 
 def _each_once(chosen: Chosen) -> list[DeadLetter]:
     """Return the letters that are open, the oldest first."""
-    every = (letter for each in chosen.values() for letter in each)
-    found = {each.execution_id: each for each in every if each.is_open}
+    found = {each.execution_id: each for some in chosen.values() for each in _open(some)}
     return [found[key] for key in sorted(found)]
+
+
+def _open(some: Sequence[DeadLetter]) -> list[DeadLetter]:
+    return [each for each in some if each.is_open]
 
 
 async def _edited(
@@ -223,14 +233,16 @@ async def _edited(
 
 def _of_ids(
     action: str,
-    ids: Sequence[str],
+    chosen: Chosen,
     found: Sequence[DeadLetter],
     command: Command,
 ) -> Operation:
     """Return what is done to letters that were named."""
     one = found[0] if len(found) == 1 else None
     queues = {letter.queue for letter in found}
-    details: dict[str, Any] = {"letters": len(found), "ids": ids[:SHOWN]}
+    details: dict[str, Any] = {"letters": len(found), "ids": list(chosen)[: remains.SHOWN]}
+    if unknown := [given for given, letters in chosen.items() if not _open(letters)]:
+        details["not_found"] = unknown[: remains.SHOWN]
     return Operation(
         operator=command.operator,
         action=action,

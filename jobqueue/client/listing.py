@@ -5,20 +5,31 @@ has just ended is not missing.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
 
-from jobqueue.broker import hiding, listing, lookup
+from jobqueue.broker import hiding, listing, lookup, records
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.listing import Met
+from jobqueue.broker.messages import Record
 from jobqueue.client.found import found, row_of
 from jobqueue.client.wire import Wire
 from jobqueue.domain import executions
-from jobqueue.domain.errors import HistoryError, HistoryUnavailable, InvalidJob, SchemaMismatch
+from jobqueue.domain.errors import (
+    BrokerUnavailable,
+    HistoryError,
+    HistoryUnavailable,
+    InvalidJob,
+    SchemaMismatch,
+)
 from jobqueue.domain.executions import Execution
+from jobqueue.domain.instants import from_ms
+from jobqueue.domain.jobs import unpack_spec
 from jobqueue.domain.listing import (
+    ENDED,
     PARTS,
     Chosen,
     JobFilter,
@@ -31,9 +42,10 @@ from jobqueue.domain.listing import (
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.suggest import shown
 from jobqueue.domain.views import ExecutionView, FoundJob
-from jobqueue.domain.wording import from_ms
 
 MOST = 20_000  # jobs that are looked at for one page
+
+_HISTORY = len(PARTS) - 1
 
 _WALKS: dict[str, listing.Walk] = {
     "running": listing.running,
@@ -62,18 +74,29 @@ class Listing:
         if limit < 1:
             raise InvalidJob("limit", f"{shown(limit)}; write a whole number from 1 on")
         which, mark = chosen(where), read_mark(after)
-        jobs, looked = list[FoundJob](), 0
+        reach = which.reach(datetime.now(UTC))
+        page, away = _Page(limit), None
         try:
-            async with self.wire.server.lane() as lane:
-                async for job, behind in self._walk(lane, which, mark, limit):
-                    looked += 1
-                    if job is not None and not _twice(job, jobs):
-                        jobs.append(job)
-                    if len(jobs) == limit or looked == MOST:
-                        return JobPage(jobs, write_mark(behind))
+            try:
+                async with self.wire.server.lane() as lane:
+                    behind = await page.fill(self._walk(lane, which, mark, limit))
+            except BrokerUnavailable as error:
+                if self.database_url is None or not which.states & ENDED:
+                    raise
+                away = error
+                began = mark if mark.part == _HISTORY else Mark(_HISTORY)
+                behind = await page.fill(self._history(which, began, limit))
         except (HistoryError, HistoryUnavailable, SchemaMismatch) as error:
-            return JobPage(jobs, None, str(error))
-        return JobPage(jobs, None)
+            if away is not None:
+                raise away from error
+            return JobPage(page.jobs, None, str(error))
+        bounded = behind is None and which.since is None and self.database_url is not None
+        return JobPage(
+            page.jobs,
+            None if behind is None else write_mark(behind),
+            redis_problem=None if away is None else str(away),
+            looked_back_to=reach if bounded else None,
+        )
 
     async def _walk(self, lane: Lane, which: Chosen, mark: Mark, limit: int) -> AsyncIterator[Seen]:
         """Yield what is met from a mark on; in parts that hold no such job nothing is met."""
@@ -107,11 +130,11 @@ class Listing:
     ) -> dict[str, FoundJob]:
         """Return those of some jobs that fit, as they are now; the others are not looked at."""
         ids = [job_id for job_id, _ in met]
-        records = await listing.records(lane, self.wire.keys, queue, ids)
+        stored = await records.named(lane, self.wire.keys, queue, ids)
         fitting = [
             job_id
-            for job_id, record in zip(ids, records, strict=True)
-            if record and which.fits(record[3], record[5].tags, from_ms(record[4]))
+            for job_id, record in zip(ids, stored, strict=True)
+            if record is not None and _fits_record(which, record)
         ]
         if not fitting:
             return {}
@@ -146,13 +169,33 @@ class Listing:
 
         async with engine.opened(self.database_url, "client") as database:
             place: list[Any] = mark.place
+            bounded = replace(which, since=which.reach(datetime.now(UTC)))
             while True:
-                rows = await queries.ended(database, which, place, limit)
+                rows = await queries.ended(database, bounded, place, limit)
                 for row in rows:
                     place = [row.finished_at.isoformat(), row.id]
                     yield _of_row(row), Mark(mark.part, "", place)
                 if len(rows) < limit:
                     return
+
+
+@dataclass(slots=True)
+class _Page:
+    """A page that is being filled."""
+
+    limit: int
+    jobs: list[FoundJob] = field(default_factory=list)
+    looked: int = 0
+
+    async def fill(self, walk: AsyncIterator[Seen]) -> Mark | None:
+        """Take jobs until the page is full; return the place behind them, None at the end."""
+        async for job, behind in walk:
+            self.looked += 1
+            if job is not None and not _twice(job, self.jobs):
+                self.jobs.append(job)
+            if len(self.jobs) == self.limit or self.looked == MOST:
+                return behind
+        return None
 
 
 def _at(mark: Mark, place: list[Any]) -> Mark:
@@ -168,6 +211,11 @@ def _unpacked(packed: bytes) -> list[Execution]:
 
 def _of_row(row: ExecutionView) -> FoundJob:
     return replace(found(row.job_id, row.queue, None, [row], None), executions=())
+
+
+def _fits_record(which: Chosen, record: Record) -> bool:
+    tags = unpack_spec(record.spec).tags
+    return which.fits(record.name, tags, from_ms(record.enqueued_ms))
 
 
 def _fits(which: Chosen, job: FoundJob) -> bool:

@@ -11,10 +11,12 @@ from typing import Any
 
 from jobqueue.broker import hiding, lookup, presence
 from jobqueue.broker.lookup import JobView
+from jobqueue.client import endings
 from jobqueue.client.found import current, found
 from jobqueue.client.wire import Wire
 from jobqueue.domain import fleet
 from jobqueue.domain.errors import (
+    BrokerUnavailable,
     ConfigurationError,
     HistoryError,
     HistoryUnavailable,
@@ -25,6 +27,7 @@ from jobqueue.domain.errors import (
 from jobqueue.domain.ids import check_job_id
 from jobqueue.domain.jobs import State
 from jobqueue.domain.letters import Deletion
+from jobqueue.domain.operations import By
 from jobqueue.domain.partitions import by_queue, queue_of
 from jobqueue.domain.views import ExecutionView, FoundJob, QueueView, together
 
@@ -52,14 +55,16 @@ class Lookups:
     ) -> list[tuple[FoundJob, JobView | None]]:
         """Return the jobs with this id, each with what Redis knows of its present life."""
         check_job_id(job_id)
-        views = await self._views(job_id, queue)
+        views, away = await self._known(job_id, queue)
         rows, problem = await self._rows(job_id, queue)
+        if away is not None and not rows:
+            raise away  # it may wait there
         if problem is not None and not views:
             raise problem
         if not views and not rows:
             raise JobNotFound(job_id)
         return [
-            (found(job_id, each, view, of_it, problem), current(view, of_it))
+            (found(job_id, each, view, of_it, problem, away), current(view, of_it))
             for each in sorted({*views, *rows})
             for view, of_it in [(views.get(each), rows.get(each, []))]
         ]
@@ -87,6 +92,10 @@ class Lookups:
         except (HistoryError, HistoryUnavailable, SchemaMismatch):
             return None  # what else is known of the job is told all the same
 
+    async def by_whom(self, job: FoundJob) -> By | None:
+        """Return who cancelled, deleted or purged a job; None where nobody did, or none can say."""
+        return await endings.by_whom(self._database_url, job)
+
     async def queue_counts(self, queue: str | None) -> list[QueueView]:
         """Return the counts of one queue or all; see :meth:`JobQueue.queue_counts`."""
         async with self._wire.server.lane() as lane:
@@ -106,6 +115,15 @@ class Lookups:
         """
         async with self._wire.server.lane() as lane:
             return await presence.services(lane, self._wire.keys, role)
+
+    async def _known(
+        self, job_id: str, queue: str | None
+    ) -> tuple[dict[str, JobView], BrokerUnavailable | None]:
+        """Return what Redis knows by queue, or why it can't be asked."""
+        try:
+            return await self._views(job_id, queue), None
+        except BrokerUnavailable as error:
+            return {}, error
 
     async def _views(self, job_id: str, queue: str | None) -> dict[str, JobView]:
         async with self._wire.server.lane() as lane:

@@ -4,11 +4,12 @@ One rule: a refusal is an :class:`InvalidJob` that names the option and says wha
 """
 
 from collections.abc import Iterable, Mapping
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, datetime, timedelta
 from typing import Any, Literal, TypedDict
 
 from jobqueue.domain import codec, units
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
+from jobqueue.domain.instants import EPOCH, MILLISECOND
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.retry import Retry, RetrySpec
 from jobqueue.domain.suggest import did_you_mean, shown
@@ -19,7 +20,6 @@ Durability = Literal["replicated", "synced"]
 DURABILITIES: tuple[Durability, ...] = ("replicated", "synced")
 Seconds = float | timedelta
 
-EPOCH, MILLISECOND = datetime.fromtimestamp(0, UTC), timedelta(milliseconds=1)
 MOST_TAGS = 32
 LONGEST_TAG = 100  # characters
 MAX_METADATA = 16 * 1024  # bytes as JSON

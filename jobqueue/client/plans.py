@@ -29,12 +29,12 @@ from jobqueue.domain.errors import (
 )
 from jobqueue.domain.explained import explain
 from jobqueue.domain.ids import check_key, uuid7
-from jobqueue.domain.occurrences import from_milliseconds, job_id
+from jobqueue.domain.instants import from_ms
+from jobqueue.domain.occurrences import job_id
 from jobqueue.domain.occurrences import plan as steps
 from jobqueue.domain.operations import Operation
 from jobqueue.domain.partitions import place_of_key
 from jobqueue.domain.plans import Occurrence, Plan, ScheduleView, Upcoming
-from jobqueue.domain.timing import Timing
 from jobqueue.history import engine, operations, schedules
 from jobqueue.history import ledger as rows
 
@@ -61,7 +61,7 @@ class Plans:
     async def add(self, new: Plan, reason: str, operator: str | None, *, replace: bool) -> None:
         """Store a schedule; see :meth:`JobQueue.add_schedule`."""
         async with self.wire().server.lane() as lane:
-            now = from_milliseconds(await self._now_ms(lane))
+            now = from_ms(await self._now_ms(lane))
         _check_due(new, now)
         details = {"job": new.job, "timing": rows.timing_row(new.timing)}
         operation = self._operation("schedules.add", new.name, reason, operator, details, new.queue)
@@ -73,15 +73,15 @@ class Plans:
         """Return all schedules by name, each with its next occurrence."""
         async with self._database() as database:
             found = await schedules.every(database)
-        now = from_milliseconds(time.time_ns() // 1_000_000)
-        return [msgspec.structs.replace(each, next_at=_next(each.timing, now)) for each in found]
+        now = from_ms(time.time_ns() // 1_000_000)
+        return [msgspec.structs.replace(each, next_at=_next(each, now)) for each in found]
 
     async def upcoming(self, name: str, n: int, after: datetime | None) -> list[Upcoming]:
         """Return the next occurrences; see :meth:`JobQueue.next_occurrences`."""
         _check_number("n", n)
         async with self._database() as database:
             timing = (await schedules.one(database, name)).timing
-        moment = from_milliseconds(time.time_ns() // 1_000_000) if after is None else after
+        moment = from_ms(time.time_ns() // 1_000_000) if after is None else after
         return [*explain(name, timing.rule(), timing.policy(), moment, n)]
 
     async def pause(self, name: str, reason: str, operator: str | None) -> ScheduleView | None:
@@ -94,15 +94,17 @@ class Plans:
 
     async def resume(self, name: str, reason: str, operator: str | None) -> bool:
         """Let a schedule fire again; see :meth:`JobQueue.resume_schedule`."""
-        wire, operation = self.wire(), self._operation("schedules.resume", name, reason, operator)
-        async with self._database() as database, wire.server.lane() as lane:
-            now = from_milliseconds(await self._now_ms(lane))
+        operation = self._operation("schedules.resume", name, reason, operator)
+        async with self._database() as database:
+            now = None
             try:
                 plan = await schedules.plan(database, name)
-                if plan.paused:
-                    await self._skip(wire, lane, plan, now)
+                async with self.wire().server.lane() as lane:
+                    now = from_ms(await self._now_ms(lane))
+                    if plan.paused:
+                        await self._skip(self.wire(), lane, plan, now)
             except (BrokerError, BrokerUnavailable, ConfigurationError) as error:
-                # It shall fire again all the same.
+                # It shall fire again all the same, by the clock of PostgreSQL if need be.
                 log.warning(
                     "pause not in the ledger", extra={"schedule": name, "error": str(error)}
                 )
@@ -116,7 +118,7 @@ class Plans:
             return
         # Without jitter: what that puts off is not to fire any more, either.
         timing = msgspec.structs.replace(plan.timing, jitter=0.0)
-        after = max(filter(None, (from_milliseconds(fired), plan.since)))
+        after = max(filter(None, (from_ms(fired), plan.since)))
         for step in steps(plan.name, timing.rule(), timing.policy(), after, now, paused=True):
             id_ = job_id(plan.name, step.occurrence)
             job = NewJob(id_, plan.priority, None, None, plan.job, plan.asks)
@@ -133,7 +135,20 @@ class Plans:
         details = {} if lock is None else {"lock": check_key("lock", lock)}
         operation = self._operation("schedules.remove", name, reason, operator, details)
         async with self._database() as database:
-            return await schedules.remove(database, name, lock, operation, dry_run=dry_run)
+            queues = await schedules.remove(database, name, lock, operation, dry_run=dry_run)
+        if not dry_run:
+            await self._forget(queues)
+        return [*queues]
+
+    async def _forget(self, queues: Mapping[str, str]) -> None:
+        """Drop what Redis keeps of removed schedules; else schedulers that run do so."""
+        try:
+            async with asyncio.timeout(PATIENCE), self.wire().server.lane() as lane:
+                for name, queue in queues.items():
+                    await ledger.forget(lane, self.wire().keys, queue, [name])
+        except (BrokerError, BrokerUnavailable, ConfigurationError, TimeoutError) as error:
+            # What was asked for is done.
+            log.info("left in Redis", extra={"schedules": [*queues], "error": str(error)})
 
     async def occurrences(
         self, name: str | None, outcome: str | None, since: datetime | None, limit: int
@@ -230,9 +245,11 @@ def _check_due(new: Plan, now: datetime) -> None:
         ) from None
 
 
-def _next(timing: Timing, now: datetime) -> datetime | None:
+def _next(each: ScheduleView, now: datetime) -> datetime | None:
+    if each.paused_at is not None:
+        return None  # what comes is skipped
     try:
-        return timing.normal().rule().next_after(now)
+        return each.timing.normal().rule().next_after(now)
     except ConfigurationError:  # a newer version's, or a zone that this host does not know
         return None
 

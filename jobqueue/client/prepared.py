@@ -44,6 +44,10 @@ class Prepared(msgspec.Struct, frozen=True, gc=False):
     spec: bytes
     returns: Any
 
+    def __repr__(self) -> str:
+        """Say which job it is; its arguments are not for logs."""
+        return f"<job {self.job.id} {self.job.name!r} for {self.queue}, not sent yet>"
+
 
 class Replicated(Prepared, frozen=True, gc=False):
     """A job whose producer waits until replicas have it; a class, so that others pay nothing."""
@@ -107,7 +111,7 @@ class Template:
 
     __slots__ = (
         "_at_ms", "_delay_ms", "_job_id", "_keys", "_kind", "_limited", "_lock_missing", "_name",
-        "_packed", "_priority", "_queue", "_returns", "_spec",
+        "_packed", "_parameters", "_priority", "_queue", "_returns", "_spec",
     )  # fmt: skip
 
     def __init__(self, name: str, handler: Handler | None, options: JobOptions) -> None:
@@ -124,6 +128,7 @@ class Template:
         job_id = own.get("job_id")
         self._job_id = None if job_id is None else check_job_id(job_id)
         self._returns = handler.returns if handler else Any
+        self._parameters = handler.parameters if handler else None
         durability = own.get("durability")
         self._kind = Prepared if durability is None else _KINDS[check_durability(durability)]
         self._spec = _spec_of(own, handler)
@@ -146,11 +151,14 @@ class Template:
         """Return the job that a draft has become.
 
         Raises:
-            InvalidJob: What a middleware put in can't be stored, or it changed the name.
+            InvalidJob: What a middleware put in can't be stored, or is nothing that the
+                handler takes; it took away what that needs; or it changed the name.
         """
         if draft.name != self._name:
             problem = f"a middleware made {draft.name!r} of {self._name!r}; a job keeps its name"
             raise InvalidJob("name", problem)
+        if self._parameters is not None:
+            self._parameters.check(draft.arguments)
         queue = None if draft.queue is None else check_queue(draft.queue)
         own = msgspec.structs.replace(
             self._spec,

@@ -9,6 +9,7 @@ from jobqueue.broker.lookup import JobView
 from jobqueue.client.lookups import Lookups
 from jobqueue.client.wire import Wire
 from jobqueue.domain import ended
+from jobqueue.domain.errors import BrokerUnavailable
 from jobqueue.domain.jobs import State
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.reasons import reasons
@@ -38,10 +39,19 @@ class Reasons:
         """Return what holds a job; see :meth:`JobQueue.why`."""
         for _ in range(LOOKS - 1):
             job, view = await self.lookups.one(job_id, queue)
+            if job.redis_problem is not None:
+                return await self._of_history(job, job.redis_problem)
             if found := await self._now(job, view):
                 return _answer(job, found)
         job, view = await self.lookups.one(job_id, queue)
         return _answer(job, await self._now(job, view) or [ended.moving(job)])
+
+    async def _of_history(self, job: FoundJob, problem: str) -> Why:
+        """Return how a job ended as far as the history knows; who is not sure of that is told."""
+        if job.state is None:
+            raise BrokerUnavailable(problem)
+        gone, by = await self.lookups.deletion(job), await self.lookups.by_whom(job)
+        return _answer(job, ended.reasons(job, (), None, gone, by))
 
     async def _now(self, job: FoundJob, view: JobView | None) -> list[Reason]:
         """Return what holds the job; nothing when it has moved on since it was found."""
@@ -49,7 +59,9 @@ class Reasons:
             living = await presence.services(lane, self.wire.keys)
             if view is None or job.state is None or job.state.terminal:
                 rows = await self._unrecorded(lane, job, view)
-                return ended.reasons(job, living, rows, await self.lookups.deletion(job))
+                gone = await self.lookups.deletion(job)
+                by = await self.lookups.by_whom(job)
+                return ended.reasons(job, living, rows, gone, by)
             at = await lane.call(self.wire.calls.why(view.queue, job.id))
             if not at.state or State(at.state).terminal:
                 return []
@@ -82,4 +94,11 @@ class Reasons:
 
 
 def _answer(job: FoundJob, found: list[Reason]) -> Why:
-    return Why(id=job.id, queue=job.queue, name=job.name, state=job.state, reasons=tuple(found))
+    return Why(
+        id=job.id,
+        queue=job.queue,
+        name=job.name,
+        state=job.state,
+        reasons=tuple(found),
+        redis_problem=job.redis_problem,
+    )

@@ -1,6 +1,6 @@
 """Puts all letters of a filter back, the oldest first, each once.
 
-What dies meanwhile is not met: it has a later id than the last letter that was there at the
+What dies meanwhile is not met: it died later than the last letter that was there at the
 beginning. One that does not go back stays open, and is behind us.
 """
 
@@ -17,7 +17,7 @@ class Sweep:
     Args:
         redriver: Puts them back.
         chosen: Which letters.
-        last: Execution id of the newest of them.
+        last: Place of the newest of them.
         pace: How fast.
         report: Called with what became of each few letters; None tells nobody.
 
@@ -26,7 +26,12 @@ class Sweep:
     """
 
     def __init__(
-        self, redriver: Redriver, chosen: Which, last: str, pace: Pace, report: Report | None
+        self,
+        redriver: Redriver,
+        chosen: Which,
+        last: letters.Place,
+        pace: Pace,
+        report: Report | None,
     ) -> None:
         self.answers: list[Retried] = []
         self._redriver = redriver
@@ -34,7 +39,7 @@ class Sweep:
         self._last = last
         self._pace = pace
         self._report = report
-        self._after: str | None = None
+        self._after: letters.Place | None = None
         self._over = False
 
     async def first(self, n: int) -> list[DeadLetter]:
@@ -51,15 +56,15 @@ class Sweep:
             await self._next(self._pace.size)
 
     async def _next(self, most: int) -> list[Answered]:
-        ids = await letters.ascending(
+        found = await letters.ascending(
             self._redriver.database, self._chosen, self._after, self._last, most
         )
-        self._over = len(ids) < most
-        if not ids:
+        self._over = len(found) < most
+        if not found:
             return []
-        self._after = ids[-1]
-        await self._pace.turn(len(ids))
-        answered = await self._redriver.put_back(ids)
+        self._after = found[-1]
+        await self._pace.turn(len(found))
+        answered = await self._redriver.put_back(each.execution_id for each in found)
         told = [each.retried(each.letter.execution_id) for each in answered]
         self.answers += told
         if self._report is not None:

@@ -155,8 +155,8 @@ class Walk:
         found = Swept()
         for place, locks in lines.items():
             for lock in sorted(locks):
-                ids = await waiting.line(self.lane, self.keys, place, lock)
-                found += await self._sweep(place, ids[::-1], ends=ends)
+                async for ids in waiting.line(self.lane, self.keys, place, lock):
+                    found += await self._sweep(place, ids, ends=ends)
         return found
 
     async def _sweep(self, place: str, ids: Sequence[str], *, ends: bool) -> Swept:

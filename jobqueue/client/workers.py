@@ -2,12 +2,11 @@
 
 from dataclasses import dataclass, replace
 
-from jobqueue.broker import listing, presence
+from jobqueue.broker import listing, presence, records
 from jobqueue.broker.lanes import Lane
 from jobqueue.client.wire import Wire
 from jobqueue.domain.errors import WorkerNotFound
 from jobqueue.domain.ids import minted
-from jobqueue.domain.jobs import Priority
 from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.workers import RunningJob, WorkerView, worker_of
 
@@ -43,14 +42,14 @@ class Workers:
     async def _jobs(self, lane: Lane, place: str, worker: str) -> list[RunningJob]:
         keys = self.wire.keys
         held = await listing.held(lane, keys, place, worker)
-        records = await listing.records(lane, keys, place, list(held))
+        found = await records.named(lane, keys, place, list(held))
         return [
             RunningJob(
                 id=job_id,
                 queue=queue_of(place),
-                name=record and record[3],
-                priority=None if record is None else Priority(int(record[0][-1])),
+                name=None if record is None else record.name,
+                priority=None if record is None else record.priority,
                 started_at=minted(token),
             )
-            for (job_id, token), record in zip(held.items(), records, strict=True)
+            for (job_id, token), record in zip(held.items(), found, strict=True)
         ]

@@ -189,10 +189,28 @@ class Parameters:
             elif name in bound:
                 raise InvalidJob(name, f"given twice to {self._label}")
             bound[name] = value
-        for name in self._required:
-            if name not in bound:
-                raise InvalidJob(name, f"missing; {self._label} needs it")
+        self._refuse_missing(bound)
         return bound
+
+    def check(self, arguments: Mapping[str, Any]) -> None:
+        """Look whether arguments by name, as :meth:`bind` returns them, fit the handler.
+
+        Raises:
+            InvalidJob: One is missing, or no parameter's; the error names it.
+        """
+        for name, value in arguments.items():
+            if name == STAR:
+                if not self._star or not isinstance(value, list | tuple):
+                    problem = "is for the list of arguments that *args takes; others have names"
+                    raise InvalidJob(name, problem)
+            elif name not in self._attributes:
+                self._refuse_name(name)
+        self._refuse_missing(arguments)
+
+    def _refuse_missing(self, arguments: Mapping[str, Any]) -> None:
+        for name in self._required:
+            if name not in arguments:
+                raise InvalidJob(name, f"missing; {self._label} needs it")
 
     def _refuse_name(self, name: str) -> None:
         """Refuse a name that is no parameter's, unless the handler takes any."""

@@ -12,14 +12,12 @@ import msgspec
 
 from jobqueue.domain.arguments import ArgumentsMismatch
 from jobqueue.domain.handlers import Handler
-from jobqueue.domain.jobs import Spec
+from jobqueue.domain.jobs import unpack_spec
 from jobqueue.domain.redaction import scrub
 from jobqueue.domain.suggest import nearest, shown
 
 EXAMPLES = 3  # jobs that are shown of each kind of misfit
 LONGEST = 300  # characters of a problem
-
-_spec = msgspec.msgpack.Decoder(Spec)
 
 
 # Where a stored job is. One that waits may be ready or blocked, or with a worker that may
@@ -120,7 +118,7 @@ class Binder:
         if handler is None:
             return "unknown_name", f"the app declares no job {shown(job.name)}"
         try:
-            spec = _spec.decode(job.spec)
+            spec = unpack_spec(job.spec)
         except msgspec.MsgspecError as error:
             return "unreadable", str(error)
         try:

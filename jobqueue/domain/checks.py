@@ -4,12 +4,13 @@ One rule: a refusal names the option, shows what was written and says what to wr
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime
 from enum import StrEnum
 from functools import wraps
 from typing import Any, TypeVar, cast
 
 from jobqueue.domain import units
-from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.errors import ConfigurationError, InvalidJob
 from jobqueue.domain.suggest import did_you_mean, shown
 
 Choice = TypeVar("Choice", bound=StrEnum)
@@ -53,6 +54,26 @@ def named(label: str, given: Iterable[str], known: Iterable[str]) -> None:
             raise ConfigurationError(
                 f"{label}: there is no option {name!r}; {did_you_mean(name, names)}"
             )
+
+
+def text(option: str, value: object) -> None:
+    """Look whether a value that is searched for can be one that people gave.
+
+    Raises:
+        InvalidJob: It is no printable text.
+    """
+    if not isinstance(value, str) or not value.isprintable():
+        raise InvalidJob(option, f"{shown(value)} is no printable text")
+
+
+def moment(option: str, value: object) -> None:
+    """Look whether a value is a time that is the same everywhere.
+
+    Raises:
+        InvalidJob: It is no datetime, or has no time zone.
+    """
+    if not isinstance(value, datetime) or value.utcoffset() is None:
+        raise InvalidJob(option, f"{shown(value)} is no time with a time zone")
 
 
 def checks_options(label: str) -> Callable[[F], F]:

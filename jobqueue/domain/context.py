@@ -2,13 +2,14 @@
 
 import math
 from contextvars import ContextVar
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Any, Protocol
 
 import msgspec
 
 from jobqueue.domain import codec
 from jobqueue.domain.errors import NoCurrentJob
+from jobqueue.domain.instants import from_ms
 from jobqueue.domain.signals import Signal
 
 LONGEST_NOTE = 500  # bytes of a progress message
@@ -91,13 +92,12 @@ class CurrentJob(msgspec.Struct, frozen=True):
     @property
     def enqueued_at(self) -> datetime:
         """When the job was enqueued, by the Redis clock; in UTC."""
-        return datetime.fromtimestamp(self.enqueued_ms / 1000, UTC)
+        return from_ms(self.enqueued_ms)
 
     @property
     def deadline(self) -> datetime | None:
         """When the attempt must have ended, by the Redis clock; in UTC; None for never."""
-        ms = self.deadline_ms
-        return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
+        return from_ms(self.deadline_ms)
 
     @property
     def metadata(self) -> dict[str, Any]:

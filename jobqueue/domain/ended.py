@@ -7,6 +7,7 @@ from typing import Any
 from jobqueue.domain import fleet
 from jobqueue.domain.jobs import State
 from jobqueue.domain.letters import Deletion
+from jobqueue.domain.operations import By
 from jobqueue.domain.views import ExecutionView, FoundJob
 from jobqueue.domain.why import Reason
 from jobqueue.domain.wording import counted, moment
@@ -15,7 +16,11 @@ Said = Mapping[str, Any]
 
 
 def reasons(
-    job: FoundJob, living: Sequence[Said], rows: int | None, deletion: Deletion | None
+    job: FoundJob,
+    living: Sequence[Said],
+    rows: int | None,
+    deletion: Deletion | None,
+    by: By | None = None,
 ) -> list[Reason]:
     """Return how a job ended, and whether its row still waits for the recorder.
 
@@ -25,13 +30,14 @@ def reasons(
         rows: How many rows wait in its queue's journal, its own among them; None when its row is
             in the history, or nobody knows of one.
         deletion: Who deleted its dead letter; None where nobody did.
+        by: Who cancelled or purged it; None where nobody can say.
     """
     helps = f"jobqueue jobs show {shlex.quote(job.id)}"
     if job.state is None:
         text = "nobody knows: Redis no longer has it, and no row says how it ended"
         return [Reason(kind="unknown", text=text, command=helps)]
     last = next((row for row in reversed(job.executions) if row.final), None)
-    words = _WORDS[job.state](job, last)
+    words = _cancelled(last, by) if job.state is State.CANCELLED else _WORDS[job.state](job, last)
     at = None if last is None else last.finished_at
     when = f" at {moment(at)}" if at else ""
     if job.state is State.DEAD and deletion is None:
@@ -59,6 +65,7 @@ def _unrecorded(rows: int, living: Sequence[Said]) -> Reason:
 
 
 Words = tuple[str, str]  # before and after the time
+_ENDED_BY_COMMAND = frozenset({"purged", "deleted"})  # reasons that say more than the outcome
 
 
 def _succeeded(job: FoundJob, last: ExecutionView | None) -> Words:
@@ -73,9 +80,11 @@ def _dead(job: FoundJob, last: ExecutionView | None) -> Words:
     return "died", f"{after}{error}"
 
 
-def _cancelled(_: FoundJob, last: ExecutionView | None) -> Words:
+def _cancelled(last: ExecutionView | None, by: By | None) -> Words:
+    word = last.reason if last and last.reason in _ENDED_BY_COMMAND else "cancelled"
+    who = f" by {by.operator}" if by else ""
     why = f": {last.error_message}" if last and last.error_message else ""
-    return "was cancelled", why
+    return f"was {word}", f"{who}{why}"
 
 
 def _expired(*_: object) -> Words:
@@ -85,6 +94,5 @@ def _expired(*_: object) -> Words:
 _WORDS: dict[State, Callable[[FoundJob, ExecutionView | None], Words]] = {
     State.SUCCEEDED: _succeeded,
     State.DEAD: _dead,
-    State.CANCELLED: _cancelled,
     State.EXPIRED: _expired,
 }

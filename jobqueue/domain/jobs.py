@@ -44,10 +44,13 @@ class State(StrEnum):
 
 _TERMINAL = frozenset({State.SUCCEEDED, State.DEAD, State.CANCELLED, State.EXPIRED})
 
+# What ends a job that waits; it is dead when its deadline is over.
+_ENDS = frozenset({State.DEAD, State.CANCELLED, State.EXPIRED})
+
 # Where scripts may take a job from each state.
 TRANSITIONS: dict[State, frozenset[State]] = {
-    State.SCHEDULED: frozenset({State.READY, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
-    State.READY: frozenset({State.RUNNING, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
+    State.SCHEDULED: frozenset({State.READY, State.BLOCKED}) | _ENDS,
+    State.READY: frozenset({State.RUNNING, State.BLOCKED}) | _ENDS,
     State.RUNNING: frozenset(
         {
             State.SUCCEEDED,
@@ -60,8 +63,8 @@ TRANSITIONS: dict[State, frozenset[State]] = {
             State.BLOCKED,
         }
     ),
-    State.RETRYING: frozenset({State.READY, State.BLOCKED, State.CANCELLED, State.EXPIRED}),
-    State.BLOCKED: frozenset({State.READY, State.CANCELLED, State.EXPIRED}),
+    State.RETRYING: frozenset({State.READY, State.BLOCKED}) | _ENDS,
+    State.BLOCKED: frozenset({State.READY}) | _ENDS,
     State.SUCCEEDED: frozenset(),
     State.DEAD: frozenset({State.READY, State.BLOCKED}),  # redrive
     State.CANCELLED: frozenset(),
@@ -83,6 +86,8 @@ class Asks(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
         keep: How long the idempotency key is remembered after the job's end, in ms.
         expires: When a job that has not started ends, in ms since the epoch.
         within: The same in ms after it was enqueued, by the clock of Redis.
+        deadline: When a job that has not ended is dead, in ms since the epoch.
+        deadline_in: The same in ms after it was enqueued.
         keys: Keys of the limits that count each key apart, by the limit's label.
     """
 
@@ -97,6 +102,8 @@ class Asks(msgspec.Struct, frozen=True, omit_defaults=True, gc=False):
     expires: int | None = None
     within: int | None = None
     keys: dict[str, str] | None = None
+    deadline: int | None = None
+    deadline_in: int | None = None
 
 
 class Spec(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -119,3 +126,6 @@ class Spec(msgspec.Struct, array_like=True, frozen=True, gc=False):
     deadline_ms: int | None = None  # since the epoch
     deadline_in_ms: int | None = None  # after it was enqueued
     redact: tuple[str, ...] = ()  # names of arguments that people may not see
+
+
+unpack_spec = msgspec.msgpack.Decoder(Spec).decode

@@ -11,8 +11,9 @@ from typing import Any, TypedDict
 
 import msgspec
 
+from jobqueue.domain import checks
 from jobqueue.domain.checks import checks_options, named, seconds
-from jobqueue.domain.errors import ConfigurationError, DeadLetterNotFound, InvalidJob
+from jobqueue.domain.errors import ConfigurationError, DeadLetterNotFound
 from jobqueue.domain.fingerprints import LENGTH
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.suggest import shown
@@ -79,23 +80,13 @@ def which(where: LetterFilter) -> Which:
     return Which(**where)
 
 
-def _check_text(option: str, value: object) -> None:
-    if not isinstance(value, str) or not value.isprintable():
-        raise InvalidJob(option, f"{shown(value)} is no printable text")
-
-
-def _check_moment(option: str, value: object) -> None:
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidJob(option, f"{shown(value)} is no time with a time zone")
-
-
 _CHECKS: dict[str, Callable[[str, object], object]] = {
     "queue": lambda _, value: check_queue(value),
     "name": lambda _, value: check_name(value),
-    "error": _check_text,
-    "tag": _check_text,
-    "since": _check_moment,
-    "until": _check_moment,
+    "error": checks.text,
+    "tag": checks.text,
+    "since": checks.moment,
+    "until": checks.moment,
 }
 
 

@@ -5,18 +5,23 @@ import binascii
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
 
 import msgspec
 
-from jobqueue.domain.checks import choice, named
+from jobqueue.domain import checks
 from jobqueue.domain.errors import InvalidJob
 from jobqueue.domain.ids import check_name, check_queue
 from jobqueue.domain.jobs import State
 from jobqueue.domain.suggest import shown
 from jobqueue.domain.views import FoundJob
+
+REACH = timedelta(days=7)
+"""How far back a list looks by default where a filter could make it read the whole history."""
+
+ENDED = frozenset(each for each in State if each.terminal)
 
 
 class JobFilter(TypedDict, total=False):
@@ -24,7 +29,8 @@ class JobFilter(TypedDict, total=False):
 
     ``queue`` and ``name`` of the job; ``state``, one or several; ``tag``, one of the job's;
     ``since`` and ``until``, aware datetimes (``until`` itself is not in it) between which a job
-    ended, or was enqueued where it has not ended.
+    ended, or was enqueued where it has not ended. Without ``since``, ``queue``, ``tag`` and
+    ``state`` find jobs that ended within the last seven days, unless a ``name`` is given too.
     """
 
     queue: str | None
@@ -55,6 +61,19 @@ class Chosen:
             and (self.until is None or (moment is not None and moment < self.until))
         )
 
+    def reach(self, now: datetime) -> datetime | None:
+        """Return how far back ended jobs are looked for; None for all that are kept.
+
+        Rows of the history stand in the order of time, all together or of one name. What chooses
+        among them otherwise could read all of them for a few, unless somebody says ``since``.
+        """
+        ordered = self.name is not None or (
+            self.queue is None and self.tag is None and self.states >= ENDED
+        )
+        if ordered or self.since is not None or not self.states & ENDED:
+            return self.since
+        return (self.until or now) - REACH
+
 
 @dataclass(frozen=True, slots=True)
 class JobPage:
@@ -65,11 +84,16 @@ class JobPage:
             order of their turn, then ended ones, the latest first.
         after: What to ask for the next page with; None at the end of the list.
         history_problem: Why the history could not be asked; the list ends before its jobs.
+        redis_problem: Why Redis could not be asked; jobs that wait or run are not in the list.
+        looked_back_to: At the end of a list: jobs that ended before this were not looked for,
+            though nobody said ``since``; None where all were.
     """
 
     jobs: Sequence[FoundJob]
     after: str | None
     history_problem: str | None = None
+    redis_problem: str | None = None
+    looked_back_to: datetime | None = None
 
 
 # The parts of a list, in their order; the states are those that a part may hold.
@@ -78,8 +102,8 @@ PARTS: tuple[tuple[str, frozenset[State]], ...] = (
     ("ready", frozenset({State.READY})),
     ("blocked", frozenset({State.BLOCKED})),
     ("scheduled", frozenset({State.SCHEDULED, State.RETRYING})),
-    ("journal", frozenset(each for each in State if each.terminal)),
-    ("history", frozenset(each for each in State if each.terminal)),
+    ("journal", ENDED),
+    ("history", ENDED),
 )
 
 _Entry = Annotated[str, msgspec.Meta(pattern=r"^\d{1,19}-\d{1,19}$")]
@@ -147,7 +171,7 @@ def chosen(where: JobFilter) -> Chosen:
         ConfigurationError: It says something that no job has.
         InvalidJob: A value can't be right.
     """
-    named("jobs", where, JobFilter.__annotations__)
+    checks.named("jobs", where, JobFilter.__annotations__)
     given: dict[str, Any] = {option: value for option, value in where.items() if value is not None}
     for option, value in given.items():
         _CHECKS[option](option, value)
@@ -158,24 +182,14 @@ def chosen(where: JobFilter) -> Chosen:
 
 def _states(value: State | str | Iterable[State | str]) -> frozenset[State]:
     several = [value] if isinstance(value, str) else value
-    return frozenset(choice("state", State, each) for each in several)
-
-
-def _check_text(option: str, value: object) -> None:
-    if not isinstance(value, str) or not value.isprintable():
-        raise InvalidJob(option, f"{shown(value)} is no printable text")
-
-
-def _check_moment(option: str, value: object) -> None:
-    if not isinstance(value, datetime) or value.utcoffset() is None:
-        raise InvalidJob(option, f"{shown(value)} is no time with a time zone")
+    return frozenset(checks.choice("state", State, each) for each in several)
 
 
 _CHECKS: dict[str, Callable[[str, object], object]] = {
     "queue": lambda _, value: check_queue(value),
     "state": lambda _, __: None,
     "name": lambda _, value: check_name(value),
-    "tag": _check_text,
-    "since": _check_moment,
-    "until": _check_moment,
+    "tag": checks.text,
+    "since": checks.moment,
+    "until": checks.moment,
 }

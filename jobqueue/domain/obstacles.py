@@ -7,7 +7,14 @@ import shlex
 from collections.abc import Iterator
 
 from jobqueue.domain import fleet
-from jobqueue.domain.pauses import EVERYTHING, FULL_PAUSE, pause_of, pause_of_worker, unpack_note
+from jobqueue.domain.pauses import (
+    EVERYTHING,
+    FULL_PAUSE,
+    Pause,
+    pause_of,
+    pause_of_worker,
+    unpack_note,
+)
 from jobqueue.domain.standing import Standing
 from jobqueue.domain.suggest import nearest
 from jobqueue.domain.why import Around, Reason
@@ -24,9 +31,7 @@ def pauses(at: Standing, around: Around) -> Iterator[Reason]:
     holding = [pause_of(field, note) for field, note in fields]
     each_once = {pause.queue: pause for pause in (*holding, *around.pauses)}
     for pause in sorted(each_once.values(), key=lambda each: each.queue or ""):
-        why = f": {pause.reason}" if pause.reason else ""
-        what = "everything" if pause.queue is None else f"queue {pause.queue}"
-        text = f"{what} is paused by {pause.operator} since {moment(pause.since)}{why}"
+        text = paused(pause)
         helps = f"jobqueue resume {pause.queue or '--all'}"
         yield Reason(kind="paused", text=text, command=helps, at=pause.since)
 
@@ -60,8 +65,7 @@ def _stopped(around: Around) -> Reason | None:
     worker, pause = paused[0]["id"], pause_of_worker(paused[0])
     text = f"every worker of queue {around.queue} is paused or quiet"
     if pause is not None:
-        why = f": {pause.reason}" if pause.reason else ""
-        text += f"; {worker} is paused by {pause.operator} since {moment(pause.since)}{why}"
+        text += f"; {worker} is {by_whom(pause)}"
     helps = f"jobqueue resume --worker {shlex.quote(worker)}"
     return Reason(kind="worker_paused", text=text, command=helps, worker=worker)
 
@@ -80,11 +84,27 @@ def _journal(at: Standing, around: Around) -> Reason:
 def no_worker(around: Around) -> Reason:
     """Return that nobody serves the queue, or none of its partitions."""
     if around.place != around.queue and fleet.serving(around.workers, around.queue):
-        text = f"no live worker serves the partitions of queue {around.queue}: restart those that"
-        text += " serve it"
+        text = no_parts(around.queue)
         return Reason(kind="no_partitions", text=text, command="jobqueue workers list")
     text = f"no live worker serves queue {around.queue}"
     return Reason(kind="no_worker", text=text, command=start(around.queue))
+
+
+def no_parts(queue: str) -> str:
+    """Say that workers serve a split queue as if it were whole."""
+    return f"no live worker serves the partitions of queue {queue}: restart those that serve it"
+
+
+def paused(pause: Pause) -> str:
+    """Say that a queue, or everything, is paused."""
+    what = "everything" if pause.queue is None else f"queue {pause.queue}"
+    return f"{what} is {by_whom(pause)}"
+
+
+def by_whom(pause: Pause) -> str:
+    """Say who has paused something, since when, and why."""
+    why = f": {pause.reason}" if pause.reason else ""
+    return f"paused by {pause.operator} since {moment(pause.since)}{why}"
 
 
 def no_scheduler() -> Reason:

@@ -8,12 +8,13 @@ import hashlib
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from typing import NamedTuple
 
 from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.instants import MILLISECOND, milliseconds
 from jobqueue.domain.schedules import Schedule
 from jobqueue.domain.suggest import shown
 
@@ -21,8 +22,6 @@ MOST = 1000  # missed occurrences that are looked at one by one
 LATE = timedelta(seconds=5)  # from then on an occurrence counts as missed
 PAUSED, MISSED = "paused", "missed"
 
-_EPOCH = datetime.fromtimestamp(0, UTC)
-_MILLISECOND = timedelta(milliseconds=1)
 _WINDOWS = [timedelta(minutes=1), timedelta(hours=1), *map(timedelta, (1, 60, 366))]
 _MISFIRE = re.compile(r"(skip|one|all)(?:\(([0-9]{1,4})\))?")
 _ALL = 100  # of "all" without a number
@@ -58,7 +57,7 @@ class Policy:
             return occurrence
         seed = f"{name}@{milliseconds(occurrence)}".encode()
         share = int.from_bytes(hashlib.blake2b(seed, digest_size=4).digest()) / 2**32
-        return occurrence + self.jitter * share // _MILLISECOND * _MILLISECOND
+        return occurrence + self.jitter * share // MILLISECOND * MILLISECOND
 
 
 def parse_misfire(value: object) -> tuple[int, bool]:
@@ -158,13 +157,3 @@ def job_id(schedule: str, occurrence: datetime) -> str:
     """Return the id of the job that an occurrence of a schedule becomes."""
     stamp = occurrence.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     return f"{schedule}@{stamp.replace('.000Z', 'Z')}"
-
-
-def milliseconds(moment: datetime) -> int:
-    """Return whole ms since the epoch: never later than the moment, or Redis calls it early."""
-    return (moment - _EPOCH) // _MILLISECOND
-
-
-def from_milliseconds(ms: int) -> datetime:
-    """Return the time that is so many ms after the epoch, in UTC."""
-    return _EPOCH + timedelta(milliseconds=ms)

@@ -1,6 +1,7 @@
 """What an operator does to jobs and queues, as the operator log keeps it."""
 
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from jobqueue.domain.codec import storable
@@ -48,6 +49,15 @@ class Operation:
             "reason": storable(self.reason, LONGEST_REASON) or None,
             "details": self.details or None,
         }
+
+
+@dataclass(frozen=True, slots=True)
+class By:
+    """Who gave a command, when and why, as the operator log keeps it."""
+
+    operator: str
+    at: datetime
+    reason: str | None
 
 
 @dataclass(frozen=True, slots=True)

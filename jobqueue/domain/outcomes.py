@@ -49,9 +49,10 @@ class Failed:
 
 @dataclass(frozen=True, slots=True)
 class Overdue:
-    """The job's deadline was over before its handler could start."""
+    """The job's deadline, or its retries' budget, was over before its handler could start."""
 
     failure: Failure
+    reason: str = "deadline"
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,8 +196,8 @@ def _without_retry(outcome: Outcome) -> Decision:  # noqa: PLR0911 - one return 
             return Decision(State.READY, "released", counted=False)
         case Cancelled():
             return Decision(State.CANCELLED, "cancelled", reason="cancelled")
-        case Overdue():
-            return Decision(State.DEAD, "timed_out", counted=False, reason="deadline")
+        case Overdue(reason=reason):
+            return Decision(State.DEAD, "timed_out", counted=False, reason=reason)
         case Unknown(times):
             wait = min(UNKNOWN_DELAY_CAP, 2.0 ** min(times, 10))
             return Decision(State.SCHEDULED, "", counted=False, delay=wait)

@@ -17,7 +17,7 @@ from collections.abc import Iterable
 import msgspec
 
 from jobqueue.domain.errors import ConfigurationError, InvalidJob
-from jobqueue.domain.jobs import Asks, Spec
+from jobqueue.domain.jobs import Asks, unpack_spec
 from jobqueue.domain.suggest import shown
 
 FEWEST, MOST = 2, 256
@@ -27,7 +27,6 @@ MARK = "#"  # no queue that anybody names has one
 _TAG = re.compile(r"\{([^{}]+)\}")
 # An id that is a uuid7 is unique by itself; every other may be enqueued a second time.
 _UUID7 = re.compile(r"[0-9a-f]{8}-[0-9a-f]{4}-7[0-9a-f]{3}-[89ab][0-9a-f]{3}-[0-9a-f]{12}")
-_spec = msgspec.msgpack.Decoder(Spec)
 
 
 def check_partitions(n: object) -> int:
@@ -142,7 +141,7 @@ def _keys(asks: Asks) -> dict[str, str]:
 def asks_of(spec: bytes | None) -> Asks:
     """Return what a packed spec asks of scripts; ``NOTHING`` where it asks for nothing."""
     try:
-        return (_spec.decode(spec).asks if spec is not None else None) or NOTHING
+        return (unpack_spec(spec).asks if spec is not None else None) or NOTHING
     except msgspec.MsgspecError:  # a dead letter that nobody could read
         return NOTHING
 

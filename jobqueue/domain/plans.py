@@ -56,7 +56,7 @@ class ScheduleView(msgspec.Struct, frozen=True, kw_only=True):
         pause_reason: Why.
         created_at: When it was added, or first seen.
         seen_at: When a scheduler last saw it in code.
-        next_at: Its next occurrence; None when none comes.
+        next_at: Its next occurrence; None when none comes, and while it is paused.
     """
 
     name: str

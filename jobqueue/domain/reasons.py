@@ -9,10 +9,11 @@ from collections.abc import Collection, Iterator
 from datetime import datetime
 
 from jobqueue.domain import fleet, obstacles
+from jobqueue.domain.instants import from_ms
 from jobqueue.domain.jobs import State
 from jobqueue.domain.standing import BoundBy, LockHeld, Standing
 from jobqueue.domain.why import Around, Reason
-from jobqueue.domain.wording import counted, duration, from_ms, moment
+from jobqueue.domain.wording import counted, duration, moment
 
 SOON_MS = 2_000  # what was due so long ago is late
 _OF_QUEUE = ("limit:queue", "rate:queue")  # jobs stay in line behind these
@@ -38,7 +39,7 @@ def reasons(job_id: str, at: Standing, around: Around) -> list[Reason]:
         found = list(first(job_id, at, around))
         # A name that nobody knows is told once.
         found += [each for each in road if each.kind != found[0].kind]
-    return [*found, *_expires(at)]
+    return [*found, *_ends(at)]
 
 
 def _running(job_id: str, at: Standing, around: Around) -> Iterator[Reason]:
@@ -200,8 +201,12 @@ def _pace(at: Standing, around: Around) -> tuple[datetime | None, str]:
     return due, f"; at {rate:,.3g} a second its turn comes in {least} {duration(wait)}{busy}"
 
 
-def _expires(at: Standing) -> Iterator[Reason]:
+def _ends(at: Standing) -> Iterator[Reason]:
     if at.expires_ms is not None:
         ends = from_ms(at.expires_ms)
         text = f"it expires at {moment(ends)} unless it has started by then"
         yield Reason(kind="expires", text=text, at=ends)
+    if at.deadline_ms is not None:
+        ends = from_ms(at.deadline_ms)
+        text = f"it is a dead letter at its deadline, {moment(ends)}, unless it has ended by then"
+        yield Reason(kind="deadline", text=text, at=ends)

@@ -4,15 +4,20 @@ A job itself keeps them, since it runs with them, and so does its dead letter, s
 redrive needs them.
 """
 
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import msgspec
 
 from jobqueue.domain.arguments import STAR
+from jobqueue.domain.spellings import Spelled, plain
 
 MASK = "***"
 SHORTEST = 4  # characters; shorter values would blot out half of every text
+LINE = 8  # characters; a shorter line of a value says little by itself
+
+CUT = re.compile(r"\n\.\.\. \d+ bytes left out \.\.\.\n")  # see codec.storable
 
 _members = msgspec.json.Decoder(dict[str, msgspec.Raw])
 _MASKED = msgspec.Raw(msgspec.json.encode(MASK))
@@ -43,14 +48,12 @@ def scrub(text: str, arguments: bytes, names: Sequence[str]) -> str:
         return text  # what can't be read has not been used
     hidden = [msgspec.json.decode(found[name]) for name in (*names, STAR) if name in found]
     words = {word for value in hidden for word in _words(value)}
-    # The longest first: one may be a part of another.
-    for word in sorted(words, key=len, reverse=True):
-        text = text.replace(word, MASK)
-    return text
+    # A word may look like a spelling itself; then a text that spells it has it as it is.
+    return _masked(text, words | {plain(word) for word in words}) if words else text
 
 
 def _words(value: Any) -> Iterator[str]:
-    """Yield what a text may show of a value: as it is, and as Python writes it in quotes."""
+    """Yield what a text must not show of a value: all of it, and its lines one by one."""
     if isinstance(value, dict):
         value = [*value.values()]
     if isinstance(value, list):
@@ -58,4 +61,34 @@ def _words(value: Any) -> Iterator[str]:
             yield from _words(each)
     elif not isinstance(value, bool | None):
         word = str(value)
-        yield from (each for each in (word, repr(word)[1:-1]) if len(each) >= SHORTEST)
+        yield word
+        if "\n" in word:
+            yield from (line for line in map(str.strip, word.split("\n")) if len(line) >= LINE)
+
+
+def _masked(text: str, words: Iterable[str]) -> str:
+    """Return a text without words, which are in their plain form, however it spells them."""
+    spelled = Spelled(text)
+    cuts = [found.span() for found in CUT.finditer(spelled.plain)]
+    places: list[tuple[int, int]] = []
+    for word in words:
+        if len(word) >= SHORTEST:
+            places += spelled.find(word)
+            places += (place for cut in cuts for place in _beside(spelled, cut, word))
+    parts, at = list[str](), 0
+    for first, last in sorted(places):
+        if first >= at:
+            parts += text[at:first], MASK
+        at = max(at, last)  # what overlaps has one mask
+    return "".join((*parts, text[at:]))
+
+
+def _beside(spelled: Spelled, cut: tuple[int, int], word: str) -> Iterator[tuple[int, int]]:
+    """Yield where the beginning of a word was left before what was cut out, its end behind it."""
+    first, last = cut
+    head, tail = spelled.plain[:first], spelled.plain[last:]
+    sizes = range(len(word) - 1, SHORTEST - 1, -1)
+    if n := next((n for n in sizes if head.endswith(word[:n])), 0):
+        yield spelled.place(first - n, first)
+    if n := next((n for n in sizes if tail.startswith(word[-n:])), 0):
+        yield spelled.place(last, last + n)

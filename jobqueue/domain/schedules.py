@@ -16,12 +16,12 @@ from zoneinfo import ZoneInfo, available_timezones
 from jobqueue.domain import checks, walls
 from jobqueue.domain.cron import Expression
 from jobqueue.domain.errors import ConfigurationError
+from jobqueue.domain.instants import EPOCH, MILLISECOND
 from jobqueue.domain.suggest import did_you_mean, shown
 
 _SECOND = timedelta(seconds=1)
 _INSTANT = timedelta(microseconds=1)
-_SHORTEST = timedelta(milliseconds=1)
-_EPOCH = datetime.fromtimestamp(0, UTC)
+_SHORTEST = MILLISECOND
 
 
 class Schedule(ABC):
@@ -181,7 +181,7 @@ class Every(Schedule):
         if anchor is not None and anchor.utcoffset() is None:
             raise ConfigurationError(f"every: the anchor {anchor} has no time zone; add tzinfo")
         object.__setattr__(self, "interval", length)
-        object.__setattr__(self, "anchor", _EPOCH if anchor is None else _instant(anchor))
+        object.__setattr__(self, "anchor", EPOCH if anchor is None else _instant(anchor))
 
     def next_after(self, moment: datetime) -> datetime | None:
         """Return the first occurrence after a moment, in UTC."""

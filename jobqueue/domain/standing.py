@@ -68,6 +68,7 @@ class Standing(msgspec.Struct, frozen=True, kw_only=True):
     entry: str = ""
     due_ms: int | None = None
     expires_ms: int | None = None
+    deadline_ms: int | None = None
     attempts: int = 0
     crashes: int = 0
     unknown: int = 0

@@ -82,7 +82,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     ``run`` is the run that died; a redrive makes the next one. ``spec`` is the packed
     spec as the producer sent it; only a redrive reads it. ``error_fingerprint`` is a word that
     letters of one error share; ``closed_by`` is the row of the operator log that put the job
-    back or deleted the letter.
+    back or deleted the letter; ``closed_operator`` and ``closed_reason`` say who did it and why,
+    where one letter is asked for.
     """
 
     execution_id: str
@@ -107,6 +108,8 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
     deleted_at: datetime | None
     error_fingerprint: str | None = None
     closed_by: str | None = None
+    closed_operator: str | None = None
+    closed_reason: str | None = None
     spec: bytes = b""
 
     @property
@@ -241,6 +244,7 @@ class FoundJob:
         executions: Its rows in the history, oldest first; empty without a database URL, and in
             lists.
         history_problem: Why the history could not be asked.
+        redis_problem: Why Redis could not be asked; a later run of the job would not be seen.
     """
 
     id: str
@@ -268,6 +272,7 @@ class FoundJob:
     finished_at: datetime | None = None
     executions: Sequence[ExecutionView] = ()
     history_problem: str | None = None
+    redis_problem: str | None = None
 
 
 def _seconds(start: datetime, end: datetime) -> float:

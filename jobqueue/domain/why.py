@@ -19,8 +19,9 @@ class Reason:
         kind: A word that does not change: ``due``, ``retry``, ``ahead``, ``paused``, ``lock``,
             ``rate``, ``limit``, ``last_life``, ``running``, ``cancelling``, ``lost_worker``,
             ``no_worker``, ``no_partitions``, ``unknown_name``, ``worker_paused``,
-            ``worker_problem``, ``no_scheduler``, ``journal``, ``expires``, ``letting_in``,
-            ``succeeded``, ``dead``, ``cancelled``, ``expired``, ``unrecorded`` or ``unknown``.
+            ``worker_problem``, ``no_scheduler``, ``journal``, ``expires``, ``deadline``,
+            ``letting_in``, ``succeeded``, ``dead``, ``cancelled``, ``expired``,
+            ``unrecorded`` or ``unknown``.
         text: The sentence.
         command: What helps, or tells more.
         at: When it is over, or since when it is so.
@@ -48,6 +49,8 @@ class Why:
         name: Its name.
         state: None where Redis has lost it, and the history has not seen its end.
         reasons: What holds it, what holds it now first; at least one.
+        redis_problem: Why Redis could not be asked: this is what the history knows, and a later
+            run of the job would not be seen.
     """
 
     id: str
@@ -55,6 +58,7 @@ class Why:
     name: str | None
     state: State | None
     reasons: Sequence[Reason]
+    redis_problem: str | None = None
 
     @property
     def text(self) -> str:

@@ -34,11 +34,6 @@ def room(count: int) -> str:
     return f"{count} B"
 
 
-def from_ms(ms: float | None) -> datetime | None:
-    """Return a time, given in ms since the epoch; ``None`` stays."""
-    return None if ms is None else datetime.fromtimestamp(ms / 1000, UTC)
-
-
 def counted(n: int, noun: str) -> str:
     """Return ``1 job`` or ``2 jobs``."""
     return f"{n:,} {noun}{'s' * (n != 1)}"

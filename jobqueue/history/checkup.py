@@ -6,6 +6,7 @@ from statistics import median
 from time import monotonic, time
 from typing import Any
 
+import psycopg
 from psycopg import AsyncConnection
 
 from jobqueue.domain.checkup.facts import Durations, PostgresFacts, TableFacts
@@ -13,6 +14,7 @@ from jobqueue.domain.errors import SchemaMismatch
 from jobqueue.history import engine, partitions, schema
 
 ROUNDS = 5  # round trips, of which the median counts
+LONGEST = 8  # seconds for the durations of all names, well below what the whole may take
 LATEST = 10_000  # runs of a name that are looked at, of at most a month
 
 _CLOCK = "SELECT extract(epoch FROM clock_timestamp())::double precision"
@@ -39,8 +41,10 @@ _DURATIONS = """
 
 async def examine(
     url: str, names: Sequence[str], *, every: bool
-) -> tuple[PostgresFacts, list[Durations]]:
+) -> tuple[PostgresFacts, list[Durations] | None]:
     """Return what the database is, and how long the runs of some names took.
+
+    The second is None where PostgreSQL needs longer than ``LONGEST`` to say it.
 
     Args:
         url: Where it is.
@@ -102,17 +106,21 @@ async def _clock(connection: AsyncConnection[Any]) -> tuple[float, float, dateti
 
 async def _durations(
     connection: AsyncConnection[Any], names: Sequence[str], *, every: bool
-) -> list[Durations]:
+) -> list[Durations] | None:
     values = {"latest": LATEST, "all": every, "names": list(names)}
-    found = await _rows(connection, _DURATIONS, values)
+    with engine.plain_errors():
+        try:
+            async with connection.transaction():
+                await connection.execute(f"SET LOCAL statement_timeout = {round(LONGEST * 1000)}")
+                found = await (await connection.execute(_DURATIONS, values)).fetchall()
+        except psycopg.errors.QueryCanceled:
+            return None
     return [
         Durations(name=name, runs=runs, timed_out=timed_out, p999=p999)
         for name, runs, timed_out, p999 in found
     ]
 
 
-async def _rows(
-    connection: AsyncConnection[Any], query: str, values: dict[str, Any] | None = None
-) -> list[tuple[Any, ...]]:
+async def _rows(connection: AsyncConnection[Any], query: str) -> list[tuple[Any, ...]]:
     with engine.plain_errors():
-        return await (await connection.execute(query.encode(), values)).fetchall()
+        return await (await connection.execute(query.encode())).fetchall()

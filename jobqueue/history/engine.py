@@ -11,9 +11,9 @@ from typing import Any
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
-from sqlalchemy import Engine, NullPool, create_engine
+from sqlalchemy import Engine, NullPool, create_engine, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
 from jobqueue.domain import urls
 from jobqueue.domain.errors import (
@@ -36,6 +36,8 @@ DEFAULTS: dict[str, Any] = {
     "keepalives_count": 3,
     "tcp_user_timeout": 30_000,
 }
+
+PATIENCE = 15  # seconds that a question of a person may keep PostgreSQL busy
 
 Database = AsyncEngine  # for callers, who must not import SQLAlchemy
 
@@ -153,6 +155,35 @@ async def opened(url: str, role: str) -> AsyncIterator[Database]:
         yield database
     finally:
         await database.dispose()
+
+
+@asynccontextmanager
+async def asking(database: Database) -> AsyncIterator[AsyncConnection]:
+    """Give a connection for a person's questions, of which none may take for ever.
+
+    Raises:
+        HistoryError: PostgreSQL needs longer than ``PATIENCE``, or we lack a permission.
+        HistoryUnavailable: PostgreSQL is away.
+        SchemaMismatch: Something that this version expects is not there.
+    """
+    with plain_errors():
+        async with database.connect() as connection:
+            # For this transaction alone: a pooler may give the session to somebody else.
+            await connection.execute(text(f"SET LOCAL statement_timeout = '{PATIENCE}s'"))
+            try:
+                yield connection
+            except DBAPIError as error:
+                if isinstance(error.orig, psycopg.errors.QueryCanceled):
+                    raise too_long() from error
+                raise
+
+
+def too_long() -> HistoryError:
+    """Return what to say of a question that took longer than ``PATIENCE``."""
+    return HistoryError(
+        f"PostgreSQL has no answer within {PATIENCE} s, so it was stopped: ask for less, such as "
+        "one name, or a later since"
+    )
 
 
 def create_sync(url: str, role: str) -> Engine:

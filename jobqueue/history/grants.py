@@ -17,8 +17,8 @@ _VIEWS = """
     WHERE relnamespace = 'jobqueue'::regnamespace AND relkind = 'v' AND relname LIKE 'v\\_%'
     ORDER BY relname
 """
-INSIDE = ("job_names", "job_executions", "schedule_occurrences", "alembic_version")
-"""What else reading needs: ``state_at``, ``jobs show``, ``schedules audit``, ``db check``."""
+INSIDE = ("job_names", "job_executions", "schedule_occurrences", "operator_log", "alembic_version")
+"""What else reading needs: ``state_at``, ``jobs show``, ``schedules audit``, ``log`` …"""
 
 
 def grant(url: str, role: str) -> list[str]:

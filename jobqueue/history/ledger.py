@@ -43,6 +43,7 @@ _DECLARE = """
         lock = excluded.lock, arguments = excluded.arguments, seen_at = now()
     WHERE old.declared
 """
+_EXPIRE = "DELETE FROM jobqueue.schedules WHERE name = %s AND NOT declared"
 _LAST = """
     SELECT max(occurrence) FROM jobqueue.schedule_occurrences
     WHERE schedule = %s AND NOT triggered
@@ -130,6 +131,18 @@ def arguments_of(spec: bytes) -> dict[str, Any]:
     found = _spec.decode(spec)
     shown: dict[str, Any] = msgspec.json.decode(mask(found.arguments, found.redact))
     return shown
+
+
+async def expire(connection: AsyncConnection[Any], before: datetime) -> None:
+    """Delete the stored schedules whose last occurrence was before a moment."""
+    over = [
+        (each.name,)
+        for each in await plans(connection)
+        if not each.declared and (end := each.timing.at or each.timing.end) and end < before
+    ]
+    with plain_errors():
+        async with connection.cursor() as cursor:
+            await cursor.executemany(_EXPIRE, over)
 
 
 async def last(connection: AsyncConnection[Any], name: str) -> datetime | None:

@@ -6,16 +6,30 @@ removed, a recorder that repeats its batch could bring it back.
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import ARRAY, ColumnElement, Select, Text, Uuid, any_, cast, func, select
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Select,
+    Text,
+    Uuid,
+    any_,
+    cast,
+    func,
+    literal,
+    select,
+    tuple_,
+)
+from sqlalchemy.dialects.postgresql import aggregate_order_by
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from jobqueue.domain.letters import Deletion, LetterGroup, Which
 from jobqueue.domain.views import DeadLetter
-from jobqueue.history.engine import plain_errors
+from jobqueue.history.engine import asking, plain_errors
 from jobqueue.history.tables import OPEN, dead_letters, operator_log
 
 _letters = dead_letters.c
@@ -24,71 +38,111 @@ _shown = [column for column in _letters if column is not _letters.spec]
 ANY = Which()
 
 
+class Place(NamedTuple):
+    """Where a letter stands among the others: by the time of failure, then by its id."""
+
+    failed_at: datetime
+    execution_id: str
+
+
 @dataclass(frozen=True, slots=True)
 class Extent:
     """How many letters a filter chooses now, and the newest of them.
 
-    What dies later has a later id, so that whoever goes up to this one does not meet
+    What dies later has a later place, so that whoever goes up to this one does not meet
     a job again that died anew.
     """
 
     count: int
-    last: str | None
+    last: Place | None
 
 
 async def page(
     engine: AsyncEngine, chosen: Which = ANY, *, before: str | None = None, limit: int = 50
 ) -> list[DeadLetter]:
-    """Return open letters, the job that was handed out last first.
+    """Return open letters, the job that died last first.
 
     Args:
         engine: The database.
         chosen: Which of them.
-        before: The last execution id of the page before.
+        before: The last execution id of the page before; it may be closed meanwhile.
         limit: Most letters in a page; a shorter page is the last one.
 
     Raises:
         HistoryUnavailable: PostgreSQL is away.
+        HistoryError: PostgreSQL needs too long for it.
         SchemaMismatch: There is no such table.
-        ValueError: ``before`` is no execution id.
+        ValueError: ``before`` is no execution id of a letter.
     """
+    place = None if before is None else await _place(engine, str(UUID(before)))
+    return await _fetch(engine, page_of(chosen, place, limit))
+
+
+def page_of(chosen: Which, before: Place | None, limit: int) -> Select[Any]:
+    """Return the statement of :func:`page`."""
     conditions = open_ones(chosen)
     if before is not None:
-        conditions.append(_letters.execution_id < str(UUID(before)))
-    return await _fetch(engine, _newest_first().where(*conditions).limit(limit))
+        conditions.append(_standing < _at(before))
+    return _newest_first().where(*conditions).limit(limit)
 
 
 async def extent(engine: AsyncEngine, chosen: Which) -> Extent:
     """Return how many open letters there are, and the newest; raises like ``page``."""
-    with plain_errors():
-        async with engine.connect() as connection:
-            # Not every version of PostgreSQL has max() of a uuid; as text it sorts the same.
-            newest = func.max(cast(_letters.execution_id, Text))
-            found = select(func.count(), newest).where(*open_ones(chosen))
-            count, last = (await connection.execute(found)).one()
-            return Extent(count, last)
+    conditions = open_ones(chosen)
+    found = select(func.count()).select_from(dead_letters).where(*conditions)
+    newest = select(_letters.failed_at, _letters.execution_id).where(*conditions)
+    newest = newest.order_by(*_LAST_FIRST).limit(1)
+    async with asking(engine) as connection:
+        # First where it ends: what dies in between is counted, and left alone.
+        last = (await connection.execute(newest)).one_or_none()
+        count = await connection.scalar(found)
+    return Extent(count or 0, None if last is None else Place(*last))
 
 
 async def ascending(
-    engine: AsyncEngine, chosen: Which, after: str | None, last: str, limit: int
-) -> list[str]:
-    """Return execution ids of open letters, the oldest first; raises like ``page``.
+    engine: AsyncEngine, chosen: Which, after: Place | None, last: Place, limit: int
+) -> list[Place]:
+    """Return open letters, the oldest first; raises like ``page``.
 
     Args:
         engine: The database.
         chosen: Which of them.
-        after: The last id of the page before.
+        after: The last place of the page before.
         last: Go no further than this one.
-        limit: Most ids.
+        limit: Most letters.
     """
-    conditions = [*open_ones(chosen), _letters.execution_id <= last]
+    async with asking(engine) as connection:
+        found = await connection.execute(ascending_of(chosen, after, last, limit))
+        return [Place(*row) for row in found]
+
+
+def ascending_of(chosen: Which, after: Place | None, last: Place, limit: int) -> Select[Any]:
+    """Return the statement of :func:`ascending`."""
+    conditions = [*open_ones(chosen), _standing <= _at(last)]
     if after is not None:
-        conditions.append(_letters.execution_id > after)
-    ids = select(_letters.execution_id).where(*conditions)
-    with plain_errors():
-        async with engine.connect() as connection:
-            found = await connection.scalars(ids.order_by(_letters.execution_id).limit(limit))
-            return list(found)
+        conditions.append(_standing > _at(after))
+    places = select(_letters.failed_at, _letters.execution_id).where(*conditions)
+    return places.order_by(_letters.failed_at, _letters.execution_id).limit(limit)
+
+
+_LAST_FIRST = (_letters.failed_at.desc(), _letters.execution_id.desc())
+_IDS = ARRAY(Uuid(as_uuid=False))
+_standing = tuple_(_letters.failed_at, _letters.execution_id)
+
+
+def _at(place: Place) -> ColumnElement[Any]:
+    moment = literal(place.failed_at, _letters.failed_at.type)
+    return tuple_(moment, literal(place.execution_id, _letters.execution_id.type))
+
+
+async def _place(engine: AsyncEngine, execution_id: str) -> Place:
+    found = select(_letters.failed_at, _letters.execution_id)
+    async with asking(engine) as connection:
+        rows = await connection.execute(found.where(_letters.execution_id == execution_id))
+        row = rows.one_or_none()
+    if row is None:
+        raise ValueError(execution_id)
+    return Place(*row)
 
 
 async def groups(engine: AsyncEngine, chosen: Which, limit: int) -> list[LetterGroup]:
@@ -102,7 +156,9 @@ async def groups(engine: AsyncEngine, chosen: Which, limit: int) -> list[LetterG
             func.array_agg(_letters.queue.distinct()).label("queues"),
             func.min(_letters.failed_at).label("first"),
             func.max(_letters.failed_at).label("last"),
-            cast(func.max(cast(_letters.execution_id, Text)), Uuid(as_uuid=False)).label("letter"),
+            func.array_agg(aggregate_order_by(_letters.execution_id, *_LAST_FIRST), type_=_IDS)[
+                1
+            ].label("letter"),
         )
         .where(*open_ones(chosen))
         .group_by(_letters.error_fingerprint, _letters.error_type)
@@ -111,9 +167,8 @@ async def groups(engine: AsyncEngine, chosen: Which, limit: int) -> list[LetterG
     newest = select(each, _letters.error_message.label("example"))
     found = newest.join(dead_letters, _letters.execution_id == each.c.letter)
     most = found.order_by(each.c.count.desc(), each.c.last.desc()).limit(limit)
-    with plain_errors():
-        async with engine.connect() as connection:
-            return [LetterGroup(**row) for row in (await connection.execute(most)).mappings()]
+    async with asking(engine) as connection:
+        return [LetterGroup(**row) for row in (await connection.execute(most)).mappings()]
 
 
 async def by_id(engine: AsyncEngine, execution_ids: Iterable[str]) -> list[DeadLetter]:
@@ -177,7 +232,7 @@ def open_ones(chosen: Which) -> list[ColumnElement[bool]]:
 def named(execution_ids: Iterable[str]) -> ColumnElement[bool]:
     """Return the condition that letters of these ids fulfil; words that are no ids are left out."""
     ids = [each for each in execution_ids if _is_id(each)]
-    return _letters.execution_id == any_(cast(ids, ARRAY(Uuid(as_uuid=False))))
+    return _letters.execution_id == any_(cast(ids, _IDS))
 
 
 def _is_id(text: str) -> bool:
@@ -189,11 +244,10 @@ def _is_id(text: str) -> bool:
 
 
 def _newest_first() -> Select[Any]:
-    return select(*_shown).order_by(_letters.execution_id.desc())
+    return select(*_shown).order_by(*_LAST_FIRST)
 
 
 async def _fetch(engine: AsyncEngine, statement: Select[Any]) -> list[DeadLetter]:
-    with plain_errors():
-        async with engine.connect() as connection:
-            found = await connection.execute(statement)
-            return [DeadLetter(**row) for row in found.mappings()]
+    async with asking(engine) as connection:
+        found = await connection.execute(statement)
+        return [DeadLetter(**row) for row in found.mappings()]

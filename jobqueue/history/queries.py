@@ -15,7 +15,7 @@ from jobqueue.domain.executions import DEAD_OUTCOMES
 from jobqueue.domain.jobs import State
 from jobqueue.domain.listing import Chosen
 from jobqueue.domain.views import ExecutionView
-from jobqueue.history.engine import plain_errors
+from jobqueue.history.engine import asking
 from jobqueue.history.tables import dead_letters, job_executions
 
 
@@ -34,10 +34,13 @@ async def executions(
 
     Raises:
         HistoryUnavailable: PostgreSQL is away.
+        HistoryError: PostgreSQL needs too long for it.
         SchemaMismatch: There is no such table.
     """
     rows = job_executions.c
-    return await _fetch(engine, _of(job_id, queue).order_by(rows.queue, rows.run, rows.delivery))
+    # A job that is cancelled while it waits ends by a row of no delivery.
+    in_order = (rows.queue, rows.run, rows.final, rows.delivery)
+    return await _fetch(engine, _of(job_id, queue).order_by(*in_order))
 
 
 async def final_outcome(
@@ -118,7 +121,6 @@ def _of(job_id: str, queue: str | None) -> Select[Any]:
 
 
 async def _fetch(engine: AsyncEngine, statement: Select[Any]) -> list[ExecutionView]:
-    with plain_errors():
-        async with engine.connect() as connection:
-            found = await connection.execute(statement)
-            return [ExecutionView(**row) for row in found.mappings()]
+    async with asking(engine) as connection:
+        found = await connection.execute(statement)
+        return [ExecutionView(**row) for row in found.mappings()]

@@ -12,7 +12,7 @@ from typing import Any, Self
 
 from psycopg import AsyncConnection
 
-from jobqueue.history import partitions, rollups
+from jobqueue.history import ledger, partitions, rollups
 from jobqueue.history.engine import plain_errors
 
 _CLOSED = """
@@ -23,7 +23,18 @@ _OPEN = """
     DELETE FROM jobqueue.dead_letters
     WHERE redriven_at IS NULL AND deleted_at IS NULL AND failed_at < now() - %s
 """
-_OCCURRENCES = "DELETE FROM jobqueue.schedule_occurrences WHERE occurrence < now() - %s"
+# The last of each outcome stays as long as the schedule: what runs once a year has no other.
+_OCCURRENCES = """
+    DELETE FROM jobqueue.schedule_occurrences AS old
+    WHERE occurrence < now() - %s AND (
+        EXISTS (
+            SELECT FROM jobqueue.schedule_occurrences AS later
+            WHERE later.schedule = old.schedule AND later.outcome = old.outcome
+            AND (later.occurrence, later.triggered) > (old.occurrence, old.triggered)
+        )
+        OR NOT EXISTS (SELECT FROM jobqueue.schedules WHERE schedules.name = old.schedule)
+    )
+"""
 _LOG = "DELETE FROM jobqueue.operator_log WHERE at < now() - %s"
 
 
@@ -32,8 +43,8 @@ class Keep:
     """How long rows are kept.
 
     Args:
-        executions: Executions, occurrences of schedules, and dead letters that were put back or
-            deleted.
+        executions: Executions, dead letters that were put back or deleted, and occurrences of
+            schedules, but for the last ones of each; also stored schedules after their end.
         letters: Dead letters that nobody put back; ``None`` keeps them until they are deleted.
         log: Entries of the operators' log.
     """
@@ -83,9 +94,11 @@ async def upkeep(connection: AsyncConnection[Any], keep: Keep) -> Done:
     # First what must not wait for hours that take long to roll up: rows need their partition.
     made = await partitions.ensure(connection)
     dropped = await partitions.drop_expired(connection, keep.executions)
+    begin = await _ago(connection, keep.executions)
+    await ledger.expire(connection, begin)
     letters, log_entries = await _delete(connection, keep)
     hours = await rollups.roll_up(connection)
-    await rollups.expire(connection, await _ago(connection, keep.executions))
+    await rollups.expire(connection, begin)
     return Done(made, dropped, hours, letters, log_entries)
 
 

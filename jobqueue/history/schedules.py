@@ -18,7 +18,7 @@ from jobqueue.domain.jobs import Priority
 from jobqueue.domain.operations import Operation
 from jobqueue.domain.plans import Occurrence, Plan, ScheduleView
 from jobqueue.history import operations
-from jobqueue.history.engine import plain_errors
+from jobqueue.history.engine import asking, plain_errors
 from jobqueue.history.ledger import arguments_of, timing_of, timing_row
 from jobqueue.history.tables import SCHEMA, schedule_occurrences, schedules
 
@@ -165,8 +165,10 @@ async def pause(engine: AsyncEngine, name: str, operation: Operation) -> bool:
     return await _change(engine, name, operation, _rows.paused_at.is_(None), values)
 
 
-async def resume(engine: AsyncEngine, name: str, operation: Operation, since: datetime) -> bool:
-    """Let a schedule fire again, but none of its occurrences up to a moment.
+async def resume(
+    engine: AsyncEngine, name: str, operation: Operation, since: datetime | None
+) -> bool:
+    """Let a schedule fire again, but none of its occurrences up to a moment; None for now.
 
     Returns:
         Whether it was paused.
@@ -174,7 +176,8 @@ async def resume(engine: AsyncEngine, name: str, operation: Operation, since: da
     Raises:
         ScheduleNotFound: There is none.
     """
-    values = {"paused_at": None, "paused_by": None, "pause_reason": None, "since": since}
+    begin = func.now() if since is None else since
+    values = {"paused_at": None, "paused_by": None, "pause_reason": None, "since": begin}
     return await _change(engine, name, operation, _rows.paused_at.is_not(None), values)
 
 
@@ -203,7 +206,7 @@ async def remove(
     operation: Operation,
     *,
     dry_run: bool = False,
-) -> list[str]:
+) -> dict[str, str]:
     """Remove the schedule of a name, or those whose jobs have a lock.
 
     Args:
@@ -214,7 +217,7 @@ async def remove(
         dry_run: Change nothing, and write nothing down.
 
     Returns:
-        The names of those that were removed, or would be.
+        The queues of those that were removed, or would be, by their names in order.
 
     Raises:
         ScheduleNotFound: There is none.
@@ -228,19 +231,20 @@ async def remove(
         async with engine.begin() as connection:
             await connection.execute(_ALONE)
             lives = _rows.declared & (_rows.seen_at > func.now() - GONE)
-            found = (await connection.execute(select(_rows.name, lives).where(*which))).all()
+            asked = select(_rows.name, lives, _rows.queue).where(*which).order_by(_rows.name)
+            found = (await connection.execute(asked)).all()
             if not found:
                 raise ScheduleNotFound(name or "", lock or "")
-            for each, living in found:
+            for each, living, _ in found:
                 if living:
                     raise ScheduleConflict(each, "code declares it; remove it there, or pause it")
-            names = sorted(each for each, _ in found)
+            queues = {each: queue for each, _, queue in found}
             if dry_run:
-                return names
-            done = replace(operation, details={**operation.details, "removed": names})
+                return queues
+            done = replace(operation, details={**operation.details, "removed": [*queues]})
             await operations.log_with(connection, done, operations.new_id())
-            await connection.execute(delete(schedules).where(_rows.name.in_(names)))
-    return names
+            await connection.execute(delete(schedules).where(_rows.name.in_(queues)))
+    return queues
 
 
 async def occurrences(
@@ -260,10 +264,9 @@ async def occurrences(
     if since is not None:
         asked = asked.where(_ledger.occurrence >= since)
     newest = asked.order_by(_ledger.occurrence.desc(), _ledger.schedule).limit(limit)
-    with plain_errors():
-        async with engine.connect() as connection:
-            found = await connection.execute(newest)
-            return [Occurrence(**_in_utc(row)) for row in found.mappings()]
+    async with asking(engine) as connection:
+        found = await connection.execute(newest)
+        return [Occurrence(**_in_utc(row)) for row in found.mappings()]
 
 
 def _readable(found: Iterable[RowMapping]) -> Iterator[ScheduleView]:

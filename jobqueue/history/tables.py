@@ -27,7 +27,7 @@ from jobqueue.domain.jobs import Priority
 
 SCHEMA = "jobqueue"
 
-REVISION = "0004"
+REVISION = "0005"
 """The migration that this version of the package reads and writes."""
 
 metadata = MetaData(schema=SCHEMA)
@@ -132,23 +132,23 @@ dead_letters = Table(
 )
 
 OPEN = dead_letters.c.redriven_at.is_(None) & dead_letters.c.deleted_at.is_(None)
-# Lists show open letters, newest first, page by page; redriven ones pile up beside them.
-Index("dead_letters_open", dead_letters.c.execution_id, postgresql_where=OPEN)
-Index(
-    "dead_letters_open_name",
-    dead_letters.c.name,
-    dead_letters.c.execution_id,
-    postgresql_where=OPEN,
-)
+# Lists show open letters by the time of failure, page by page; redriven ones pile up beside them.
+for _name, _leading in (
+    ("dead_letters_open_failed", ()),
+    ("dead_letters_open_name_failed", (dead_letters.c.name,)),
+    ("dead_letters_open_queue_failed", (dead_letters.c.queue,)),
+    ("dead_letters_open_error_failed", (dead_letters.c.error_fingerprint,)),
+    ("dead_letters_open_type_failed", (dead_letters.c.error_type,)),
+):
+    Index(
+        _name,
+        *_leading,
+        dead_letters.c.failed_at,
+        dead_letters.c.execution_id,
+        postgresql_where=OPEN,
+    )
 # "Did this job die, and was it put back?"
 Index("dead_letters_job_id", dead_letters.c.job_id)
-# All letters of one error, to look at and to put back.
-Index(
-    "dead_letters_open_error",
-    dead_letters.c.error_fingerprint,
-    dead_letters.c.execution_id,
-    postgresql_where=OPEN,
-)
 # What an operator's command came to.
 Index(
     "dead_letters_closed_by",
@@ -270,3 +270,9 @@ schedule_occurrences = Table(
 )
 # Everything of a stretch of time, and what retention deletes.
 Index("schedule_occurrences_occurrence", schedule_occurrences.c.occurrence)
+# Those that were skipped are few among many that were enqueued.
+Index(
+    "schedule_occurrences_outcome",
+    schedule_occurrences.c.outcome,
+    schedule_occurrences.c.occurrence,
+)

@@ -26,7 +26,7 @@ from jobqueue.domain.errors import (
     severity,
 )
 from jobqueue.domain.executions import Execution
-from jobqueue.domain.jobs import Spec
+from jobqueue.domain.jobs import unpack_spec
 from jobqueue.domain.partitions import named
 from jobqueue.history.writer import HistoryWriter
 
@@ -37,7 +37,6 @@ FIRST = 8  # journal entries of each queue in the first read; how much is in one
 ADOPT_EVERY = 2.0  # seconds
 BY_SCRIPTS = {"lost", "expired", "cancelled"}  # outcomes that also scripts write
 WRITE_PATIENCE = 60.0  # seconds; a server that is frozen never answers
-_spec = msgspec.msgpack.Decoder(Spec)
 
 
 class Recorder:
@@ -180,7 +179,7 @@ class Recorder:
         if row.result is None and not row.dead:
             return 0
         try:
-            own = _spec.decode(row.spec).result_ttl_ms
+            own = unpack_spec(row.spec).result_ttl_ms
         except msgspec.MsgspecError:  # a spec that nobody could read is why it is dead
             own = None
         return self._keep_ms if own is None else own

@@ -25,7 +25,7 @@ the node with the set of queues is away, it goes on with what it knows.
 import asyncio
 import logging
 from collections import defaultdict
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import NamedTuple
 
 from jobqueue.broker.calls import Calls
@@ -41,7 +41,8 @@ from jobqueue.domain.errors import (
     HistoryUnavailable,
     severity,
 )
-from jobqueue.domain.occurrences import Step, from_milliseconds, job_id, milliseconds
+from jobqueue.domain.instants import from_ms, from_us, milliseconds
+from jobqueue.domain.occurrences import Step, job_id
 from jobqueue.domain.partitions import shown_as
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.scheduler.timetable import Timetable
@@ -129,7 +130,7 @@ class Firer:
         """
         schedules = self._schedules
         self._forget(schedules)
-        now = await self._now(schedules[0]) if schedules else from_milliseconds(0)
+        now = await self._now(schedules[0]) if schedules else from_ms(0)
         wait, problems = LONGEST, dict[str, str]()
         for each in schedules:
             try:
@@ -181,7 +182,7 @@ class Firer:
         if len(steps) > 1 or any(step.others or step.skip for step in steps):
             # What seems to be missed may have fired while only this process stood still.
             stored = await self._noted(each, self._places[each.name])
-            after = max(after, from_milliseconds(stored))
+            after = max(after, from_ms(stored))
             steps = each.steps(after, now)
         return steps
 
@@ -190,7 +191,7 @@ class Firer:
         keys, place = self._calls.keys, self._places.get(first.name)
         key = keys.queues if place is None else keys.fired(place)
         time, _ = await self._lane.commands([("TIME",), ("EXISTS", key)])
-        return from_milliseconds(0) + timedelta(microseconds=self._calls.now_us(time))
+        return from_us(self._calls.now_us(time))
 
     async def _watermark(self, each: Scheduled, begin: datetime) -> datetime:
         """Return the last occurrence fired, by whoever, in the place where jobs go now.
@@ -208,7 +209,7 @@ class Firer:
             await self._lane.command("HSETNX", self._calls.keys.fired(place), each.name, first)
             stored = await self._noted(each, place) or first
         self._places[each.name] = place
-        self._fired[each.name] = from_milliseconds(stored)
+        self._fired[each.name] = from_ms(stored)
         return self._fired[each.name]
 
     async def _first(self, each: Scheduled, begin: datetime) -> datetime:

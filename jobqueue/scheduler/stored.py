@@ -67,6 +67,8 @@ class Stored:
         self._connection: Any = None
         self._version: str | None = None  # of the schedules that were read and kept last
         self._read = False  # whether PostgreSQL ever told us of them
+        self._stored: Sequence[Plan] = ()
+        self._gone: set[tuple[str, str]] = set()  # queues and names that fire there no more
         self._confirmed = self._swept = self._deaf = float("-inf")  # when, by the monotonic clock
         self._asked: set[asyncio.Task[datetime | None]] = set()
         self.problem: str | None = None
@@ -136,6 +138,10 @@ class Stored:
                 version, found = await self._ask()
             if found is not None:
                 self._timetable.take(found)
+            # One look after the firer was told: what it was about to fire it has fired by now.
+            await self._forget(found)
+            if found is not None:
+                self._left(found)
                 self._read = True
                 self._version = version if await self._done(self._keep(found)) else None
             await self._copy()
@@ -158,6 +164,23 @@ class Stored:
             self._confirmed = monotonic()
         version = await rows.version(self._connection)
         return version, None if version == self._version else await rows.plans(self._connection)
+
+    def _left(self, found: Sequence[Plan]) -> None:
+        """Note which schedules were removed, or have moved to another queue."""
+        here = {(each.queue, each.name) for each in (*found, *self._declared)}
+        names = {name for _, name in here}
+        for each in self._stored:
+            # One in code may be in two queues, as long as two versions of the code run.
+            if not (each.declared and each.name in names):
+                self._gone.add((each.queue, each.name))
+        self._gone -= here
+        self._stored = found
+
+    async def _forget(self, found: Sequence[Plan] | None) -> None:
+        """Drop what Redis keeps of schedules that are gone; one that came back stays."""
+        for queue, name in self._gone - {(each.queue, each.name) for each in found or ()}:
+            if await self._done(ledger.forget(self._lane, self._keys, queue, [name])):
+                self._gone.discard((queue, name))
 
     async def _keep(self, found: Sequence[Plan]) -> None:
         await ledger.keep_plans(self._lane, self._keys, found)

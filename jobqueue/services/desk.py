@@ -37,6 +37,7 @@ from jobqueue.services import checked
 from jobqueue.settings import Settings
 
 if TYPE_CHECKING:
+    from jobqueue.client.entries import Entries
     from jobqueue.client.letters import Letters
     from jobqueue.client.plans import Plans
 
@@ -127,6 +128,16 @@ class Desk:
     def logbook(self) -> Logbook:
         """Return where operators' commands are noted."""
         return Logbook(self._settings.database_url, self._settings.operator)
+
+    def entries(self) -> "Entries":
+        """Return what reads the operator log.
+
+        Raises:
+            ConfigurationError: No database URL is set.
+        """
+        from jobqueue.client.entries import Entries  # brings SQLAlchemy too
+
+        return Entries(self._settings.required("database_url"))
 
     def control(self) -> Control:
         """Return what shows and sets limits."""

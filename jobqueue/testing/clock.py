@@ -3,16 +3,17 @@
 Due times, retries, leases, rates, expiry and schedules are decided in scripts, by the time
 that :class:`TimedCalls` gives them. Lifetimes of keys (results, unique keys for a time,
 idempotency keys) are Redis' own and can't be told the time: moving the clock shortens them
-by as much instead.
+by as much instead. What a job came to has a lifetime only from a recorder; where none works,
+:mod:`~jobqueue.testing.lifetimes` stands in for it.
 """
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 
+from jobqueue.domain.instants import EPOCH, MILLISECOND, from_us, milliseconds
 from jobqueue.testing.apps import App, calls_of, lane_to
-
-_EPOCH = datetime.fromtimestamp(0, UTC)
+from jobqueue.testing.lifetimes import end_results
 
 
 class Clock:
@@ -30,7 +31,7 @@ class Clock:
     def now(self) -> datetime:
         """The time, in UTC."""
         assert self._calls.time_us is not None  # noqa: S101 - set as long as the block lasts
-        return _EPOCH + timedelta(microseconds=self._calls.time_us)
+        return from_us(self._calls.time_us)
 
     def move(self, **units: float) -> None:
         """Move the time, as a ``timedelta`` takes it: ``clock.move(hours=1, minutes=30)``.
@@ -56,11 +57,12 @@ class Clock:
         step = moment - self.now
         with lane_to(self._app) as lane:
             for each in self._app.services.scheduled():
-                keys, now_ms = self._calls.keys, (self.now - _EPOCH) // timedelta(milliseconds=1)
+                keys, now_ms = self._calls.keys, milliseconds(self.now)
                 n = lane.call(self._app.services.splits.ask(each.queue))
                 lane.command("HSETNX", keys.fired(each.place(n)), each.name, now_ms)
-            installation.age(lane, self._calls.keys, step // timedelta(milliseconds=1))
-        self._calls.time_us = (moment - _EPOCH) // timedelta(microseconds=1)
+            end_results(self._app, lane, moment)
+            installation.age(lane, self._calls.keys, step // MILLISECOND)
+        self._calls.time_us = (moment - EPOCH) // timedelta(microseconds=1)
 
 
 @contextmanager

@@ -12,7 +12,7 @@ from jobqueue.client.blocking import refuse_loop
 from jobqueue.domain import executions
 from jobqueue.domain.errors import ConfigurationError, JobFailed
 from jobqueue.domain.executions import DEAD_OUTCOMES, Execution
-from jobqueue.domain.jobs import Spec, State
+from jobqueue.domain.jobs import State, unpack_spec
 from jobqueue.domain.outcomes import Failure
 from jobqueue.domain.partitions import by_queue, queue_of
 from jobqueue.testing.apps import App, calls_of
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
 TIMEOUT = 30.0  # seconds
 SHORTEST, LONGEST = 0.002, 0.05  # seconds between two looks at the queues
 
-_spec = msgspec.msgpack.Decoder(Spec)
 _AGAIN = {"snoozed": State.SCHEDULED, "released": State.READY, "lost": State.READY}
 
 
@@ -234,7 +233,7 @@ def _ran(rows: Sequence[Execution]) -> RanJob:
         id=last.job_id,
         name=last.name,
         queue=queue_of(last.queue),
-        arguments=msgspec.json.decode(_spec.decode(last.spec).arguments),
+        arguments=msgspec.json.decode(unpack_spec(last.spec).arguments),
         state=_state(last),
         outcomes=tuple(row.outcome for row in rows),
         result=None if last.result is None else msgspec.json.decode(last.result),

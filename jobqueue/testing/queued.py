@@ -2,12 +2,13 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 import msgspec
 
 from jobqueue.domain import codec
+from jobqueue.domain.instants import from_ms
 from jobqueue.domain.jobs import Priority, State
 from jobqueue.domain.partitions import queue_of
 from jobqueue.testing.apps import App, calls_of, lane_to
@@ -144,10 +145,6 @@ def _enqueued(job: "JobView") -> EnqueuedJob:
         priority=job.priority,
         arguments=msgspec.json.decode(job.spec.arguments),
         state=job.state,
-        enqueued_at=_moment(job.enqueued_ms or 0),
-        due_at=None if job.due_ms is None else _moment(job.due_ms),
+        enqueued_at=from_ms(job.enqueued_ms or 0),
+        due_at=from_ms(job.due_ms),
     )
-
-
-def _moment(ms: int) -> datetime:
-    return datetime.fromtimestamp(ms / 1000, UTC)

@@ -62,21 +62,32 @@ class Attempt(msgspec.Struct, eq=False):
             return Cancelled()
         if self.held.released or self.held.dropped:
             return Released()
-        left = None if self.bounds is UNBOUNDED else self.bounds.left(self.held)
+        if self.bounds is UNBOUNDED:
+            return None
+        left = (self.bounds.left if self.held.started_us else self.bounds.until_start)(self.held)
         return self.overdue() if left is not None and left <= 0 else None
 
     def overdue(self) -> Outcome:
         """Return the outcome of a handler that has no time left to start."""
         if self.held.started_us:
             return TimedOut(Failure("TimeoutError", "no time was left to run it again"))
-        return Overdue(Failure("TimeoutError", "its deadline was over before it could start"))
+        what, reason = self.bounds.first()
+        last = self.held.delivery.last
+        text = f"its {what} was over before it could start" + (last and f"; last error: {last}")
+        return Overdue(Failure("TimeoutError", text), reason)
 
     def succeeded(self, value: Any) -> Outcome:
-        """Return the outcome of a handler that returned."""
+        """Return the outcome of a value that stands for what the handler did."""
         return returned(value, self.limits.result, self.limits.traceback)
+
+    def returned(self, value: Any) -> Outcome:
+        """Return the outcome of a handler that returned; one that was told had to stop."""
+        return Cancelled() if self.held.heard else self.succeeded(value)
 
     def late(self, error: BaseException | None = None) -> Outcome:
         """Return the outcome of a handler that ran past its bounds, and what it raised then."""
+        if self.held.heard:
+            return Cancelled()
         trace = failure(error, self.limits.traceback, skip=1).traceback if error else ""
         return TimedOut(Failure("TimeoutError", self.bounds.exceeded(self.held), trace))
 

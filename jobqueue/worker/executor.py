@@ -9,7 +9,7 @@ from jobqueue.domain import context
 from jobqueue.domain.arguments import ArgumentsMismatch
 from jobqueue.domain.extensions import RunMiddleware
 from jobqueue.domain.handlers import Handler, Kind
-from jobqueue.domain.jobs import Spec
+from jobqueue.domain.jobs import unpack_spec
 from jobqueue.domain.outcomes import (
     Failed,
     Mismatch,
@@ -21,15 +21,13 @@ from jobqueue.domain.outcomes import (
 )
 from jobqueue.domain.redaction import scrub
 from jobqueue.worker.attempt import Attempt, Limits
-from jobqueue.worker.bounds import UNBOUNDED, Bounds, deadline_of
+from jobqueue.worker.bounds import UNBOUNDED, Bounds, budget_of, deadline_of
 from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.failures import failure
 from jobqueue.worker.held import Held
 from jobqueue.worker.middleware import through
 from jobqueue.worker.places import Places
 from jobqueue.worker.verdicts import mismatched
-
-_spec = msgspec.msgpack.Decoder(Spec)
 
 
 class Executor:
@@ -60,7 +58,7 @@ class Executor:
         if handler is None:
             return Unknown(held.delivery.unknown)
         try:
-            spec = held.spec = _spec.decode(held.delivery.spec)
+            spec = held.spec = unpack_spec(held.delivery.spec)
             args, kwargs = handler.parameters.decode(spec.arguments)
         except BaseException as error:  # noqa: BLE001 - a model's own checks are the user's code
             return _redacted(_misfit(error), held)
@@ -74,7 +72,7 @@ class Executor:
                 outcome = stopped
             else:  # most jobs: nothing stands between the loop and the handler
                 attempt.starts()
-                outcome = attempt.succeeded(await handler.function(*args, **kwargs))
+                outcome = attempt.returned(await handler.function(*args, **kwargs))
         except BaseException as error:  # noqa: BLE001 - whatever a handler does, the worker lives
             outcome = attempt.ended(error)
         held.ended_us = monotonic_us()
@@ -107,14 +105,17 @@ class Executor:
         timeout = self._limits.timeout if handler.timeout is None else handler.timeout
         if spec.timeout_ms is not None:
             timeout = spec.timeout_ms / 1000
-        if timeout is spec.deadline_ms is spec.deadline_in_ms is None:
+        delivery = held.delivery
+        budget = budget_of(spec, handler, delivery.enqueued_ms) if delivery.attempts else None
+        if timeout is spec.deadline_ms is spec.deadline_in_ms is budget is None:
             return UNBOUNDED
-        return Bounds(timeout, deadline_of(spec, held.delivery.run, held.delivery.enqueued_ms))
+        deadline = deadline_of(spec, delivery.run, delivery.enqueued_ms)
+        return Bounds(timeout, deadline, budget)
 
 
 def _redacted(outcome: Outcome, held: Held) -> Outcome:
     """Return the outcome without the values that people may not see in its error."""
-    names = held.handler.redact if held.handler else ()
+    names = held.hidden
     if not names or not isinstance(outcome, Failed | TimedOut | Mismatch):
         return outcome
     message, trace = (

@@ -54,7 +54,7 @@ class Held(msgspec.Struct, eq=False):
         task: What runs it; None when it was handed back at once.
         in_thread: Whether a thread is running it, which nothing can stop.
         cancelling: Whether somebody has cancelled the job.
-        heard: Whether the handler has asked, and knows that.
+        heard: Whether the handler knows that: it was interrupted, or has asked.
         released: Whether the worker stops and hands it back.
         dropped: Whether its outcome is worth nothing: the lease was lost, or it has
             been handed back while its handler ignores that.
@@ -89,6 +89,11 @@ class Held(msgspec.Struct, eq=False):
         """Return the fields that every log line about this delivery carries."""
         d, queue = self.delivery, queue_of(self.queue)
         return {"job_id": d.id, "job": d.name, "attempt": d.attempts + 1, "queue": queue}
+
+    @property
+    def hidden(self) -> tuple[str, ...]:
+        """The names of the arguments that people may not see."""
+        return (*(self.handler.redact if self.handler else ()), *self.spec.redact)
 
     @property
     def cancelled(self) -> bool:

@@ -93,4 +93,4 @@ def cancel(held: Held) -> None:
 def _interrupt(held: Held) -> None:
     # A thread can only be told, and has to look.
     if held.task is not None and not held.in_thread:
-        held.task.cancel()
+        held.heard = held.task.cancel() or held.heard

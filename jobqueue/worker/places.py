@@ -10,7 +10,7 @@ from typing import Any, Protocol
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
-from jobqueue.domain.outcomes import Cancelled, Outcome
+from jobqueue.domain.outcomes import Outcome
 from jobqueue.worker.attempt import Attempt
 from jobqueue.worker.held import Held
 from jobqueue.worker.threads import Threads
@@ -39,11 +39,11 @@ class OnLoop:
         try:
             left = attempt.bounds.left(attempt.held)
             if left is None:
-                return attempt.succeeded(await function(*args, **kwargs))
+                return attempt.returned(await function(*args, **kwargs))
             async with asyncio.timeout(left) as limit:
                 value = await function(*args, **kwargs)
             # A handler may swallow its cancellation and return: it was too late all the same.
-            return attempt.late() if limit.expired() else attempt.succeeded(value)
+            return attempt.late() if limit.expired() else attempt.returned(value)
         except BaseException as error:  # noqa: BLE001 - SystemExit ends an attempt, not the worker
             if limit is not None and limit.expired():
                 return attempt.late(error)
@@ -65,7 +65,7 @@ class InThread:
         held, bounds = attempt.held, attempt.bounds
         call = partial(attempt.handler.function, *attempt.args, **attempt.kwargs)
         try:
-            async with asyncio.timeout(bounds.until_deadline(held)):
+            async with asyncio.timeout(bounds.until_start(held)):
                 future = await self._threads.start(call, contextvars.copy_context())
         except TimeoutError:
             return attempt.overdue()
@@ -83,9 +83,7 @@ class InThread:
         value, error = future.result()
         if late:
             return attempt.late(error)
-        if held.heard:  # it looked, and stopped by itself
-            return Cancelled()
-        return attempt.ended(error) if error is not None else attempt.succeeded(value)
+        return attempt.ended(error) if error is not None else attempt.returned(value)
 
 
 async def _returned(future: "asyncio.Future[Any]", timeout: float | None, held: Held) -> bool:
@@ -135,11 +133,10 @@ class InChild:
             # Importing the handler's code in a new child is no part of its time.
             attempt.starts()
             left = bounds.left(held)
-            if left is not None:
-                limit.reschedule(loop.time() + left)
+            limit.reschedule(None if left is None else loop.time() + left)
 
         try:
-            async with asyncio.timeout(bounds.until_deadline(held)) as limit:
+            async with asyncio.timeout(bounds.until_start(held)) as limit:
                 return await self._children.run(attempt.handler, held.spec, held.current(), started)
         except TimeoutError:
             return attempt.late() if held.started_us else attempt.overdue()

@@ -28,6 +28,8 @@ from jobqueue.worker.verdicts import NOTHING
 
 log = logging.getLogger("jobqueue.worker")
 
+LAST = 500  # characters of an error that a later attempt knows
+
 _json = msgspec.json.Encoder()
 
 More = tuple[Sequence[str | int], str]
@@ -111,7 +113,7 @@ class Scribe:
             d.token,
             d.id,
             d.run,
-            d.attempts + 1 if started else 0,
+            d.attempts + (started > 0),
             d.delivery,
             decision.final,
             decision.outcome,
@@ -154,17 +156,26 @@ def _more(held: Held, decision: Decision, outcome: Outcome) -> More:
     failure = getattr(outcome, "failure", None)
     if isinstance(outcome, Unknown):
         return ["unknown", delivery.unknown + 1], ""
+    attempts = delivery.attempts + decision.counted
     if decision.state is State.RETRYING:
-        attempts = delivery.attempts + decision.counted
-        fields: list[str | int] = ["attempts", attempts, "delay", _ms(decision.delay) or 0]
+        delay_ms = _ms(decision.delay) or 0
+        fields: list[str | int]
+        fields = ["attempts", attempts, "delay", delay_ms, "last", _line(failure)]
         return ([*fields, "unknown", 0] if delivery.unknown else fields), ""
     if isinstance(outcome, Succeeded) and outcome.result is not None:
         payload = outcome.result.decode()
         return ["result", payload], payload
     if failure is not None and decision.final:
         payload = _json.encode(failure).decode()
-        return ["error", payload], payload
+        return ["error", payload, "attempts", attempts], payload
     return NO_MORE
+
+
+def _line(failure: Failure | None) -> str:
+    """Return an error in a line, for a later attempt that can't start."""
+    if failure is None:
+        return ""
+    return f"{failure.type}: {failure.message}".partition("\n")[0][:LAST]
 
 
 def _ms(delay: float | None) -> int | None:

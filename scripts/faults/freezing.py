@@ -1,7 +1,5 @@
 """Processes that stand still, or believe in another time, and go on."""
 
-import contextlib
-import os
 import signal
 from contextlib import closing
 from random import Random
@@ -12,6 +10,7 @@ from scripts.faults import hosts
 from scripts.faults.holding import victim
 from scripts.faults.plan import LEASE, QUEUES
 from scripts.faults.registry import Injection, fault
+from scripts.faults.services import send
 from scripts.faults.stage import SCHEDULERS, WORKERS, Stage
 
 HOUR = 3600.0
@@ -31,9 +30,9 @@ def pause_worker(stage: Stage, random: Random, injection: Injection) -> None:
     if pid is None:
         return
     injection.pids.append(pid)
-    _signal(pid, signal.SIGSTOP)
+    send(pid, signal.SIGSTOP)
     stage.sleep(LEASE + random.uniform(1.0, 3.0))
-    _signal(pid, signal.SIGCONT)
+    send(pid, signal.SIGCONT)
 
 
 @fault("blocked-loop", "a handler blocks the event loop for longer than a lease", lane="processes")
@@ -65,8 +64,3 @@ class _Closing:
 
     def __init__(self, app: JobQueue) -> None:
         self.close = app.close_sync
-
-
-def _signal(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it was killed meanwhile
-        os.kill(pid, number)

@@ -82,7 +82,7 @@ class Crew:
                 service.doomed, service.endless, service.due = True, False, None
         for service in services:
             if (pid := service.pid) is not None:
-                _send(pid, signal.SIGCONT)
+                send(pid, signal.SIGCONT)
             if service.process is not None:
                 service.process.ask_to_stop()
         for service in services:
@@ -128,6 +128,7 @@ class Crew:
         self.exits.append(Exit(service.name, code, service.logs[-1]))
 
 
-def _send(pid: int, number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):  # it has just ended
+def send(pid: int, number: signal.Signals) -> None:
+    """Send a signal to a process that may have ended meanwhile."""
+    with contextlib.suppress(ProcessLookupError):
         os.kill(pid, number)

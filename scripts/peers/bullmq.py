@@ -5,7 +5,7 @@ from collections.abc import Sequence
 
 from bullmq import Job, Queue, Worker
 
-from scripts.peers.base import AT_ONCE, Peer, Value, run, url
+from scripts.peers.base import Peer, Value, run, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("bullmq==3.4.4", "hiredis==3.5.0", "uvloop==0.23.0")
@@ -33,10 +33,6 @@ class BullMq(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         await self.queue.add("noop", {"value": value}, OPTIONS)
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import dramatiq
 from dramatiq.brokers.redis import RedisBroker
 
-from scripts.peers.base import AT_ONCE, Peer, Value, url
+from scripts.peers.base import Peer, Value, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("dramatiq[redis]==2.2.1", "redis==8.1.0", "hiredis==3.5.0")
@@ -31,10 +31,6 @@ class Dramatiq(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         noop.send(value)
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many, one after the other."""

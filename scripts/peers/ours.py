@@ -1,9 +1,10 @@
 """jobqueue itself, from this tree."""
 
+import asyncio
 from collections.abc import Sequence
 
 from jobqueue import JobQueue, Settings
-from scripts.peers.base import Peer, Value, run, url
+from scripts.peers.base import AT_ONCE, Peer, Value, run, url
 from scripts.peers.tally import note
 
 BROKER = "redis"
@@ -28,6 +29,10 @@ class Ours(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         await noop.enqueue(value)
+
+    async def hundred(self) -> None:
+        """Enqueue 100 concurrently, as requests of a web server do: they share round trips."""
+        await asyncio.gather(*[noop.enqueue(0) for _ in range(AT_ONCE)])
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

@@ -8,7 +8,7 @@ from pgqueuer.db import AsyncpgDriver
 from pgqueuer.models import Job
 from pgqueuer.queries import Queries
 
-from scripts.peers.base import AT_ONCE, Peer, Value, run, url
+from scripts.peers.base import Peer, Value, run, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("pgqueuer[asyncpg]==1.6.0", "asyncpg==0.32.0", "uvloop==0.23.0")
@@ -33,10 +33,6 @@ class PgQueuerPeer(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one; calls of one connection follow each other."""
         await self.queries.enqueue("noop", str(value).encode())
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from procrastinate import App, PsycopgConnector
 
-from scripts.peers.base import AT_ONCE, Peer, Value, run, url
+from scripts.peers.base import Peer, Value, run, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("procrastinate==3.10.0", "psycopg[binary,pool]==3.3.9", "uvloop==0.23.0")
@@ -39,10 +39,6 @@ class Procrastinate(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         await noop.defer_async(value=value)
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

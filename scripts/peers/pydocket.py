@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from docket import Docket, Worker
 
-from scripts.peers.base import AT_ONCE, Peer, Value, run, url
+from scripts.peers.base import Peer, Value, run, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("pydocket==0.27.0", "hiredis==3.5.0", "uvloop==0.23.0")
@@ -43,10 +43,6 @@ class Pydocket(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         await self.docket.add(noop)(value)
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

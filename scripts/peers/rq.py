@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from redis import Redis
 from rq import Queue, SimpleWorker
 
-from scripts.peers.base import AT_ONCE, Peer, Value, url
+from scripts.peers.base import Peer, Value, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("rq==2.12.0", "redis==8.1.0", "hiredis==3.5.0")
@@ -30,10 +30,6 @@ class Rq(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         self.queue.enqueue(NAME, value, result_ttl=0)
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

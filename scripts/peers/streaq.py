@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from streaq import Worker
 
-from scripts.peers.base import AT_ONCE, Peer, Value, url
+from scripts.peers.base import Peer, Value, url
 from scripts.peers.tally import note
 
 REQUIREMENTS = ("streaq==7.2.0", "uvloop==0.23.0")
@@ -32,10 +32,6 @@ class Streaq(Peer):
     async def one(self, value: Value) -> None:
         """Enqueue one."""
         await noop.enqueue(value)
-
-    async def hundred(self) -> None:
-        """Enqueue 100."""
-        await self.bulk([0] * AT_ONCE)
 
     async def bulk(self, values: Sequence[Value]) -> None:
         """Enqueue many."""

@@ -71,6 +71,7 @@ def test_runs_reloads_and_stops(project: Project) -> None:
     """Jobs run; new code takes over; code that does not import does not; Ctrl-C ends all."""
     project.jobqueue("dev", "shop:app")
     project.expect("Ctrl-C ends everything")
+    assert "Queues    all that its jobs name" in project.out
     assert answer(project) == "one"
     write(project, "two")
     project.expect("shop.py changed")

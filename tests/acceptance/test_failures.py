@@ -10,14 +10,6 @@ from tests.acceptance.system import System
 from tests.support import wait_until_sync
 
 
-@pytest.fixture
-def served(system: System) -> System:
-    """A system with a scheduler and a worker that knows the failing jobs."""
-    system.scheduler()
-    system.worker("failing")
-    return system
-
-
 @pytest.mark.parametrize("failures", [0, 1, 3, 5])
 def test_fails_then_succeeds(served: System, failures: int) -> None:
     """So many failures and a success are one attempt more, all in the history."""

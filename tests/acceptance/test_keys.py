@@ -127,7 +127,9 @@ def test_cancel_a_running_job(system: System, name: str) -> None:
     system.worker("keyed")
     job_id = system.enqueue(name)
     system.noted(1)
-    assert system.ask("jobs", "cancel", job_id, "--reason", "not needed")["state"] == "running"
+    assert (
+        system.ask("jobs", "cancel", job_id, "--reason", "not needed")["state_before"] == "running"
+    )
     [row] = system.finals(1)
     assert (row["job_id"], row["outcome"], row["final"]) == (job_id, "cancelled", True)
     assert system.run("jobs", "cancel", job_id).code == 4

@@ -1,27 +1,17 @@
 """A recorder that is killed with records in its hands."""
 
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 
-import psycopg
 import pytest
 from redis import ResponseError
 
 from jobqueue.broker.keys import Keys
 from tests.acceptance.system import System
 from tests.support import wait_until_sync
+from tests.support.locking import blocked
 
 BOUND = 8.0  # seconds until another recorder has adopted them, as the documentation says
 PACE = 10.0  # seconds more for a busy machine to write them
-
-
-@contextmanager
-def locked(url: str) -> Iterator[Callable[[], None]]:
-    """Let nobody write history until the function that is given is called."""
-    with psycopg.connect(url) as connection:
-        connection.execute("LOCK TABLE jobqueue.job_executions IN ACCESS EXCLUSIVE MODE")
-        yield connection.rollback
 
 
 def holders(system: System) -> dict[str, int]:
@@ -39,7 +29,7 @@ def test_a_killed_recorders_records(system: System, role: str) -> None:
     doomed = system.start(role)
     doomed.event("service started")
     system.worker("lasting")
-    with locked(system.urls["JOBQUEUE_DATABASE_URL"]) as unlock:
+    with blocked(system.urls["JOBQUEUE_DATABASE_URL"]) as unlock:
         ids = {system.enqueue("last", 0.0) for _ in range(20)}
         wait_until_sync(lambda: holders(system), description="a batch")
         heir = system.start(role)

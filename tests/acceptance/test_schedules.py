@@ -1,5 +1,6 @@
 """Schedules on the command line, while three schedulers run and one of them is killed."""
 
+import re
 from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
@@ -28,7 +29,7 @@ def test_each_occurrence_once(system: System) -> None:
     schedulers = [system.scheduler() for _ in range(3)]
     system.worker("basics")
     added = system.run("schedules", "add", "clock", "nothing", "--every", "1s", "--misfire", "all")
-    assert (added.code, added.out[:15]) == (0, "clock: next at ")
+    assert (added.code, added.out[:31]) == (0, "schedule clock stored; next at ")
     audit(system, "clock", 4)
     busiest = max(schedulers, key=lambda each: each.log.count("schedule fired"))
     busiest.kill()
@@ -45,7 +46,16 @@ def test_an_operators_day(system: System) -> None:
     """Add, look, pause, look why, fire by hand, resume, remove: each at once, each written down."""
     system.scheduler()
     system.worker("basics")
-    system.run("schedules", "add", "often", "nothing", "--every", "1s", "--lock", "L")
+    system.lives("worker")
+    often = ("schedules", "add", "often", "nothing", "--every", "1s", "--lock", "L")
+    assert system.run(*often).err == ""
+    misspelt = system.run("schedules", "add", "wrong", "nothin", "--cron", "@yearly")
+    text = "jobqueue: no live worker of queue default knows nothin; did you mean 'nothing'?\n"
+    assert (misspelt.code, misspelt.err) == (0, text)
+    lost = system.run("schedules", "add", "lost", "nothing", "--cron", "@yearly", "--queue", "x")
+    assert lost.err == "jobqueue: no live worker serves queue x\n"
+    for each in ("wrong", "lost"):
+        assert system.run("schedules", "remove", each, "--yes").code == 0
     report = ("--cron", "30 2 * * *", "--timezone", "America/New_York", "--dst", "every")
     system.run("schedules", "add", "report", "nothing", *report)
     assert system.run("schedules", "add", "report", "nothing", "--every", "5s").code == 4
@@ -59,26 +69,30 @@ def test_an_operators_day(system: System) -> None:
 
     assert system.run("schedules", "pause", "often", "--reason", "stock-taking").code == 0
     again = system.run("schedules", "pause", "often", "--reason", "again")
-    assert again.out.startswith("often: was paused already, by ")
+    assert again.out.startswith("schedule often was paused already, by ")
     assert again.out.endswith(": stock-taking\n")
     [*_, last] = audit(system, "often", 2, "--outcome", "skipped")
     assert last["reason"] == "paused"
     assert "stock-taking" in system.run("schedules", "list").out
     shown = system.run("schedules", "show", "often").out
-    assert "stock-taking" in shown
+    assert re.search(r"\npaused +by .+ since 20.+Z: stock-taking\n", shown)
+    assert "next" not in shown
     assert "paused" in shown.partition("\n\n")[2]
+    assert "these are skipped" in system.run("schedules", "next", "often").err
     job = system.run("schedules", "trigger", "often").out.strip()
     system.some(1, f"job_id = '{job}' AND final")
     enqueued = len(audit(system, "often", 1, "--outcome", "enqueued"))
     resumed = {"schedule": "often", "did": "resumed", "was_paused": True}
     assert system.ask("schedules", "resume", "often") == resumed
     again = system.run("schedules", "resume", "often")
-    assert (again.code, again.out) == (0, "often: was not paused; nothing was done\n")
+    assert (again.code, again.out) == (0, "schedule often was not paused; nothing was done\n")
     audit(system, "often", enqueued + 1, "--outcome", "enqueued")
 
     found = {"removed": ["often"], "dry_run": True}
     assert system.ask("schedules", "remove", "--lock", "L", "--dry-run") == found
-    assert system.run("schedules", "remove", "--lock", "L", "--yes").out == "often\n"
+    assert (
+        system.run("schedules", "remove", "--lock", "L", "--yes").out == "schedule often removed\n"
+    )
     gone = system.run("schedules", "remove", "--lock", "L", "--yes")
     assert (gone.code, gone.err) == (3, "jobqueue: no stored schedule has the lock L\n")
     assert [each["name"] for each in system.ask("schedules", "list")] == ["report"]
@@ -87,6 +101,10 @@ def test_an_operators_day(system: System) -> None:
     )
     assert [(row["action"].removeprefix("schedules."), row["name"]) for row in log] == [
         ("add", "often"),
+        ("add", "wrong"),
+        ("add", "lost"),
+        ("remove", "wrong"),
+        ("remove", "lost"),
         ("add", "report"),
         ("pause", "often"),
         ("trigger", "often"),

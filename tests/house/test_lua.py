@@ -113,6 +113,20 @@ def test_fragments_exist(path: Path) -> None:
     assert len(names) == len(set(names))
 
 
+@scripts
+def test_fragments_are_used(path: Path) -> None:
+    """No script carries a fragment of which neither it nor another one uses anything."""
+    source = read(path)
+    texts = {name: (FOLDER / "lib" / f"{name}.lua").read_text("utf-8") for name in source.fragments}
+    texts[""] = source.code
+    codes = {name: re.sub("--.*", "", text) for name, text in texts.items()}
+    for name in source.fragments:
+        lists = re.findall(r"^local (?:function )?([\w, ]+)", codes[name], re.MULTILINE)
+        others = "\n".join(code for other, code in codes.items() if other != name)
+        own = re.findall(r"\w+", " ".join(lists))
+        assert any(re.search(rf"\b{each}\b", others) for each in own), name
+
+
 @fragments
 def test_fragment(path: Path) -> None:
     """A fragment says in its first line what it is for, and some script uses it."""

@@ -7,6 +7,7 @@ import msgspec
 from tests.support.queuespace import FOR_EVER, QueueSpace
 
 ENDED = {"succeeded", "dead", "cancelled", "expired"}
+STARTED = {"running", "retrying"}
 ABLE = {"ready", "running"}  # has its lock, and may occupy limits
 
 
@@ -64,10 +65,15 @@ def _line(space: QueueSpace, key: str) -> Iterator[str]:
 
 
 def _expiring(space: QueueSpace, _: str) -> Iterator[str]:
-    """Only jobs that have not started expire."""
+    """Only jobs that have not started expire; a deadline goes on until the end."""
     for id_ in sorted(space.members("expiring")):
-        if not _alive(space, id_) or space.state(id_) in {"running", "retrying"}:
+        if not _alive(space, id_) or (space.state(id_) in STARTED and not _lasts(space, id_)):
             yield f"{id_} can't expire"
+
+
+def _lasts(space: QueueSpace, id_: str) -> bool:
+    asks = space.asks[id_]
+    return asks.deadline is not None or asks.deadline_in is not None
 
 
 def _limit(space: QueueSpace, scope: str) -> Iterator[str]:

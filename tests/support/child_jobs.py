@@ -10,6 +10,7 @@ from typing import Any, NoReturn
 
 from jobqueue import JobQueue, Permanent, Retry, Snooze, current_job
 from tests.support.process_jobs import UnprintableError, hold
+from tests.support.waiting import wait_until_sync
 
 app = JobQueue()
 process = app.job(process=True, retry=0)
@@ -65,8 +66,7 @@ def report(until: str) -> str:
     """Report progress in a burst, and go on until a file is there."""
     for step in range(1, 6):
         current_job().progress(step / 10, f"step {step}")
-    while not Path(until).exists():
-        time.sleep(0.01)
+    wait_until_sync(Path(until).exists, description=until)
     return "done"
 
 
@@ -76,8 +76,7 @@ def leave_reporter(until: str) -> str:
     job = current_job()
 
     def late() -> None:
-        while not Path(until).exists():
-            time.sleep(0.01)
+        wait_until_sync(Path(until).exists, description=until)
         job.progress(0.9, "too late")
         Path(until).unlink()
 
@@ -90,8 +89,7 @@ def outlive(until: str) -> None:
     """Let the file be seen by the thread that the last job left, and wait until it has been."""
     current_job().progress(0.5, "mine")
     Path(until).touch()
-    while Path(until).exists():
-        time.sleep(0.01)
+    wait_until_sync(lambda: not Path(until).exists(), description=f"no {until}")
 
 
 @process

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from jobqueue import JobQueue
+from jobqueue import Job, JobQueue
 from jobqueue.domain import executions
 from jobqueue.domain.executions import Execution
 from jobqueue.domain.extensions import Extensions
@@ -113,3 +113,13 @@ async def stage_with(app: JobQueue, url: str, **settings: Any) -> AsyncIterator[
     app.extensions = Extensions()
     async with connect(url) as broker, app:
         yield Stage(app, broker)
+
+
+def noting(stage: Stage) -> Job[[int], Any, None]:
+    """Declare a job that notes its number."""
+
+    @stage.app.job()
+    async def note(number: int) -> None:
+        stage.log.append(number)
+
+    return note

@@ -112,6 +112,12 @@ WAITS: dict[str, Way] = {
 }
 """Ways after which the job waits and holds its unique key."""
 
+LIVES = {
+    "ready": (0, 0), "retrying": (1, 1), "snoozed": (1, 0), "released": (1, 0),
+    "reclaimed": (1, 0), "parked": (0, 0), "poison": (2, 0),
+}  # fmt: skip
+"""How many deliveries and attempts the job has had by then."""
+
 
 async def running(broker: Broker, _: str) -> None:
     """Be at work."""

@@ -201,6 +201,7 @@ CASES = [
     (queue(journal_bytes=100 * MIB), "queues journal_size", ERROR, "jobqueue recorder"),
     (queue({"journal_bad": 1}), "queues journal_bad", WARNING, "jobqueue:{email}:journal:bad"),
     (chosen(grace=28.0), "settings grace", WARNING, "JOBQUEUE_GRACE=27s, or the pod"),
+    (facts(durations=None), "settings durations", NOTE, "jobqueue stats, or the same command"),
     (facts(durations=took(10.0)), "settings timeout", WARNING, "@app.job(timeout=16)"),
     (chosen(timeouts={"long": 60.0}), "settings long_jobs", NOTE, "jobqueue docs guarantees"),
     (chosen(strange=["variable 'JOBQUEUE_X'"]), "settings variable", WARNING, "jobqueue config"),

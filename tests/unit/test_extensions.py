@@ -3,15 +3,19 @@
 import asyncio
 import json
 import threading
-from collections.abc import AsyncIterator
+import traceback
+from collections.abc import AsyncIterator, Callable
+from urllib.parse import quote, quote_plus
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, example, given
 from hypothesis import strategies as st
 
 from jobqueue import ConfigurationError, JobQueue, NoCurrentJob, Signal
+from jobqueue.domain.codec import storable
 from jobqueue.domain.extensions import Lifespan
 from jobqueue.domain.redaction import MASK, SHORTEST, mask, scrub
+from jobqueue.domain.spellings import plain
 
 TEXT = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=SHORTEST)
 
@@ -93,6 +97,69 @@ def test_nothing_of_a_text_is_left(secret: str, other: str) -> None:
         assert secret not in text.replace(MASK, "")
     shown = json.loads(mask(raw, ["token"]))
     assert shown == {"token": MASK, "visible": other}
+
+
+HARD = "SECR\"ET\n\\ü'X 😀tail+a/b"
+
+
+def grouped(text: str) -> str:
+    """Return how an error in a group in a group is shown."""
+    error = ExceptionGroup("outer", [ExceptionGroup("inner", [ValueError(text)])])
+    return "".join(traceback.format_exception(error))
+
+
+SPELLINGS: dict[str, Callable[[str], str]] = {
+    "json": json.dumps,
+    "json unescaped": lambda text: json.dumps(text, ensure_ascii=False),
+    "json in json": lambda text: json.dumps(json.dumps(text)),
+    "repr of json": lambda text: repr(KeyError(json.dumps(text))),
+    "repr in quotes": lambda text: repr({"a": text, "b": "'"}),
+    "ascii": ascii,
+    "bytes": lambda text: repr(text.encode()),
+    "url": quote,
+    "form": quote_plus,
+    "group": grouped,
+}
+
+
+@pytest.mark.parametrize("spell", SPELLINGS.values(), ids=SPELLINGS)
+def test_every_spelling(spell: Callable[[str], str]) -> None:
+    """Escaped, quoted for a URL or indented in a group: it is hidden, and what is around it not."""
+    raw = json.dumps({"token": HARD}).encode()
+    text = scrub(f"before {spell(HARD)} after", raw, ["token"])
+    assert MASK in text
+    assert not [part for part in ("SECR", "ET", "tail", "a/b") if part in text]
+    assert text.startswith("before ")
+    assert text.endswith(" after")
+
+
+@given(TEXT, st.sampled_from([n for n in SPELLINGS if n != "group"]), TEXT, TEXT)
+@example("00\xc2\xa0", "ascii", "", "")
+@example("00\xc2\xa0", "bytes", "", "")
+def test_any_spelling(secret: str, spelling: str, before: str, after: str) -> None:
+    """Whatever is in it and around it, but for what looks like an escape itself."""
+    assume("%" not in secret and "\\" not in secret)  # else it may be a spelling itself
+    raw = json.dumps({"token": secret}).encode()
+    spelled = SPELLINGS[spelling](secret)
+    assume(len(plain(secret)) >= SHORTEST and spelled not in MASK * 3)
+    text = scrub(f"{before} {spelled} {after}", raw, ["token"])
+    assert spelled not in text.replace(MASK, "\0")
+
+
+@pytest.mark.parametrize("size", range(120, 150, 5))
+def test_what_is_cut_through(size: int) -> None:
+    """Where the middle of a text was left out, no part of a value stays at the edges."""
+    secret, raw = "0123456789abcdefghij", b'{"token": "0123456789abcdefghij"}'
+    for text in ("x" * size + secret + "y" * 400, "y" * 400 + secret + "x" * size):
+        shown = scrub(storable(text, 300), raw, ["token"])
+        assert "0123" not in shown
+        assert "ghij" not in shown
+
+
+def test_a_line_of_it() -> None:
+    """A line of a value that has several is telling by itself, unless it is short."""
+    raw = json.dumps({"key": "-- BEGIN --\nMIIEvQIBADAN\nEND\n"}).encode()
+    assert scrub("bad line 'MIIEvQIBADAN', no END", raw, ["key"]) == f"bad line '{MASK}', no END"
 
 
 @pytest.mark.parametrize("value", [True, None, 7, "abc", [], {}, [[1, "x"]]])

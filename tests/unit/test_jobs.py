@@ -32,7 +32,7 @@ def test_only_ready_jobs_start() -> None:
 
 def test_only_running_jobs_succeed_or_fail() -> None:
     """What a handler came to is known only where one ran."""
-    for outcome in (State.SUCCEEDED, State.DEAD, State.RETRYING):
+    for outcome in (State.SUCCEEDED, State.RETRYING):
         assert {state for state in State if outcome in TRANSITIONS[state]} == {State.RUNNING}
 
 

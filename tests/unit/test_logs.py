@@ -4,6 +4,8 @@ import io
 import json
 import logging
 import re
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,6 +14,7 @@ import pytest
 import jobqueue.logs
 from jobqueue.domain.context import CurrentJob, running
 from jobqueue.logs import configure, identify, style, take_over
+from tests.support.loggers import own_loggers
 
 log = logging.getLogger("jobqueue.test")
 
@@ -29,12 +32,8 @@ def _own_logging(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Give the process' loggers back as they were."""
     for name in ("NO_COLOR", "TERM"):
         monkeypatch.delenv(name, raising=False)
-    root, ours = logging.getLogger(), logging.getLogger("jobqueue")
-    before = (list(root.handlers), root.level, ours.level)
-    yield
-    root.handlers[:], level, our_level = before
-    root.setLevel(level)
-    ours.setLevel(our_level)
+    with own_loggers():
+        yield
 
 
 def one_object(stream: io.StringIO) -> dict[str, Any]:
@@ -59,8 +58,14 @@ def fail(text: str) -> None:
 
 def test_importing_configures_nothing() -> None:
     """The library adds no handler and no level; that is for programs."""
-    assert logging.getLogger("jobqueue").handlers == []
-    assert not any(type(each).__module__ == jobqueue.logs.__name__ for each in log.root.handlers)
+    code = (
+        "import logging, jobqueue, jobqueue.logs\n"
+        "for each in (logging.getLogger('jobqueue'), logging.getLogger()):\n"
+        "    print(each.handlers, logging.getLevelName(each.level))"
+    )
+    # In a process of its own: here, other tests may have configured logging.
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout == "[] NOTSET\n[] WARNING\n"
 
 
 def test_json_line() -> None:

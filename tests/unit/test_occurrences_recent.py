@@ -8,7 +8,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jobqueue.domain.occurrences import milliseconds, recent
+from jobqueue.domain.instants import milliseconds
+from jobqueue.domain.occurrences import recent
 from jobqueue.domain.schedules import Cron, Every, Schedule
 
 NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)

@@ -230,3 +230,11 @@ def test_middleware_that_goes_too_far(changes: dict[str, Any], words: str) -> No
     with pytest.raises(InvalidJob) as caught:
         with_middleware(**changes).ref("job").prepare()
     assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("durability", [None, "synced"])
+def test_arguments_are_not_for_logs(durability: Any) -> None:
+    """A job that was not sent yet says which it is, and nothing that it carries."""
+    call = JobQueue(settings=Settings()).ref("job")
+    job = call.options(job_id="one", queue="own", durability=durability).prepare(token="hunter2")  # noqa: S106 - what else
+    assert repr(job) == "<job one 'job' for own, not sent yet>"

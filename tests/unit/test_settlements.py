@@ -101,7 +101,7 @@ def test_a_retry(outcome: Outcome) -> None:
     """It counts the attempt and says when the next one is due; nobody hears of an end."""
     settlement = settled(outcome, attempts=1)
     assert (settlement.state, settlement.delay_ms) == ("retrying", 8000)
-    assert settlement.fields == ["attempts", 2, "delay", 8000]
+    assert settlement.fields == ["attempts", 2, "delay", 8000, "last", "ValueError: x"]
     assert settlement.payload == ""
     execution = row(outcome, attempts=1)
     assert (execution.attempt, execution.final, execution.reason) == (2, False, "")
@@ -115,7 +115,7 @@ def test_a_dead_letter() -> None:
     assert (settlement.state, settlement.delay_ms) == ("dead", None)
     error = {"type": "ValueError", "message": "x", "traceback": "trace"}
     assert msgspec.json.decode(settlement.payload) == error
-    assert settlement.fields == ["error", settlement.payload]
+    assert settlement.fields == ["error", settlement.payload, "attempts", 3]
     execution = row(FAILED, attempts=2)
     assert (execution.final, execution.reason, execution.attempt) == (True, "retries_exhausted", 3)
 

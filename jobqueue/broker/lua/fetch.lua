@@ -4,7 +4,7 @@ fetch: hand ready jobs to a worker, the highest priority first, and set the work
 
 Within a priority, `again` (released, reclaimed) is read before `ready`. Entries that no record names were cancelled
 or left by a script that stopped half way: they are dropped here. A job that a limit of its name or key refuses
-stands aside until the limit lets it in; one that has expired ends.
+stands aside until the limit lets it in; one that has expired, or is past its deadline, ends.
 
 What is delivered is written down as the worker's, then leaves its stream. `taking` names the worker meanwhile: where
 it does so at the start, a fetch stopped in between, and what waits still is the worker's no more.
@@ -25,7 +25,7 @@ Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<prior
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
          is past its bound), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
-         did not know its name}
+         did not know its name, and the error of the attempt before in a line}
 ]]
 --@use clock call wake due count record pieces uuid7 deliver running
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -84,9 +84,9 @@ local function rarely()
   local function consider(id, record, past)
     local job = parse(record)
     local asks = job.asks
-    local expires = not past and expiry(asks, job.enqueued)
-    if expires and expires <= now then
-      withdraw(id, 'expired', '', EXPIRED)
+    local ends, dead = ends_at(asks, job.enqueued, past, past and past[1])
+    if ends and ends <= now then
+      time_out(id, dead)
       return nil
     end
     vacate_former(id)
@@ -100,7 +100,10 @@ local function rarely()
     end
     -- A redrive begins anew, with no delivery.
     if asks.start and (not past or past[3] == '0') then free_unique(id, asks) end
-    if expires then redis.call('ZREM', base .. 'expiring', id) end
+    if ends and not dead then
+      local later = deadline(asks, job.enqueued)
+      if later then redis.call('ZADD', base .. 'expiring', later, id) else redis.call('ZREM', base .. 'expiring', id) end
+    end
     return start(id, record, past, under, job.asked == ASKS)
   end
 

@@ -22,7 +22,7 @@ Keys     call:<caller>, running:<worker>, job:<id>, state:<id>, noted, succeeded
 Returns  a string with one letter for each attempt: k kept, l the lease was lost, c it was cancelled meanwhile and may
          not go on; "stale" for a lower number
 ]]
---@use clock call wake due count pieces answer journal record running noted
+--@use clock call wake due count pieces answer journal record running
 local number = tonumber(ARGV[2])
 local before = answered(number, last_of(ARGV[1]))
 if before then return before end

@@ -12,7 +12,7 @@ Keys     job:<id>, state:<id>, ready:<priority>, again:<priority>, succeeded, le
          parked:<scope>, limit:<scope>, rate:<scope>, scopes, scheduled, lock:<key>, waiting:<key>, counts, wake
 Returns  {the job's state before, "" when there is no such job; its priority before, 0-3, "" with no record}
 ]]
---@use clock wake due count record pieces running requeue lock limits parking find
+--@use clock wake due count record pieces running requeue limits parking find
 local id, priority = ARGV[1], ARGV[2]
 local job, _, state = find(id)
 if not job then return {redis.call('HGET', base .. 'state:' .. id, 'state') or '', ''} end

@@ -8,7 +8,7 @@ ARGV[2]  reports  msgpack list of {job id, token, progress as JSON}
 Keys     running:<worker>, state:<id>, noted, inbox:<client>
 Returns  a string with one letter for each report: k kept, l the lease was lost
 ]]
---@use answer pieces noted
+--@use answer noted
 local codes = {}
 for i, report in ipairs(cmsgpack.unpack(ARGV[2])) do
   local id, token, progress = unpack(report)

@@ -1,6 +1,6 @@
 #!lua flags=allow-oom
 --[[
-promote: make due jobs ready, let in what a rate allows again, and end what expired. Never early: the server's clock
+promote: make due jobs ready, let in what a rate allows again, and end what expired or is past its deadline. Never early: the server's clock
 decides.
 
 A job that is ready, runs, or stands aside already is there since a promotion or a finish stopped half way. It leaves
@@ -46,10 +46,21 @@ end
 for first, last in pieces(#gone) do redis.call('ZREM', due, unpack(gone, first, last)) end
 local expiring = base .. 'expiring'
 local expired = redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, ARGV[1])
+local AGAIN = 60000 -- ms until the next look at a job that runs past its deadline: its worker ends it
 for _, id in ipairs(expired) do
-  -- One that had started runs on; its fetch stopped half way.
-  if redis.call('HEXISTS', base .. 'state:' .. id, 'token') == 0 then withdraw(id, 'expired', '', EXPIRED) end
-  redis.call('ZREM', expiring, id)
+  local job, live, state = find(id)
+  local ends, dead, later
+  if job and (WAITING[state] or state == 'running') then
+    ends, dead = ends_at(job.asks, job.enqueued, live.token, live.run)
+  end
+  if ends and live.token and ends > now then
+    later = ends -- it had started, and does not expire; its fetch stopped half way
+  elseif ends and state == 'running' then
+    later = now + AGAIN
+  elseif ends then
+    time_out(id, dead)
+  end
+  if later then redis.call('ZADD', expiring, later, id) else redis.call('ZREM', expiring, id) end
 end
 write_counts()
 if readied + put_back > 0 then wake() end

@@ -96,7 +96,8 @@ for _, lost in ipairs(dead) do
   let_go(lost.id, lost.job.asks, true)
   local key = base .. 'state:' .. lost.id
   if lost.state == 'dead' then
-    redis.call('HSET', key, 'state', 'dead', 'token', lost.delivery.token, 'crashes', lost.crashes, 'error', payload)
+    redis.call('HSET', key, 'state', 'dead', 'token', lost.delivery.token, 'crashes', lost.crashes, 'error', payload,
+      'attempts', tonumber(lost.live.attempts or 0) + 1)
   else
     payload = ''
     redis.call('HSET', key, 'state', lost.state, 'token', lost.delivery.token, 'crashes', lost.crashes)

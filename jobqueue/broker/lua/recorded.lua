@@ -16,7 +16,7 @@ Keys     journal, journal:size, journal:rows, journal:bad, job:<id>, state:<id>,
          rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, counts, wake
 Returns  number of job records that were removed
 ]]
---@use clock wake due count record pieces running requeue lock limits parking keys row find leave
+--@use clock wake due count record pieces running requeue lock limits parking keys find leave
 local journal = base .. 'journal'
 local before = tonumber(redis.call('GET', base .. 'journal:size') or 0)
 local TERMINAL = {succeeded = true, dead = true, cancelled = true, expired = true}

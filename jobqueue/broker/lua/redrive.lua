@@ -43,7 +43,7 @@ local fence = live[2] or live[3] and string.format('%d', (minted_ms(live[3]) + 1
 redis.call('HSET', state, 'state', 'dead', 'run', run, 'attempts', 0, 'deliveries', 0, 'crashes', 0, 'delay', 0,
   'fence', fence)
 redis.call('HDEL', state, 'token', 'result', 'error', 'waiters', 'held', 'cancel', 'unknown', 'progress',
-  'ending', 'lost', 'deleted')
+  'ending', 'lost', 'deleted', 'last')
 redis.call('PERSIST', state)
 if unique then redis.call('SET', base .. 'unique:' .. unique, id) end
 -- Another job may have it by now, and keeps it.

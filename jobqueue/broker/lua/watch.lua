@@ -8,7 +8,7 @@ ARGV[2]  inbox  string  name of the client's inbox
 Keys     job:<id>, state:<id>, noted, succeeded
 Returns  msgpack {id, state, payload}: a terminal state with the result or error as JSON; "waiting"; "gone"
 ]]
---@use pieces noted
+--@use noted
 local id, inbox = ARGV[1], ARGV[2]
 local key = base .. 'state:' .. id
 local live = redis.call('HMGET', key, 'state', 'result', 'error', 'waiters')

@@ -4,7 +4,7 @@ why: what a job that has not ended waits for, or who runs it, for people. It cha
 
 KEYS[1]  base  string  prefix of every key of the queue; names no key itself
 ARGV[1]  id    string  job id
-Keys     job:<id>, state:<id>, scheduled, expiring, succeeded, again:<priority>, ready:<priority>, leases,
+Keys     job:<id>, state:<id>, scheduled, succeeded, again:<priority>, ready:<priority>, leases,
          running:<worker>, journal:size, journal:rows, lock:<key>, waiting:<key>, rules, limit:<scope>,
          rate:<scope>, parked:<scope>
 Returns  msgpack map with the fields of `Standing` in domain/standing.py; without a state when there is no such job, or
@@ -66,7 +66,8 @@ end
 local unknown = redis.call('HGET', base .. 'state:' .. id, 'unknown')
 return cmsgpack.pack({now_ms = now, state = state, name = job.name, place = job.place, entry = job.entry,
   due_ms = tonumber(redis.call('ZSCORE', base .. 'scheduled', id) or nil),
-  expires_ms = tonumber(redis.call('ZSCORE', base .. 'expiring', id) or nil), attempts = tonumber(live.attempts or 0),
+  expires_ms = not live.token and expiry(job.asks, job.enqueued) or nil,
+  deadline_ms = deadline(job.asks, job.enqueued, live.run), attempts = tonumber(live.attempts or 0),
   crashes = tonumber(live.crashes or 0), unknown = tonumber(unknown or 0), cancel = live.cancel, worker = worker,
   token = worker and live.token, lease_ms = worker and tonumber(redis.call('ZSCORE', base .. 'leases', worker) or nil),
   journal_bytes = tonumber(redis.call('GET', base .. 'journal:size') or 0),

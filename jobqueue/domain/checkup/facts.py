@@ -186,7 +186,8 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
         unknown: Queue, name and number of waiting jobs that no living worker there declares.
         pauses: What is paused, workers aside.
         unserved: Queues of which living workers serve the whole, and none the partitions.
-        durations: How long runs took, by what the history knows.
+        durations: How long runs took, by what the history knows; ``None`` where it did not say
+            so in time.
         platform: What stops services; ``None`` where that is not known.
     """
 
@@ -201,5 +202,5 @@ class Facts(msgspec.Struct, frozen=True, kw_only=True):
     unknown: Sequence[tuple[str, str, int]] = ()
     pauses: Sequence[Pause] = ()
     unserved: Sequence[str] = ()
-    durations: Sequence[Durations] = ()
+    durations: Sequence[Durations] | None = ()
     platform: Platform | None = None

@@ -5,6 +5,7 @@ from enum import StrEnum
 import msgspec
 
 from jobqueue.domain.checkup.facts import PostgresFacts, RedisFacts
+from jobqueue.domain.wording import counted
 
 
 class Severity(StrEnum):
@@ -31,6 +32,16 @@ class Finding(msgspec.Struct, frozen=True, kw_only=True):
     check: str
     problem: str
     remedy: str
+
+
+def finding(where: str, severity: Severity, check: str, problem: str, remedy: str) -> Finding:
+    """Return a finding; a module of checks names its place once."""
+    return Finding(severity=severity, where=where, check=check, problem=problem, remedy=remedy)
+
+
+def jobs_wait(n: int) -> str:
+    """Return ``1 job waits`` or ``2 jobs wait``."""
+    return f"{counted(n, 'job')} wait{'s' * (n == 1)}"
 
 
 class Checkup(msgspec.Struct, frozen=True, kw_only=True):

@@ -1,21 +1,23 @@
 """Checks of settings against what is around them: the platform, the server, the history."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from jobqueue.domain.checkup.facts import Durations, Facts
-from jobqueue.domain.checkup.findings import Finding, Severity
+from jobqueue.domain.checkup.findings import Finding, Severity, finding
 from jobqueue.domain.wording import duration
 
 CLEANUP = 3.0  # seconds that a worker takes after the grace, to hand jobs back and to close
 FEWEST_RUNS = 100  # fewer say nothing about one run in a thousand
 HALF = 0.5  # of maxmemory; above it the journal crowds out the jobs
+_finding = partial(finding, "settings")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
     """Yield settings that do not fit."""
     yield from grace(facts)
     yield from timeouts(facts)
-    yield from long_jobs(facts)
+    yield from longjobs_wait(facts)
     yield from journal(facts)
     yield from strange(facts)
 
@@ -36,7 +38,15 @@ def grace(facts: Facts) -> Iterator[Finding]:
 
 def timeouts(facts: Facts) -> Iterator[Finding]:
     """Yield each name whose timeout cuts off more than one run in a thousand."""
-    for each in facts.durations:
+    if facts.durations is None:
+        yield _finding(
+            Severity.NOTE,
+            "durations",
+            "PostgreSQL did not say in time how long the latest runs took: timeouts were not "
+            "compared with them",
+            "jobqueue stats, or the same command when PostgreSQL is less busy",
+        )
+    for each in facts.durations or ():
         own = facts.chosen.timeouts.get(each.name)
         timeout = facts.chosen.default_timeout if own is None else own
         if timeout is not None and each.runs >= FEWEST_RUNS and each.p999 >= timeout:
@@ -56,7 +66,7 @@ def _timeout(each: Durations, timeout: float, whose: str) -> Finding:
     )
 
 
-def long_jobs(facts: Facts) -> Iterator[Finding]:
+def longjobs_wait(facts: Facts) -> Iterator[Finding]:
     """Yield whether handlers may run longer than a stopping worker waits."""
     chosen = facts.chosen
     long = sorted(
@@ -90,7 +100,3 @@ def strange(facts: Facts) -> Iterator[Finding]:
     """Yield variables that nothing reads."""
     for problem in facts.chosen.strange:
         yield _finding(Severity.WARNING, "variable", problem, "jobqueue config")
-
-
-def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
-    return Finding(severity=severity, where="settings", check=check, problem=problem, remedy=remedy)

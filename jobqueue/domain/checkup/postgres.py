@@ -1,15 +1,17 @@
 """Checks of the database that keeps the history."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from jobqueue.domain.checkup.facts import Facts, PostgresFacts
-from jobqueue.domain.checkup.findings import Finding, Severity
+from jobqueue.domain.checkup.findings import Finding, Severity, finding
 from jobqueue.domain.checkup.services import for_lack_of_postgres, troubled
 from jobqueue.domain.wording import duration
 
 SLOW = 0.1  # seconds for a round trip; a batch of the recorder takes a few
 FEWEST_DEAD, MOST_DEAD = 10_000, 0.5  # rows, and their share of all, from which bloat matters
 AHEAD = 1  # months; the upkeep makes two
+_finding = partial(finding, "postgresql")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -121,9 +123,3 @@ def latency(database: PostgresFacts) -> Iterator[Finding]:
             f"it answers after {duration(database.latency)}: the journal may grow",
             'psql -c "SELECT pid, state, wait_event, query FROM pg_stat_activity"',
         )
-
-
-def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
-    return Finding(
-        severity=severity, where="postgresql", check=check, problem=problem, remedy=remedy
-    )

@@ -1,15 +1,17 @@
 """Checks of the queues: who runs their jobs, and whether their journals flow."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from jobqueue.domain import obstacles
 from jobqueue.domain.checkup.facts import Facts, QueueFacts
-from jobqueue.domain.checkup.findings import Finding, Severity
+from jobqueue.domain.checkup.findings import Finding, Severity, finding, jobs_wait
 from jobqueue.domain.suggest import nearest
-from jobqueue.domain.wording import counted, duration, moment
+from jobqueue.domain.wording import duration
 
 LATE, TOO_LATE = 30.0, 300.0  # seconds that an attempt may wait for its row; usually it is one
 HALF = 0.5  # of the journal's bound
+_finding = partial(finding, "queues")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -28,11 +30,10 @@ def paused(facts: Facts) -> Iterator[Finding]:
     """Yield what operators keep workers from taking: they may have forgotten it."""
     for each in facts.pauses:
         what = "every queue is" if each.queue is None else f"queue {each.queue} is"
-        why = f": {each.reason}" if each.reason else ""
         yield _finding(
             Severity.NOTE,
             "paused",
-            f"{what} paused by {each.operator} since {moment(each.since)}{why}",
+            f"{what} {obstacles.by_whom(each)}",
             f"jobqueue resume {each.queue or '--all'}",
         )
 
@@ -45,7 +46,7 @@ def nobody_serves(queue: QueueFacts, facts: Facts) -> Iterator[Finding]:
         yield _finding(
             Severity.ERROR,
             "no_worker",
-            f"no live worker serves queue {name}, where {_jobs(waiting)}",
+            f"no live worker serves queue {name}, where {jobs_wait(waiting)}",
             obstacles.start(name),
         )
 
@@ -60,7 +61,7 @@ def nobody_knows(queue: QueueFacts, facts: Facts) -> Iterator[Finding]:
             yield _finding(
                 Severity.ERROR,
                 "unknown_name",
-                f"no live worker knows {name}, and {_jobs(waiting)} in queue {other}{hint}",
+                f"no live worker knows {name}, and {jobs_wait(waiting)} in queue {other}{hint}",
                 f"jobqueue queues {other}",
             )
 
@@ -72,7 +73,7 @@ def not_in_parts(queue: QueueFacts, facts: Facts) -> Iterator[Finding]:
         yield _finding(
             Severity.ERROR,
             "partitions",
-            f"no live worker serves the partitions of queue {name}: restart those that serve it",
+            obstacles.no_parts(name),
             obstacles.start(name),
         )
 
@@ -117,11 +118,3 @@ def refused(queue: QueueFacts, prefix: str) -> Iterator[Finding]:
 
 def _served(queue: str, facts: Facts) -> bool:
     return any(queue in each.get("queues", ()) for each in facts.services or ())
-
-
-def _jobs(n: int) -> str:
-    return f"{counted(n, 'job')} wait{'s' * (n == 1)}"
-
-
-def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
-    return Finding(severity=severity, where="queues", check=check, problem=problem, remedy=remedy)

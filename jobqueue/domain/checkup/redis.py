@@ -1,14 +1,16 @@
 """Checks of the servers that hold the jobs."""
 
 from collections.abc import Iterator
+from functools import partial
 
 from jobqueue.domain.checkup.facts import Facts, RedisFacts
-from jobqueue.domain.checkup.findings import Finding, Severity
+from jobqueue.domain.checkup.findings import Finding, Severity, finding
 from jobqueue.domain.wording import duration
 
 SLOW = 0.02  # seconds for a round trip above which every job is late
 VERY_SLOW = 1.0
 FULL, NEARLY_FULL = 0.95, 0.8  # shares of the memory
+_finding = partial(finding, "redis")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -126,7 +128,3 @@ def latency(server: RedisFacts) -> Iterator[Finding]:
 def _name(server: RedisFacts) -> str:
     at = f" at {server.place}" if server.place else ""
     return f"{server.flavour} {server.version}{at}"
-
-
-def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
-    return Finding(severity=severity, where="redis", check=check, problem=problem, remedy=remedy)

@@ -1,16 +1,18 @@
 """Checks of the services: which are missing, which have trouble, and what the dead have left."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import partial
 from typing import Any
 
 from jobqueue.domain import obstacles
 from jobqueue.domain.checkup.facts import Facts, LeaseFacts, QueueFacts
-from jobqueue.domain.checkup.findings import Finding, Severity
+from jobqueue.domain.checkup.findings import Finding, Severity, finding, jobs_wait
 from jobqueue.domain.wording import counted, duration
 
 Trouble = tuple[Mapping[str, Any], Sequence[str], str]  # a service, its duties, the problem
 
 ADOPTED = 30.0  # seconds after which another recorder should have taken over; it does after 5
+_finding = partial(finding, "services")
 
 
 def check(facts: Facts) -> Iterator[Finding]:
@@ -34,7 +36,7 @@ def schedulers(facts: Facts) -> Iterator[Finding]:
         Severity.ERROR if waiting else Severity.WARNING,
         "no_scheduler",
         "no scheduler lives: delayed jobs, retries and schedules stand still; "
-        f"{_jobs(waiting)} for a time",
+        f"{jobs_wait(waiting)} for a time",
         "jobqueue scheduler",
     )
 
@@ -106,7 +108,7 @@ def lost_leases(queue: QueueFacts, lease: float) -> Iterator[Finding]:
         yield _finding(
             Severity.ERROR,
             "lost_leases",
-            f"queue {queue.view.name}: {_jobs(jobs)} for a worker to take them back from "
+            f"queue {queue.view.name}: {jobs_wait(jobs)} for a worker to take them back from "
             f"{len(gone)} that died, the longest {duration(longest)} ago",
             obstacles.start(queue.view.name),
         )
@@ -123,11 +125,3 @@ def lost_readers(queue: QueueFacts) -> Iterator[Finding]:
                 f"{duration(each.silent)} and holds {each.entries} journal entries",
                 "jobqueue recorder",
             )
-
-
-def _jobs(n: int) -> str:
-    return f"{counted(n, 'job')} wait{'s' * (n == 1)}"
-
-
-def _finding(severity: Severity, check: str, problem: str, remedy: str) -> Finding:
-    return Finding(severity=severity, where="services", check=check, problem=problem, remedy=remedy)

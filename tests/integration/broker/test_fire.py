@@ -1,8 +1,8 @@
 """``fire`` enqueues each occurrence of a schedule once, whoever tries."""
 
 from jobqueue.broker import ledger
+from jobqueue.domain.instants import milliseconds
 from jobqueue.domain.jobs import Asks
-from jobqueue.domain.occurrences import milliseconds
 from tests.support.broker import HOUR_MS, Broker, ids
 
 

@@ -1,16 +1,18 @@
-"""An idempotency key makes one job of many calls, also for a time after its end."""
+"""An idempotency key makes one job of many calls, for a time also after its run."""
 
 import asyncio
 
 import pytest
 
+from jobqueue.broker import operations
 from jobqueue.broker.servers import Server
 from jobqueue.domain.jobs import Asks
 from tests.support.broker import HOUR_MS, Broker
-from tests.support.ways import ENDS, WAITS, Way, running
+from tests.support.ways import ENDS, WAITS, Way, cancel_waiting, parked, running
 
 SAME = Asks(idem="i", print="p", keep=HOUR_MS)
 OTHER = Asks(idem="i", print="q", keep=HOUR_MS)
+RAN = {name: end for name, end in ENDS.items() if end is not cancel_waiting}
 
 
 @pytest.mark.parametrize("way", [*WAITS.values(), running], ids=lambda way: way.__name__)
@@ -23,9 +25,9 @@ async def test_before_the_end(broker: Broker, way: Way) -> None:
     assert await broker.redis("PTTL", broker.keys.scope(broker.queue, "idem:i")) == -1
 
 
-@pytest.mark.parametrize("end", ENDS.values(), ids=ENDS)
+@pytest.mark.parametrize("end", RAN.values(), ids=RAN)
 async def test_after_the_end(broker: Broker, end: Way) -> None:
-    """However the job ends, its key is remembered for the time that it asked for."""
+    """However a job ends that a worker had, its key is remembered for the time it asked for."""
     await broker.enqueue("a", asks=SAME)
     await end(broker, "a")
     assert 0 < await broker.redis("PTTL", broker.keys.scope(broker.queue, "idem:i")) <= HOUR_MS
@@ -36,6 +38,54 @@ async def test_after_the_end(broker: Broker, end: Way) -> None:
     assert await broker.enqueue("a", asks=SAME) == "d\na", "the id is free, the key is not"
     await broker.redis("PEXPIRE", broker.keys.scope(broker.queue, "idem:i"), 0)
     assert await broker.enqueue("b", asks=OTHER) == "c"
+
+
+async def expire(broker: Broker, _: str) -> None:
+    """Expire before anybody asks for it."""
+    await broker.promote()
+
+
+async def purge(broker: Broker, id_: str) -> None:
+    """Be one of many."""
+    call = operations.sweep(
+        broker.keys, broker.queue, [id_], {}, ends=True, word="purged", reason=""
+    )
+    assert (await broker.lane.call(call)).waited == 1
+
+
+async def delete(broker: Broker, id_: str) -> None:
+    """Be deleted."""
+    call = operations.delete(broker.keys, broker.queue, id_, "")
+    assert await broker.lane.call(call) == "ready"
+
+
+async def cancel_parked(broker: Broker, id_: str) -> None:
+    """Wait for a limit, and be cancelled there."""
+    await parked(broker, id_)
+    assert await broker.cancel(id_) == "blocked"
+
+
+@pytest.mark.parametrize(
+    "end", [cancel_waiting, cancel_parked, purge, delete, expire], ids=lambda way: way.__name__
+)
+async def test_never_started(broker: Broker, end: Way) -> None:
+    """A job that ended before any worker had it has done nothing: its key is free at once."""
+    asks = Asks(idem="i", print="p", keep=HOUR_MS, expires=1 if end is expire else None)
+    await broker.enqueue("a", asks=asks)
+    await end(broker, "a")
+    assert await broker.value("idem:i") is None
+    assert await broker.enqueue("b", asks=OTHER) == "c"
+    await broker.recorded()
+    assert await broker.enqueue("c", asks=OTHER) == "d\nb", "the end of the first frees no more"
+
+
+async def test_replaced(broker: Broker) -> None:
+    """A replaced job's request is remembered: come again late, it must not replace the newer."""
+    first = Asks(idem="i", print="p", keep=HOUR_MS, unique="k", conflict="replace")
+    await broker.enqueue("a", asks=first)
+    assert await broker.enqueue("b", asks=Asks(unique="k", conflict="replace")) == "r\na"
+    assert await broker.enqueue("c", asks=first) == "d\na"
+    assert await broker.drain() == ["b"]
 
 
 async def test_many_at_once(broker: Broker) -> None:

@@ -3,8 +3,8 @@
 See ``test_stops.py`` for how a scene goes.
 """
 
+from jobqueue.domain.instants import from_ms
 from jobqueue.domain.jobs import Asks
-from jobqueue.domain.occurrences import from_milliseconds
 from tests.support.broker import Broker
 from tests.support.stopping import FAR, all_over, at_every_write, ends_once, stops
 
@@ -198,8 +198,8 @@ async def test_fire_over_the_last_job(broker: Broker) -> None:
         await broker.run(call)
         assert await broker.run(call) == "already"
         assert {(row.occurrence, row.outcome) for row in await broker.ledger()} == {
-            (from_milliseconds(now - 1), "enqueued"),
-            (from_milliseconds(now), "enqueued"),
+            (from_ms(now - 1), "enqueued"),
+            (from_ms(now), "enqueued"),
         }
         await all_over(broker, f"nightly@{now - 1}", f"nightly@{now}")
         return stopped

@@ -42,13 +42,14 @@ async def test_fetch(broker: Broker, dies: bool) -> None:
         await broker.enqueue("b", asks=Asks(keys={KEYED.label: "x"}))
         await broker.enqueue("c")
         await broker.enqueue("gone", asks=Asks(expires=1, unique="u"))
+        await broker.enqueue("late", asks=Asks(deadline=1, lock="l"))
         stopped = await stops(broker, broker.fetching("w1"), writes)
         held = await broker.recover("w1")
         if dies and await broker.lease("w1"):
             await broker.crash("w1")
         else:
             await broker.finish(*held)
-        await all_over(broker, "a", "b", "c", "gone")
+        await all_over(broker, "a", "b", "c", "gone", "late")
         return stopped
 
     assert await at_every_write(broker, play) >= 20

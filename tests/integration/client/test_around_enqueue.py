@@ -77,6 +77,9 @@ async def test_it_may_refuse(stage: Stage) -> None:
         ({"metadata": {"a": "x" * 20_000}}, "metadata"),
         ({"tags": ("",)}, "tags"),
         ({"arguments": {"number": float("nan")}}, "nan"),
+        ({"arguments": {"number": 1, "bogus": 1}}, "bogus.*no such argument"),
+        ({"arguments": {}}, "number: missing"),
+        ({"arguments": {"number": 1, "*": [2]}}, "others have names"),
     ],
 )
 async def test_what_it_may_not_add(stage: Stage, change: dict[str, Any], words: str) -> None:
@@ -93,6 +96,23 @@ async def test_what_it_may_not_add(stage: Stage, change: dict[str, Any], words: 
     with pytest.raises(InvalidJob, match=words):
         await work.options(job_id="one").enqueue(7)
     assert not await stage.broker.exists("one")
+
+
+async def test_open_parameters(stage: Stage) -> None:
+    """A handler that takes any argument takes those of a middleware too."""
+
+    @stage.app.middleware(around="enqueue")
+    def more(draft: Draft, call_next: Next) -> Prepared:
+        given = {**draft.arguments, "*": [*draft.arguments["*"], 3], "b": 4}
+        return call_next(replace(draft, arguments=given))
+
+    @stage.app.job()
+    async def work(first: int, /, *rest: int, **more: int) -> list[Any]:
+        return [first, *rest, more]
+
+    job = await work.enqueue(1, 2, a=0)
+    async with stage.app.worker():
+        assert await job.result(timeout=30) == [1, 2, 3, {"a": 0, "b": 4}]
 
 
 async def test_it_has_to_answer(stage: Stage) -> None:

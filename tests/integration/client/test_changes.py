@@ -21,6 +21,7 @@ from jobqueue import (
     State,
     Swept,
 )
+from jobqueue.broker import waiting
 from jobqueue.client import draining, logbook
 from jobqueue.settings import Settings
 from tests.support.keyspace import miscounted
@@ -178,6 +179,20 @@ async def test_purge(stage: Stage) -> None:
     assert miscounted(stage.broker.url) == []
     assert await stage.app.purge("nowhere") == 0
     assert await stage.broker.drain() == []
+
+
+async def test_a_long_line(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It is read page by page, and each of its jobs is met once, though pages shrink."""
+    monkeypatch.setattr(waiting, "PAGE", 3)
+    note = noting(stage)
+    head, *line = [
+        await note.options(lock="l", tags=["odd"] if n % 2 else []).enqueue() for n in range(12)
+    ]
+    assert await stage.app.cancel_all(tag="odd", dry_run=True) == Swept(6, 0)
+    assert await stage.app.cancel_all(tag="odd") == Swept(6, 0)
+    assert await stage.broker.line("l") == [head.id, *(job.id for job in line[1::2])]
+    assert await stage.app.purge("default") == 6
+    assert await stage.broker.line("l") == []
 
 
 async def test_reenqueue(redis_url: str, history_url: str) -> None:

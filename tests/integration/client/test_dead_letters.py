@@ -1,5 +1,6 @@
 """What an operator does to many dead letters: found, put back with care, deleted, and logged."""
 
+import re
 import time
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, datetime, timedelta
@@ -10,6 +11,7 @@ import pytest
 from psycopg.rows import dict_row
 
 from jobqueue import (
+    BrokerUnavailable,
     Canary,
     CanaryOutcome,
     ConfigurationError,
@@ -20,8 +22,10 @@ from jobqueue import (
     Permanent,
     Rate,
     Retry,
+    Unique,
     current_job,
 )
+from jobqueue.cli import letters as cli_letters
 from jobqueue.settings import Settings
 from tests.support import wait_until
 from tests.support.stage import Stage, stage_on
@@ -166,8 +170,11 @@ async def test_a_canary_that_lives(recorded: Stage, fail: Failing, log: Log) -> 
     assert log()[0]["details"] == {"letters": 10, "canary": 4, "stop_if_failing": 0.5}
 
 
-async def test_a_canary_that_dies(recorded: Stage) -> None:
-    """Too many failures stop the rest; a failed attempt counts before its retries are over."""
+async def test_a_canary_that_dies(recorded: Stage, log: Log) -> None:
+    """Too many failures stop the rest; a failed attempt counts before its retries are over.
+
+    A second row of the log says what was left undone, and why.
+    """
 
     @recorded.app.job(retry=Retry(5, base=60, jitter="none"))
     async def fail() -> None:
@@ -184,6 +191,50 @@ async def test_a_canary_that_dies(recorded: Stage) -> None:
     assert done.canary.unfinished == 0
     assert (done.put_back, done.problems) == (2, ())
     assert [each.job_id for each in await recorded.app.dead_letters()] == ids[2:]
+    asked, left = log()
+    assert (asked["action"], asked["details"]["letters"]) == ("dlq.retry", 3)
+    assert (left["action"], left["operator"]) == ("dlq.retry.left", "alice@desk")
+    assert left["details"] == {
+        "of": str(asked["id"]),
+        "put_back": 2,
+        "left": 1,
+        "stopped_by_canary": {"tried": 2, "failing": done.canary.failing},
+    }
+
+
+async def test_what_is_not_put_back(recorded: Stage, log: Log) -> None:
+    """The log names ids that match no open letter, and jobs that their queue refuses."""
+
+    @recorded.app.job(retry=0, unique=Unique())
+    async def fail(why: str) -> None:
+        raise ValueError(why)
+
+    first, second = await die(recorded, fail, "a", "b")
+    await fail.enqueue("b")
+    await recorded.app.retry_dead_letters([first, second, "nobody"])
+    asked, left = log()
+    assert asked["details"] == {
+        "letters": 2, "ids": [first, second, "nobody"], "not_found": ["nobody"],
+    }  # fmt: skip
+    assert left["details"] == {
+        "of": str(asked["id"]), "put_back": 1, "left": 1, "refused": [second],
+    }  # fmt: skip
+
+
+async def test_redis_goes_away(recorded: Stage, fail: Failing, log: Log, history_url: str) -> None:
+    """The log has what was asked, and that nothing of it was done; the letters are as they were."""
+    ids = await die(recorded, fail, "a", "b")
+    settings = Settings(
+        redis_url="redis://127.0.0.1:1", database_url=history_url, enqueue_timeout=0.1
+    )
+    async with JobQueue(settings=settings) as app:
+        for redrive in (app.retry_dead_letters(ids), app.retry_all_dead_letters()):
+            with pytest.raises(BrokerUnavailable):
+                await redrive
+    assert [(row["action"], row["details"].get("left")) for row in log()] == [
+        ("dlq.retry", None), ("dlq.retry.left", 2),
+    ] * 2  # fmt: skip
+    await letters(recorded, 2)
 
 
 async def test_a_canary_that_is_silent(recorded: Stage, fail: Failing) -> None:
@@ -250,6 +301,9 @@ async def test_delete_and_clear(recorded: Stage, fail: Failing, log: Log) -> Non
     [gone] = await app.find_dead_letters(ids[0])
     assert gone.deleted_at is not None
     assert gone.closed_by == str(deleted["id"])
+    assert (gone.closed_operator, gone.closed_reason) == ("alice@desk", "a test")
+    told = "by alice@desk: a test\n"
+    assert re.search(rf"deleted +\S+ \S+Z {told}", cli_letters.page([gone]))
     [answer] = await app.retry_dead_letters([ids[0]])
     assert isinstance(answer.error, DeadLetterNotFound)
     assert [each.job_id for each in await app.dead_letters()] == [ids[1]]

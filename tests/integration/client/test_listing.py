@@ -12,19 +12,12 @@ from jobqueue import ConfigurationError, FoundJob, InvalidJob, JobPage, JobQueue
 from jobqueue.client import listing
 from jobqueue.settings import Settings
 from tests.support import rules
-from tests.support.stage import Stage, stage_on
+from tests.support.stage import Stage
 from tests.support.waiting import wait_until
 
 from .conftest import Counter
 
 AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
-
-
-@pytest.fixture
-async def recorded(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app whose jobs are recorded."""
-    async with stage_on(redis_url, database_url=history_url) as stage, stage.app.scheduler():
-        yield stage
 
 
 def ids(page: JobPage) -> list[str]:

@@ -1,26 +1,18 @@
 """Stored jobs bound to the code of another version, wherever they are."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
 import pytest
 
 from jobqueue import InvalidJob, JobQueue, LiveCheck, Misfit, Permanent, Retry
-from jobqueue.broker import records
+from jobqueue.broker import paging, records
 from tests.support import wait_until
-from tests.support.stage import Stage, stage_on
+from tests.support.stage import Stage
 
 AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
 SECRET = "very secret"  # noqa: S105 - of nobody
-
-
-@pytest.fixture
-async def recorded(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app whose jobs are recorded."""
-    async with stage_on(redis_url, database_url=history_url) as stage, stage.app.scheduler():
-        yield stage
 
 
 def following(stage: Stage) -> JobQueue:
@@ -85,7 +77,7 @@ async def _is(stage: Stage, job_id: str, state: str) -> bool:
 
 async def test_what_does_not_fit(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
     """Removed and misspelt names, unknown and narrowed arguments; examples, and no secrets."""
-    monkeypatch.setattr(records, "SCANNED", 5)
+    monkeypatch.setattr(paging, "SCANNED", 5)
     monkeypatch.setattr(records, "PAGE", 2)
     old = stage.app
     await old.enqueue_many([old.ref("removed").prepare(n) for n in range(40)])

@@ -1,7 +1,6 @@
 """Finding a job wherever it is, and counting queues."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
 
@@ -15,13 +14,6 @@ from tests.support import wait_until
 from tests.support.stage import Stage, stage_on
 
 AWAY = "postgresql://nobody@127.0.0.1:1/nothing"
-
-
-@pytest.fixture
-async def recorded(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app whose jobs are recorded."""
-    async with stage_on(redis_url, database_url=history_url) as stage, stage.app.scheduler():
-        yield stage
 
 
 async def rows_of(app: JobQueue, job_id: str, count: int) -> Any:
@@ -218,3 +210,25 @@ async def test_sync_forms_refuse_a_running_loop(stage: Stage) -> None:
     """A blocking question on an event loop's thread says what to write instead."""
     with pytest.raises(RuntimeError, match=r"use await find\(\.\.\.\)"):
         stage.app.find_sync("mine")
+
+
+async def test_a_job_cancelled_between_attempts(recorded: Stage) -> None:
+    """It keeps the rows of its deliveries, and counts them: the last row is its end."""
+
+    @recorded.app.job(retry=Retry(3, base=60))
+    async def fail() -> None:
+        raise ValueError("not now")
+
+    async with recorded.app.worker():
+        handle = await fail.enqueue()
+        await rows_of(recorded.app, handle.id, 1)
+    await recorded.app.cancel(handle.id, reason="vendor is gone")
+    for _ in range(2):  # as Redis says it, and as the history does
+        [found] = await recorded.app.find(handle.id)
+        assert (found.state, found.attempts, found.deliveries) == ("cancelled", 1, 1)
+        found = await rows_of(recorded.app, handle.id, 2)
+    first, last = found.executions
+    assert (first.outcome, first.final, first.attempt) == ("failed", False, 1)
+    assert (last.outcome, last.final, last.attempt, last.delivery) == ("cancelled", True, 1, 0)
+    assert last.started_at is None
+    assert last.error_message == "vendor is gone"

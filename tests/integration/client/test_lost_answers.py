@@ -2,7 +2,6 @@
 
 import asyncio
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,14 +10,7 @@ from jobqueue import EnqueueUncertain, JobExists, JobHandle, JobQueue, Prepared,
 from jobqueue.settings import Settings
 from tests.support import wait_until
 from tests.support.broker import Broker, connect, ids
-from tests.support.proxy import Proxy, proxy_to
-
-
-@pytest.fixture
-async def proxy(redis_url: str, tmp_path: Path) -> AsyncIterator[Proxy]:
-    """Give a way to the server."""
-    async with proxy_to(redis_url, tmp_path) as proxy:
-        yield proxy
+from tests.support.proxy import Proxy
 
 
 @pytest.fixture

@@ -29,13 +29,16 @@ from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 
 
-def working(stage: Stage, queue: str | None = None) -> Job[..., Any, Any]:
-    """Declare a job that notes its id."""
+def working(
+    stage: Stage, queue: str | None = None, gate: asyncio.Event | None = None
+) -> Job[..., Any, Any]:
+    """Declare a job that notes its id; where there is a gate the first one waits for it."""
 
     @stage.app.job(name="work", queue=queue)
-    async def work(gate: float = 0) -> None:
+    async def work() -> None:
         stage.log.append(current_job().id)
-        await asyncio.sleep(gate)
+        if gate is not None and len(stage.log) == 1:
+            await gate.wait()
 
     return work
 
@@ -52,12 +55,14 @@ async def woken(stage: Stage) -> None:
 
 async def test_a_paused_queue(stage: Stage) -> None:
     """It accepts jobs, its running jobs go on, and no worker takes one until it is resumed."""
-    work = working(stage)
+    gate = asyncio.Event()
+    work = working(stage, gate=gate)
     async with stage.app.worker(), stage.app.worker():
-        running = await work.enqueue(gate=0.5)
+        running = await work.enqueue()
         await stage.logged(1)
         await stage.app.pause("default", reason="vendor is down", operator="ann")
         waiting = [await work.enqueue() for _ in range(20)]
+        gate.set()
         await stage.ended(running.id)
         async with stage.app.worker():  # one that starts later holds it too
             await woken(stage)
@@ -236,10 +241,11 @@ async def living(stage: Stage, n: int) -> list[dict[str, Any]]:
 
 async def test_a_paused_worker(stage: Stage) -> None:
     """It takes nothing and says so until it is resumed; the others go on, and so do its jobs."""
-    work = working(stage)
+    gate = asyncio.Event()
+    work = working(stage, gate=gate)
     async with stage.app.worker() as worker:
         await living(stage, 1)
-        running = await work.enqueue(gate=0.5)
+        running = await work.enqueue()
         await stage.logged(1)
         assert await stage.app.pause_worker(worker.id, reason="odd host", operator="ann") is None
         before = await stage.app.pause_worker(worker.id, reason="again", operator="bob")
@@ -248,6 +254,7 @@ async def test_a_paused_worker(stage: Stage) -> None:
         [said] = await living(stage, 1)
         assert (said["paused"]["operator"], said["paused"]["reason"]) == ("ann", "odd host")
         job = await work.enqueue()
+        gate.set()
         await stage.ended(running.id)
         assert stage.log == [running.id]
         async with stage.app.worker():

@@ -1,7 +1,6 @@
 """Dead letters from the library: listed, put back, and never doubled."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
@@ -22,16 +21,9 @@ from jobqueue.history import engine
 from jobqueue.history.claims import claim
 from jobqueue.settings import Settings
 from tests.support import wait_until
-from tests.support.stage import Stage, stage_on
+from tests.support.stage import Stage
 
 Failing = Job[[int], Any, None]
-
-
-@pytest.fixture
-async def recorded(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app whose jobs are recorded."""
-    async with stage_on(redis_url, database_url=history_url) as stage, stage.app.scheduler():
-        yield stage
 
 
 @pytest.fixture

@@ -60,6 +60,14 @@ async def test_expires(stage: Stage) -> None:
     assert kinds(why) == ["no_worker", "ahead", "expires"]
 
 
+async def test_deadline(stage: Stage) -> None:
+    """One that ends at its deadline as well."""
+    handle = await stage.app.ref("send").options(deadline=60).enqueue()
+    why = await stage.app.why(handle.id)
+    assert kinds(why) == ["no_worker", "ahead", "deadline"]
+    assert "it is a dead letter at its deadline" in why.reasons[-1].text
+
+
 async def test_in_line(stage: Stage) -> None:
     """Those before it are counted, higher priorities first, and the next one is told so."""
     send = stage.app.ref("send")
@@ -342,6 +350,7 @@ async def test_ends(redis_url: str, history_url: str) -> None:
         )
         assert died.reasons[0].command == f"jobqueue dlq retry {dead.id}"
         assert texts[cancelled].text.endswith(": not needed")
+        assert " by " not in texts[cancelled].text, "no operator did"
         assert texts[expired].text.endswith(", since it had not started by then")
         await stage.app.delete_dead_letters([dead.id], operator="ann", reason="no use")
         why = await stage.app.why(dead.id)

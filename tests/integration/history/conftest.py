@@ -5,7 +5,9 @@ from typing import Any
 
 import psycopg
 import pytest
+from psycopg import AsyncConnection
 
+from jobqueue.history import engine
 from jobqueue.history.writer import HistoryWriter
 
 Ask = Callable[..., list[tuple[Any, ...]]]
@@ -16,6 +18,13 @@ async def writer(history_url: str) -> AsyncIterator[HistoryWriter]:
     """A writer on a database of this test alone."""
     async with HistoryWriter(history_url) as writer:
         yield writer
+
+
+@pytest.fixture
+async def connection(history_url: str) -> AsyncIterator[AsyncConnection[Any]]:
+    """A connection as the scheduler opens it for its upkeep."""
+    async with await engine.connect(history_url, "scheduler") as connection:
+        yield connection
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from jobqueue.history import engine, partitions
+from jobqueue.history import checkup, engine, partitions
 from jobqueue.history.checkup import examine
 from jobqueue.history.tables import REVISION
 from jobqueue.history.writer import HistoryWriter
@@ -26,13 +26,27 @@ async def test_how_long_runs_take(writer: HistoryWriter, history_url: str) -> No
     runs = [took(each) for each in range(1, 1001)]
     await writer.write([*runs, took(5000, outcome="timed_out"), took(9, name="other")])
     await writer.write([record(NOW, outcome="expired", started_us=0, worker="")])
-    _, [found] = await examine(history_url, ["send_email", "unheard_of"], every=False)
+    _, durations = await examine(history_url, ["send_email", "unheard_of"], every=False)
+    assert durations is not None
+    [found] = durations
     assert (found.name, found.runs, found.timed_out) == ("send_email", 1001, 1)
     assert found.p999 == pytest.approx(1.0)
     _, all_names = await examine(history_url, [], every=True)
-    assert [each.name for each in all_names] == ["other", "send_email"]
+    assert [each.name for each in all_names or ()] == ["other", "send_email"]
     _, nobody = await examine(history_url, [], every=False)
     assert nobody == []
+
+
+async def test_durations_that_take_long(
+    writer: HistoryWriter, history_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL is stopped where it needs too long, and the rest is told."""
+    await writer.write([took(1)])
+    slow = "SELECT pg_sleep(60), %(latest)s::int, %(all)s::bool, %(names)s::text[]"
+    monkeypatch.setattr(checkup, "_DURATIONS", slow)
+    monkeypatch.setattr(checkup, "LONGEST", 0.1)
+    found, durations = await examine(history_url, [], every=True)
+    assert (found.mismatch, durations) == (None, None)
 
 
 async def test_a_database_as_it_should_be(history_url: str) -> None:

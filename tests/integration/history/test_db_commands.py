@@ -1,8 +1,10 @@
 """``jobqueue db size``, ``db grant`` and ``regressions`` on a database with rows."""
 
+import asyncio
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 import psycopg
@@ -46,7 +48,8 @@ def reader(history_url: str) -> Iterator[str]:
 
 async def test_grant(run: Any, reader: str, history_url: str, writer: HistoryWriter) -> None:
     """A role may then read every view and what the commands read, but no spec, nor write."""
-    await writer.write([dead()])
+    buried = dead()
+    await writer.write([buried])
     url = history_url.replace("postgres@", f"{reader}@")
     with pytest.raises(psycopg.errors.InsufficientPrivilege), psycopg.connect(url) as connection:
         connection.execute("SELECT * FROM jobqueue.v_jobs")
@@ -73,6 +76,10 @@ async def test_grant(run: Any, reader: str, history_url: str, writer: HistoryWri
         ):
             with pytest.raises(psycopg.errors.InsufficientPrivilege):
                 connection.execute(refused.encode())
+    for command in ("dlq list", f"dlq show {buried.job_id}", "log", "schedules audit"):
+        asked = partial(run, *command.split(), "--database-url", url)
+        ended = await asyncio.to_thread(asked)
+        assert (ended[0], ended[2]) == (0, "")
 
 
 def test_grant_to_nobody(run: Any) -> None:

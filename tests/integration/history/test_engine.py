@@ -3,6 +3,7 @@
 import psycopg
 import pytest
 from psycopg.conninfo import conninfo_to_dict
+from sqlalchemy import text
 
 from jobqueue.domain.errors import (
     ConfigurationError,
@@ -70,6 +71,19 @@ def test_an_unknown_database(postgres_url: str) -> None:
     """A database that is not there is reported in PostgreSQL's words."""
     with pytest.raises(HistoryUnavailable, match='database "nowhere" does not exist'):
         engine.connect_sync(f"{postgres_url}&dbname=nowhere", "client")
+
+
+async def test_a_question_that_takes_long(
+    postgres_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL is stopped, who asked is told what to do, and the next question is free again."""
+    monkeypatch.setattr(engine, "PATIENCE", 0.1)
+    async with engine.opened(postgres_url, "test") as database:
+        with pytest.raises(HistoryError, match=r"no answer within .*ask for less"):
+            async with engine.asking(database) as connection:
+                await connection.execute(text("SELECT pg_sleep(60)"))
+        async with database.connect() as connection:
+            assert await connection.scalar(text("SHOW statement_timeout")) == "0"
 
 
 async def test_no_rights(postgres_url: str) -> None:

@@ -12,7 +12,7 @@ from jobqueue.domain.letters import Which
 from jobqueue.history import claims, engine, letters
 from jobqueue.history.writer import HistoryWriter
 from tests.integration.history.conftest import Ask
-from tests.integration.history.records import NOON, dead, record
+from tests.integration.history.records import NOON, dead, milliseconds, record, uuid7
 
 
 @pytest.fixture
@@ -21,6 +21,9 @@ async def history(history_url: str) -> AsyncIterator[AsyncEngine]:
     history = engine.create(history_url, "cli")
     yield history
     await history.dispose()
+
+
+ANY = Which()
 
 
 async def bury(writer: HistoryWriter, count: int = 1, **fields: object) -> list[str]:
@@ -43,12 +46,83 @@ async def test_a_letter(writer: HistoryWriter, history: AsyncEngine) -> None:
 
 
 async def test_pages(writer: HistoryWriter, history: AsyncEngine) -> None:
-    """Pages go on after the last id, newest first, with none doubled or left out."""
-    ids = await bury(writer, 7)
+    """Pages go by the time of failure, newest first, with none doubled or left out.
+
+    A job that was handed out first may die last, several die at one moment, and a letter at
+    the end of a page may be closed before the next page is asked for.
+    """
+    moments = [9, 1, 1, 1, 5, 7, 3]
+    batch = [
+        dead(moment=NOON + timedelta(seconds=n), finished_us=(milliseconds(NOON) + at) * 1000)
+        for n, at in enumerate(moments)
+    ]
+    await writer.write(batch)
+    ids = [each.id for each in sorted(batch, key=lambda each: (each.finished_us, each.id))]
     found: list[str] = []
     while page := await letters.page(history, before=found[-1] if found else None, limit=3):
         found += [letter.execution_id for letter in page]
-    assert found == ids
+        async with claims.claim(history, [found[-1]]) as claim:
+            claim.done(claim.letters[0])
+    assert found == ids[::-1]
+
+
+async def test_oldest_first(writer: HistoryWriter, history: AsyncEngine) -> None:
+    """A redrive goes the other way, up to the letter that was the newest when it began."""
+    ids = await bury(writer, 5)
+    extent = await letters.extent(history, ANY)
+    assert (extent.count, extent.last and extent.last.execution_id) == (5, ids[0])
+    await writer.write([dead(moment=NOON + timedelta(hours=1))])
+    found: list[letters.Place] = []
+    assert extent.last
+    while page := await letters.ascending(
+        history, ANY, found[-1] if found else None, extent.last, 2
+    ):
+        found += page
+    assert [each.execution_id for each in found] == ids[::-1]
+
+
+@pytest.mark.parametrize("place", [None, letters.Place(NOON + timedelta(seconds=900), uuid7())])
+@pytest.mark.parametrize(
+    ("chosen", "index"),
+    [
+        (ANY, "open_failed"),
+        (Which(name="send_email"), "open_name_failed"),
+        (Which(queue="default"), "open_queue_failed"),
+        (Which(error="builtins.ValueError"), "open_type_failed"),
+        (Which(error="0123456789ab"), "open_error_failed"),
+        (Which(since=NOON + timedelta(seconds=600)), "open_failed"),
+    ],
+)
+async def test_lists_use_an_index(
+    writer: HistoryWriter,
+    history: AsyncEngine,
+    ask: Ask,
+    chosen: Which,
+    index: str,
+    place: letters.Place | None,
+) -> None:
+    """A page is read by its index, and so is a redrive's."""
+    await bury(writer, 1000)
+    # Each filter chooses few letters, as it does where there are many.
+    ask(
+        """
+        UPDATE jobqueue.dead_letters SET (name, queue, error_type, error_fingerprint)
+            = (execution_id::text, execution_id::text, execution_id::text, execution_id::text)
+        WHERE failed_at > %s
+        """,
+        NOON + timedelta(seconds=90),
+    )
+    ask("ANALYZE jobqueue.dead_letters")
+    last = letters.Place(NOON + timedelta(days=1), uuid7())
+    statements = (
+        letters.page_of(chosen, place, 10),
+        letters.ascending_of(chosen, place, last, 10),
+    )
+    for each in statements:
+        text = each.compile(dialect=history.dialect, compile_kwargs={"literal_binds": True})
+        plan = str(ask(f"EXPLAIN {text}"))
+        assert f"dead_letters_{index}" in plan
+        assert place or "Sort" not in plan  # of a few rows it may sort them
 
 
 async def test_filters(writer: HistoryWriter, history: AsyncEngine) -> None:
@@ -74,9 +148,10 @@ async def test_by_id(writer: HistoryWriter, history: AsyncEngine) -> None:
 
 
 async def test_a_page_before_nonsense(history: AsyncEngine) -> None:
-    """A page mark that is no id is refused before the database sees it."""
-    with pytest.raises(ValueError, match="UUID"):
-        await letters.page(history, before="nonsense")
+    """A page mark that is no id, or that of no letter, is refused."""
+    for mark in ("nonsense", uuid7()):
+        with pytest.raises(ValueError, match=r"UUID|-"):
+            await letters.page(history, before=mark)
 
 
 async def test_claim_marks_what_is_done(writer: HistoryWriter, history: AsyncEngine) -> None:

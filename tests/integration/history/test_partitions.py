@@ -1,7 +1,6 @@
 """Months of ids: made in time, dropped when they are past, never in anybody's way."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 from uuid import UUID
@@ -16,13 +15,6 @@ from tests.integration.history.conftest import Ask
 from tests.integration.history.records import NOON, record, uuid7
 
 WEEK = timedelta(days=7)
-
-
-@pytest.fixture
-async def connection(history_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    """A connection as the scheduler opens it for its upkeep."""
-    async with await engine.connect(history_url, "scheduler") as connection:
-        yield connection
 
 
 def month(year: int, number: int) -> datetime:

@@ -1,13 +1,12 @@
 """Each kind of row is kept as long as its setting says, and no longer."""
 
-from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import pytest
 from psycopg import AsyncConnection
+from psycopg.types.json import Jsonb
 
-from jobqueue.history import engine, retention
+from jobqueue.history import retention
 from jobqueue.history.retention import Keep
 from jobqueue.history.writer import HistoryWriter
 from tests.integration.history.conftest import Ask
@@ -15,13 +14,6 @@ from tests.integration.history.records import dead, milliseconds, uuid7
 
 DAY = timedelta(days=1)
 LETTERS = "SELECT job_id FROM jobqueue.dead_letters ORDER BY job_id"
-
-
-@pytest.fixture
-async def connection(history_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    """A connection as the scheduler opens it for its upkeep."""
-    async with await engine.connect(history_url, "scheduler") as connection:
-        yield connection
 
 
 async def bury(writer: HistoryWriter, days: int, job_id: str) -> None:
@@ -85,14 +77,52 @@ async def test_the_log_of_operators(connection: AsyncConnection[Any], ask: Ask) 
 
 
 async def test_the_ledger_of_schedules(connection: AsyncConnection[Any], ask: Ask) -> None:
-    """What became of occurrences is kept as long as executions are."""
-    await connection.execute(
-        """
-        INSERT INTO jobqueue.schedule_occurrences
-            (occurrence, due_at, decided_at, triggered, schedule, outcome, queue, name)
-        SELECT at, at, at, false, 'nightly', 'enqueued', 'default', 'job'
-        FROM generate_series(now() - interval '99 days', now(), interval '33 days') AS at
-        """
-    )
+    """Occurrences are kept as long as executions, the last of each outcome as the schedule is."""
+    for name in ("yearly", "nightly"):
+        await connection.execute(SCHEDULE, {"name": name})
+    for name, days, outcome in (
+        *(("yearly", days, "enqueued") for days in (800, 435)),
+        *(("yearly", days, "skipped") for days in (200, 100)),
+        *(("nightly", days, "enqueued") for days in (99, 66, 33)),
+        ("removed", 99, "enqueued"),
+    ):
+        await connection.execute(OCCURRENCE, {"name": name, "days": days, "outcome": outcome})
     await retention.upkeep(connection, Keep(90 * DAY, None, 365 * DAY))
-    assert ask("SELECT count(*) FROM jobqueue.v_schedule_ledger") == [(3,)]
+    left = """
+        SELECT schedule, extract(day FROM now() - occurrence)::int
+        FROM jobqueue.v_schedule_ledger ORDER BY 1, 2
+    """
+    assert ask(left) == [("nightly", 33), ("nightly", 66), ("yearly", 100), ("yearly", 435)]
+
+
+async def test_schedules_that_are_over(connection: AsyncConnection[Any], ask: Ask) -> None:
+    """A stored one goes as long after its last occurrence as executions do; none in code does."""
+    for name, timing, declared in (
+        ("once", {"at": -91}, False),
+        ("bounded", {"end": -91}, False),
+        ("in code", {"at": -91}, True),
+        ("just now", {"at": -89}, False),
+        ("to come", {"start": -91, "end": 1}, False),
+    ):
+        await connection.execute(SCHEDULE, {"name": name})
+        now = datetime.now(UTC)
+        times = {key: (now + days * DAY).isoformat() for key, days in timing.items()}
+        change = "UPDATE jobqueue.schedules SET timing = %s, declared = %s WHERE name = %s"
+        await connection.execute(change, (Jsonb(times), declared, name))
+    await connection.execute(SCHEDULE, {"name": "no end"})
+    await retention.upkeep(connection, Keep(90 * DAY, None, 365 * DAY))
+    left = [name for (name,) in ask("SELECT name FROM jobqueue.schedules ORDER BY 1")]
+    assert left == ["in code", "just now", "no end", "to come"]
+
+
+SCHEDULE = """
+    INSERT INTO jobqueue.schedules
+        (name, job, queue, priority, spec, timing, asks, arguments, declared)
+    VALUES (%(name)s, 'job', 'default', 'normal', '', '{}', false, '{}', false)
+"""
+OCCURRENCE = """
+    INSERT INTO jobqueue.schedule_occurrences
+        (occurrence, due_at, decided_at, triggered, schedule, outcome, queue, name)
+    SELECT at, at, at, false, %(name)s, %(outcome)s, 'default', 'job'
+    FROM (SELECT now() - %(days)s * interval '1 day' AS at) AS moments
+"""

@@ -1,7 +1,6 @@
 """Hours are rolled up once they ended, and what the views say is exact at every moment."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -14,19 +13,13 @@ from jobqueue.history import engine, rollups
 from jobqueue.history.writer import HistoryWriter
 from tests.integration.history.conftest import Ask
 from tests.integration.history.records import NOON, dead, milliseconds, record
+from tests.support import wait_until
 
 HOUR = timedelta(hours=1)
 LATER = NOON + 2 * HOUR  # then the hour after NOON has ended for long
 
 EVERYTHING = "SELECT * FROM jobqueue.{}"
 VIEWS = ("v_job_stats", "v_queue_latency", "v_worker_load", "v_slowest")
-
-
-@pytest.fixture
-async def connection(history_url: str) -> AsyncIterator[AsyncConnection[Any]]:
-    """A connection as the scheduler opens it for its upkeep."""
-    async with await engine.connect(history_url, "scheduler") as connection:
-        yield connection
 
 
 def shown(ask: Ask) -> dict[str, list[Any]]:
@@ -162,6 +155,4 @@ async def _waits_for_a_lock(ask: Ask) -> None:
         SELECT count(*) FROM pg_stat_activity
         WHERE datname = current_database() AND wait_event_type = 'Lock'
     """
-    async with asyncio.timeout(10):
-        while ask(waiting) == [(0,)]:  # noqa: ASYNC110 - it is another process
-            await asyncio.sleep(0.01)
+    await wait_until(lambda: ask(waiting) != [(0,)], description="somebody waits for a row")

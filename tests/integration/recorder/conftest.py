@@ -1,7 +1,6 @@
 """An app with a history, and what is in it."""
 
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable
 from typing import Any
 
 import psycopg
@@ -35,14 +34,6 @@ def asking(url: str) -> Ask:
             return cursor.fetchall() if cursor.description else []
 
     return run
-
-
-@contextmanager
-def blocked(url: str) -> Iterator[Callable[[], None]]:
-    """Let nobody write history until the function that is given is called."""
-    with psycopg.connect(url) as connection:
-        connection.execute("LOCK TABLE jobqueue.job_executions IN ACCESS EXCLUSIVE MODE")
-        yield connection.rollback
 
 
 def waiting(ask: Ask) -> int:

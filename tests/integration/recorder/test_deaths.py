@@ -18,10 +18,10 @@ from tests.integration.recorder.conftest import (
     Ask,
     arrived,
     asking,
-    blocked,
     journal_is_empty,
     waiting,
 )
+from tests.support.locking import blocked
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 

@@ -8,11 +8,11 @@ from jobqueue.client.declared import JobCall
 from tests.integration.recorder.conftest import (
     Ask,
     arrived,
-    blocked,
     journal_is_empty,
     waiting,
 )
 from tests.support import keyspace
+from tests.support.locking import blocked
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 

@@ -1,22 +1,12 @@
 """The recorder copies each journal record to one row, and only then lets Redis forget."""
 
-from collections.abc import AsyncIterator
-
 import psycopg
-import pytest
 
 from jobqueue import Retry
 from jobqueue.embedded import PostgresServer
 from jobqueue.history import migrate
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
-
-
-@pytest.fixture
-async def stage(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app with a migrated history."""
-    async with stage_on(redis_url, database_url=history_url) as stage:
-        yield stage
 
 
 def rows(url: str) -> list[tuple[str, str, int, bool]]:

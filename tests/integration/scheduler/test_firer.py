@@ -12,7 +12,7 @@ from jobqueue import HistoryUnavailable, Priority
 from jobqueue.broker.lanes import Lane
 from jobqueue.broker.servers import Server
 from jobqueue.broker.splits import Splits
-from jobqueue.domain.occurrences import from_milliseconds
+from jobqueue.domain.instants import from_ms
 from jobqueue.domain.plans import Plan
 from jobqueue.domain.schedules import Every, Once, Schedule
 from jobqueue.domain.timing import Timing
@@ -51,7 +51,7 @@ class Place:
     async def watermark(self, name: str) -> datetime:
         """Return the last occurrence that was settled."""
         fired = self.broker.keys.fired("default")
-        return from_milliseconds(int(await self.broker.redis("HGET", fired, name) or 0))
+        return from_ms(int(await self.broker.redis("HGET", fired, name) or 0))
 
     def later(self, step: timedelta) -> None:
         """Let time go by."""

@@ -7,24 +7,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from jobqueue import Job, Retry, current_job
+from jobqueue import Retry, current_job
 from jobqueue.embedded import ValkeyServer
 from tests.support.keyspace import miscounted
 from tests.support.ports import free_port
-from tests.support.stage import Stage, each_once, stage_on
+from tests.support.stage import Stage, each_once, noting, stage_on
 from tests.support.waiting import wait_until
 
 NO_SERVER = "postgresql://nobody@127.0.0.1:{}/none"
-
-
-def noting(stage: Stage) -> Job[[int], object, None]:
-    """Declare a job that notes its number."""
-
-    @stage.app.job()
-    async def note(number: int) -> None:
-        stage.log.append(number)
-
-    return note  # type: ignore[return-value]
 
 
 async def test_never_early(stage: Stage) -> None:

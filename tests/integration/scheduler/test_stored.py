@@ -383,3 +383,79 @@ async def test_from_the_start_without_postgresql(redis_url: str) -> None:
         async with stage.app.scheduler(), stage.app.worker():
             await stage.logged(2)
         assert int(await stage.broker.redis("XLEN", stage.broker.keys.ledger("default"))) >= 2
+
+
+async def known_to_redis(stage: Stage, *queues: str) -> set[str]:
+    """Return the schedules of which Redis keeps anything, in some queues."""
+    keys = stage.broker.keys
+    found = [
+        await stage.broker.redis("HKEYS", key)
+        for queue in queues
+        for key in (keys.fired(queue), keys.latest(queue))
+    ]
+    return {name.decode() for names in found for name in names}
+
+
+async def test_a_removed_one_leaves_nothing(stored: Stage, note: Note) -> None:
+    """Whether schedulers run or not, and also in the queue that it has left for another."""
+    app, keys = stored.app, stored.broker.keys
+    words, timing = {"word": "x"}, Timing(every=0.2)
+    locked = note.options(lock="L", queue="here")
+    await app.add_schedule("stays", note, timing, arguments=words)
+    await app.add_schedule("clock", locked, timing, arguments=words)
+
+    async def left(*names: str) -> bool:
+        return await known_to_redis(stored, "default", "here", "there") == {*names}
+
+    async with app.scheduler(), app.scheduler():
+        await ledger(stored, "clock", 1)
+        await ledger(stored, "stays", 1)
+        assert await known_to_redis(stored, "here") == {"clock"}
+        moved = locked.options(queue="there")
+        await app.add_schedule("clock", moved, timing, arguments=words, replace=True)
+
+        async def gone() -> bool:
+            return await known_to_redis(stored, "here") == set()
+
+        await wait_until(gone, description="nothing of it where it was")
+        await wait_until(lambda: left("stays", "clock"), description="it fires where it went")
+        await app.remove_schedules("clock")
+        await wait_until(lambda: left("stays"), description="nothing of it at all")
+        await ledger(stored, "stays", len(await app.schedule_ledger("stays", limit=1000)) + 6)
+        assert await left("stays"), "schedulers fired it after it was removed"
+    await stored.broker.redis("SADD", keys.moved("default"), "stays")
+    await app.remove_schedules("stays")
+    assert await left()
+    assert not await stored.broker.redis("EXISTS", keys.moved("default"))
+
+
+async def test_paused_while_redis_is_away(redis_url: str, history_url: str) -> None:
+    """What PostgreSQL says holds: a pause given then is not lost, and a resume after it wins."""
+    async with (
+        stage_on(redis_url, database_url=history_url) as stage,
+        stage_on(f"redis://127.0.0.1:{free_port()}", database_url=history_url) as away,
+    ):
+        for each in ("paused", "resumed"):
+            job = stage.app.ref("tick").options(lock=each)
+            await stage.app.add_schedule(each, job, Timing(every=0.3))
+        await stage.app.pause_schedule("resumed")
+        for each in ("paused", "resumed"):
+            await away.app.pause_schedule(each, reason="Redis is away")
+        assert await away.app.resume_schedule("resumed")
+        now = datetime.now(UTC)
+        async with stage.app.scheduler():
+            rows = await ledger(stage, "resumed", 2)
+            skipped = await ledger(stage, "paused", 2)
+    assert {row.outcome for row in rows} == {"enqueued"}
+    assert rows[0].occurrence > now - timedelta(seconds=1), "what was skipped stays so"
+    assert {row.reason for row in skipped} == {"paused"}
+
+
+async def test_a_paused_one_has_no_next_time(stored: Stage, note: Note) -> None:
+    """What comes while it is paused is skipped, so it is not said to come."""
+    await stored.app.add_schedule("clock", note, Timing(cron="@daily"), arguments={"word": "x"})
+    [before] = await stored.app.schedules()
+    await stored.app.pause_schedule("clock")
+    [paused] = await stored.app.schedules()
+    assert before.next_at is not None
+    assert paused.next_at is None

@@ -1,7 +1,7 @@
 """The screen of ``jobqueue top`` on real servers, its keys pressed by textual's pilot."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,16 +14,9 @@ from jobqueue.cli.screen.parts import Grid, Question
 from jobqueue.cli.screen.top import Top
 from jobqueue.settings import Settings
 from tests.support import wait_until
-from tests.support.stage import Stage, stage_on
+from tests.support.stage import Stage
 
 EVERY = 0.1  # seconds between two looks
-
-
-@pytest.fixture
-async def recorded(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app whose jobs are recorded."""
-    async with stage_on(redis_url, database_url=history_url) as stage, stage.app.scheduler():
-        yield stage
 
 
 def cells(screen: Top, name: str) -> list[list[str]]:

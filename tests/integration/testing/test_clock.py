@@ -1,10 +1,22 @@
 """The clock that a test moves decides what the server's decides in production."""
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
-from jobqueue import JobQueue, Snooze, State, Status, Unique, current_job, testing
+from jobqueue import (
+    JobFailed,
+    JobHandle,
+    JobQueue,
+    ResultGone,
+    Snooze,
+    State,
+    Status,
+    Unique,
+    current_job,
+    testing,
+)
 from jobqueue.broker.calls import FetchLimits
 from jobqueue.settings import Settings
 from jobqueue.testing import Connect
@@ -143,6 +155,49 @@ async def test_lifetimes_of_keys(app: JobQueue) -> None:
         assert await statuses() == [Status.CREATED, Status.DUPLICATE]
         clock.move(days=1)
         assert await statuses() == [Status.CREATED, Status.CREATED]
+
+
+async def gone(app: JobQueue, job: JobHandle[Any]) -> None:
+    """Look whether Redis knows nothing of a job, so that only a history can answer."""
+    keys = app.services.calls.keys
+    names = [keys.job("default", job.id), f"{keys.base('default')}state:{job.id}"]
+    async with app.services.server.lane() as lane:
+        assert await lane.command("EXISTS", *names) == 0
+    if app.settings.database_url is None:
+        with pytest.raises(ResultGone):
+            await job.result(timeout=30)
+
+
+@pytest.mark.parametrize("history", [False, True])
+async def test_lifetimes_of_results(jobqueue_connect: Connect, history: bool) -> None:
+    """A result is there until its time is over, its own or the app's, and no longer in Redis."""
+    app = jobqueue_connect(JobQueue(settings=Settings(result_ttl=600.0)), history=history)
+
+    @app.job()
+    async def note(text: str) -> str:
+        return text
+
+    @app.job(retry=0)
+    async def fail() -> None:
+        raise ValueError("seen")
+
+    with testing.clock(app) as clock:
+        short = await note.options(result_ttl=60).enqueue("short")
+        long, failed = await note.enqueue("long"), await fail.enqueue()
+        await testing.run_until_idle(app)
+        clock.move(seconds=59)
+        assert await short.result(timeout=30) == "short"
+        clock.move(seconds=1)
+        await gone(app, short)
+        assert await long.result(timeout=30) == "long"
+        with pytest.raises(JobFailed, match="seen"):
+            await failed.result(timeout=30)
+        clock.move(hours=2)
+        for job in (long, failed):
+            await gone(app, job)
+        again = await note.enqueue("again")
+        assert len(await testing.run_until_idle(app)) == 1
+        assert await again.result(timeout=30) == "again"
 
 
 async def test_crons(app: JobQueue) -> None:

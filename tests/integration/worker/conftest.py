@@ -1,4 +1,4 @@
-"""A pool of children, and a way to run one job in it."""
+"""A pool of children with a way to run one job in it; reads that end by tokens alone."""
 
 from collections.abc import AsyncIterator, Callable
 from typing import Any, Protocol
@@ -11,9 +11,11 @@ from jobqueue.domain.handlers import Handler
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from jobqueue.domain.outcomes import Outcome
 from jobqueue.domain.retry import RetrySpec
+from jobqueue.worker import requests, tokens
 from jobqueue.worker.attempt import Limits
 from jobqueue.worker.children import ChildPool
 
+SOON = 15.0  # seconds; far below the time after which a blocking read ends in these tests
 LIMITS = Limits(timeout=None, result=64 * 1024, traceback=16 * 1024)
 
 
@@ -73,3 +75,11 @@ async def pool() -> AsyncIterator[ChildPool]:
 def run(pool: ChildPool) -> Run:
     """Run a job in the pool."""
     return runner(pool)
+
+
+@pytest.fixture
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let blocking reads last so long that only tokens wake anybody."""
+    monkeypatch.setattr(tokens, "BLOCK", 60)
+    monkeypatch.setattr(requests, "PART", 60)
+    monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)

@@ -16,6 +16,7 @@ from jobqueue import (
     State,
     current_job,
 )
+from jobqueue.worker.listener import cancel
 from tests.support import child_jobs as children
 from tests.support.cancelling import declare, is_cancelled
 from tests.support.process_jobs import holding, is_held
@@ -108,7 +109,7 @@ async def test_an_async_handler(stage: Stage, *, lingers: bool) -> None:
 
 
 async def test_an_async_handler_that_ignores_it(stage: Stage) -> None:
-    """One that goes on to its end keeps its result: the work was done."""
+    """One that was interrupted is cancelled, however it ends."""
     go_on = asyncio.Event()
 
     @stage.app.job(retry=5)
@@ -125,9 +126,28 @@ async def test_an_async_handler_that_ignores_it(stage: Stage) -> None:
     job = await work.enqueue()
     async with stage.app.worker():
         await stage.logged(1)
-        assert await job.cancel() is State.RUNNING
-        assert await job.result(timeout=30) == "done"
+        assert await job.cancel("stop") is State.RUNNING
+        await is_cancelled(stage, job, "stop")
     assert stage.log == ["began", "ignored"]
+
+
+async def test_an_async_handler_that_ends_before_it_hears(stage: Stage) -> None:
+    """One that ends by itself before it is interrupted keeps its result: the work was done."""
+    go_on = asyncio.Event()
+
+    @stage.app.job(retry=5)
+    async def work() -> str:
+        stage.log.append("began")
+        await go_on.wait()
+        return "done"
+
+    job = await work.enqueue()
+    async with stage.app.worker() as worker:
+        await stage.logged(1)
+        [held] = worker._pool.working.values()
+        go_on.set()  # it goes on in the loop's next turn, in which the interruption comes too
+        cancel(held)
+        assert await job.result(timeout=30) == "done"
 
 
 @pytest.mark.parametrize("answers", ["returns", "raises"])

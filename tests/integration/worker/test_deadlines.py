@@ -203,6 +203,35 @@ async def test_a_budget_of_time(stage: Stage) -> None:
     assert all((row.retry_ms or 0) - row.enqueued_ms <= 2100 for row in earlier)
 
 
+@pytest.mark.parametrize("kind", ["async", "thread"])
+async def test_a_retry_that_comes_too_late(stage: Stage, kind: str) -> None:
+    """A retry that was planned in time and waited past the budget does not begin."""
+    policy = Retry(9, base=0.1, jitter="none", backoff="constant", budget=2.0)
+
+    def in_thread() -> None:
+        stage.log.append("began")
+        raise LookupError("real cause")
+
+    async def on_loop() -> None:
+        in_thread()
+
+    handler: Any = on_loop if kind == "async" else in_thread
+    work = stage.app.job(retry=policy)(handler)
+    async with stage.app.worker():
+        job = await work.enqueue()
+        await stage.reaches(job.id, "retrying")
+        end = time.monotonic() + 2.0
+    await wait_until(lambda: time.monotonic() > end, description="its budget is spent")
+    async with stage.app.worker(), stage.app.scheduler():
+        [row] = await stage.ended(job.id)
+    assert (row.outcome, row.reason, row.started_us) == ("timed_out", "budget_spent", 0)
+    last = "its retry budget was over before it could start; last error: LookupError: real cause"
+    assert row.error_message == last
+    [found] = await stage.app.find(job.id)
+    assert (row.attempt, found.attempts, found.deliveries) == (1, 1, 2)
+    assert stage.log == ["began"]
+
+
 async def test_a_jobs_own_budget(stage: Stage) -> None:
     """A policy that came with one job brings its budget."""
 

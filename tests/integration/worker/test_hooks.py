@@ -3,8 +3,6 @@
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +10,7 @@ import pytest
 from jobqueue import JobEvent, Permanent, Retry, current_job
 from jobqueue.domain.extensions import HOOKS
 from tests.support import child_jobs as children
-from tests.support.proxy import Proxy, proxy_to
+from tests.support.proxy import Proxy
 from tests.support.stage import Stage, stage_on, stage_with
 from tests.support.waiting import wait_until
 
@@ -212,13 +210,6 @@ async def test_the_last_hooks_are_called(stage: Stage) -> None:
         release.set()
         await worker.wait()
     assert stage.log == ["began", "success"]
-
-
-@pytest.fixture
-async def proxy(redis_url: str, tmp_path: Path) -> AsyncIterator[Proxy]:
-    """A way to the server that can be closed."""
-    async with proxy_to(redis_url, tmp_path) as proxy:
-        yield proxy
 
 
 async def test_health(redis_url: str, proxy: Proxy) -> None:

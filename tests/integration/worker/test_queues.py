@@ -10,21 +10,13 @@ from typing import Any
 import pytest
 
 from jobqueue import Job, current_job
-from jobqueue.worker import requests, tokens
 from tests.support.meter import Meter
 from tests.support.stage import Stage, stage_on
 from tests.support.waiting import wait_until
 
+from .conftest import SOON
+
 WEIGHTS = {"a": 6, "b": 3, "c": 1}
-SOON = 15.0  # seconds; far below the time after which a blocking read ends in these tests
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let whoever waits for the end of a blocking read wait so long that it can't be missed."""
-    monkeypatch.setattr(tokens, "BLOCK", 60)
-    monkeypatch.setattr(requests, "PART", 60)
-    monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
 
 
 def noting(stage: Stage) -> Job[..., Any, Any]:

@@ -3,18 +3,17 @@
 import asyncio
 import json
 import logging
+from collections.abc import AsyncIterator
 from typing import Any, NoReturn
 
 import msgspec
 import pytest
 from pydantic import BaseModel
 
-from jobqueue import Job, JobFailed, JobQueue, Retry, current_job
+from jobqueue import Job, JobFailed, JobQueue, Progress, Retry, current_job
 from jobqueue.history import engine, queries
-from jobqueue.settings import Settings
 from tests.support import child_jobs as children
-from tests.support.broker import connect
-from tests.support.stage import Stage, stage_with
+from tests.support.stage import Stage, stage_on, stage_with
 from tests.support.waiting import wait_until
 
 SECRET = "hunter2-hunter2"  # noqa: S105 - what else
@@ -27,11 +26,10 @@ def everything(caplog: pytest.LogCaptureFixture) -> str:
 
 
 @pytest.fixture
-async def recorded(redis_url: str, history_url: str) -> Any:
+async def recorded(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
     """An app with a history."""
-    settings = Settings(redis_url=redis_url, database_url=history_url, grace=5.0)
-    async with connect(redis_url) as broker, JobQueue(settings=settings) as app:
-        yield Stage(app, broker)
+    async with stage_on(redis_url, database_url=history_url) as stage:
+        yield stage
 
 
 def raising(stage: Stage) -> Job[..., Any, Any]:
@@ -267,6 +265,45 @@ async def test_in_a_child(redis_url: str) -> None:
             [row] = await stage.ended(job.id)
     assert row.error_message == "bad token '***'"
     assert SECRET not in (row.traceback or "")
+
+
+async def test_progress(stage: Stage) -> None:
+    """What a handler says on the way does not show it, to people or to waiters."""
+    released = asyncio.Event()
+
+    @stage.app.job(redact=["token"])
+    async def work(token: str) -> None:
+        current_job().progress(0.5, f"using {token}")
+        await released.wait()
+
+    job = await work.enqueue(SECRET)
+    heard: list[Progress] = []
+    async with stage.app.worker():
+        waiting = asyncio.create_task(job.result(timeout=30, on_progress=heard.append))
+        await wait_until(lambda: bool(heard), description="the waiter hears of it")
+        [found] = await stage.app.find(job.id)
+        released.set()
+        await waiting
+    assert found.progress is not None
+    assert [found.progress.message, heard[0].message] == ["using ***"] * 2
+
+
+async def test_of_older_code(stage: Stage) -> None:
+    """What the producer's code hid stays hidden where the worker's code hides nothing."""
+    async with JobQueue(settings=stage.app.settings) as older:
+
+        @older.job(name="work", redact=["token"])
+        async def hides(token: str) -> None: ...
+
+        job = await hides.enqueue(SECRET)
+
+    @stage.app.job(name="work", retry=0)
+    async def work(token: str) -> None:
+        raise ValueError(token)
+
+    async with stage.app.worker():
+        [row] = await stage.ended(job.id)
+    assert SECRET not in f"{row.error_message}{row.traceback}"
 
 
 async def test_a_failing_rule(stage: Stage, caplog: pytest.LogCaptureFixture) -> None:

@@ -11,31 +11,11 @@ import pytest
 from redis.asyncio import Redis
 from redis.asyncio.client import Monitor
 
-from jobqueue import Job
-from jobqueue.worker import requests, tokens
 from jobqueue.worker.worker import Worker
-from tests.support.stage import Stage
+from tests.support.stage import Stage, noting
 from tests.support.waiting import wait_until
 
-SOON = 15.0  # seconds; far below the time after which a blocking read ends in these tests
-
-
-@pytest.fixture
-def patient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let blocking reads last so long that only tokens wake anybody."""
-    monkeypatch.setattr(tokens, "BLOCK", 60)
-    monkeypatch.setattr(requests, "PART", 60)
-    monkeypatch.setattr("jobqueue.broker.lanes.TIMEOUT", 60.0)
-
-
-def noting(stage: Stage) -> Job[[int], object, None]:
-    """Declare a job that notes its number."""
-
-    @stage.app.job()
-    async def note(number: int) -> None:
-        stage.log.append(number)
-
-    return note  # type: ignore[return-value]
+from .conftest import SOON
 
 
 @asynccontextmanager

@@ -3,7 +3,6 @@
 import asyncio
 import threading
 from collections.abc import AsyncIterator
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -13,7 +12,7 @@ from jobqueue.services import running
 from jobqueue.worker import tokens
 from jobqueue.worker.watchdog import LOOKS
 from jobqueue.worker.worker import Worker
-from tests.support.proxy import Proxy, proxy_to
+from tests.support.proxy import Proxy
 from tests.support.stage import Stage, each_once, stage_on
 from tests.support.waiting import wait_until
 
@@ -26,13 +25,6 @@ ENDS = "fetching is stuck; the worker ends"
 def _short_sleep(monkeypatch: pytest.MonkeyPatch) -> None:
     """An idle worker fetches well within the patience."""
     monkeypatch.setattr(tokens, "BLOCK", 0.1)
-
-
-@pytest.fixture
-async def proxy(redis_url: str, tmp_path: Path) -> AsyncIterator[Proxy]:
-    """Stands between the worker and Redis."""
-    async with proxy_to(redis_url, tmp_path) as proxy:
-        yield proxy
 
 
 @pytest.fixture

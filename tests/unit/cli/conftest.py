@@ -1,6 +1,5 @@
 """Runs commands inside the test's process, with nothing around but what the test gives."""
 
-import logging
 import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from jobqueue.cli.main import main
+from tests.support.loggers import own_loggers
 
 
 @dataclass(frozen=True)
@@ -30,12 +30,8 @@ def _bare_surroundings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Itera
         if name.startswith("JOBQUEUE_") or name in {"REDIS_URL", "DATABASE_URL"}:
             monkeypatch.delenv(name)
     monkeypatch.chdir(tmp_path)
-    root, ours = logging.getLogger(), logging.getLogger("jobqueue")
-    before = (list(root.handlers), root.level, ours.level)
-    yield
-    root.handlers[:], level, our_level = before
-    root.setLevel(level)
-    ours.setLevel(our_level)
+    with own_loggers():
+        yield
 
 
 @pytest.fixture

@@ -1,7 +1,6 @@
 """Names that may be misspelt, and headings that can't be misread; no server is asked."""
 
 from datetime import UTC, datetime
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,6 +9,7 @@ from jobqueue import JobQueue
 from jobqueue.cli import timetables
 from jobqueue.domain.errors import BrokerUnavailable
 from jobqueue.domain.jobs import Priority
+from jobqueue.domain.listing import JobPage
 from jobqueue.domain.plans import ScheduleView
 from jobqueue.domain.timing import Timing
 from jobqueue.domain.views import QueueView
@@ -36,7 +36,7 @@ ANSWERS = {
     "living_sync": [{"names": ["send"], "queues": ["mail"], "rates": {}}],
     "pauses_sync": [],
     "purge_sync": 0,
-    "list_jobs_sync": SimpleNamespace(jobs=[], after=None, history_problem=None),
+    "list_jobs_sync": JobPage([], None),
     "set_limit_sync": [],
     "schedules_sync": [],
     "schedule_ledger_sync": [],
@@ -119,6 +119,8 @@ def test_a_paused_schedule() -> None:
         paused_at=NOON,
         paused_by="ann",
         pause_reason="too loud",
-        next_at=NOON,
     )
     assert timetables.listed([view]).endswith("mail   -     stored  by ann: too loud")
+    page = timetables.page(view, [])
+    assert "by ann since 2030-01-31 12:00:00.000Z: too loud\n" in page
+    assert "next" not in page

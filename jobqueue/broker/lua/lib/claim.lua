@@ -1,4 +1,4 @@
--- claim: take the keys of a new job: unique, idempotency and expiry.
+-- claim: take the keys of a new job: unique, idempotency, and its time.
 -- Whether another job stands in the way of this one: the letter, that job, and its state when it is to be replaced.
 local function conflict(asks)
   if asks.idem then
@@ -20,8 +20,8 @@ end
 
 local function claim(id, asks)
   if asks.idem then redis.call('SET', base .. 'idem:' .. asks.idem, asks.print .. ' ' .. id) end
-  local expires = expiry(asks, now)
-  if expires then redis.call('ZADD', base .. 'expiring', expires, id) end
+  local ends = ends_at(asks, now)
+  if ends then redis.call('ZADD', base .. 'expiring', ends, id) end
   if not asks.unique then return end
   if asks.ttl then
     redis.call('SET', base .. 'unique:' .. asks.unique, id, 'PX', asks.ttl)

@@ -5,7 +5,7 @@ local FIRST = '\0\0\1\0\0' .. cmsgpack.pack(now_us)
 -- What the state hash knows of earlier deliveries.
 local function lives(id)
   return redis.call('HMGET', base .. 'state:' .. id, 'run', 'attempts', 'deliveries', 'crashes', 'delay', 'fence',
-    'token', 'unknown', 'progress')
+    'token', 'unknown', 'progress', 'last')
 end
 
 -- The answer's deliveries, in pieces: to join them only once spares a copy of each record.
@@ -20,8 +20,8 @@ local function give(size, id, token, record, rest)
 end
 
 local function give_again(id, token, record, past, delivery, fence)
-  give('\159', id, token, record, cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0), delivery,
-    tonumber(past[4] or 0), tonumber(past[5] or 0), fence, tonumber(past[8] or 0)))
+  give('\220\0\016', id, token, record, cmsgpack.pack(tonumber(past[1] or 0), tonumber(past[2] or 0), delivery,
+    tonumber(past[4] or 0), tonumber(past[5] or 0), fence, tonumber(past[8] or 0), past[10] or ''))
 end
 
 -- `held` names the limits that the delivery occupies; it is there, and may be empty, when the job asks for anything.

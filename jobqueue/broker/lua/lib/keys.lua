@@ -14,16 +14,18 @@ local function free_unique(id, asks)
   if asks.ttl then redis.call('SET', key, ' ' .. id, 'KEEPTTL') else redis.call('DEL', key) end
 end
 
--- For a job that leaves its worker: to wait for a time, or for good.
-local function let_go(id, asks, ended)
+-- For a job that leaves its worker, to wait for a time or for good, or that `ended` elsewhere. One that is `undone` never
+-- did its work: the same request may come again.
+local function let_go(id, asks, ended, undone)
   if ended then
     free_unique(id, asks)
     if asks.idem then
       local key = base .. 'idem:' .. asks.idem
       local known = redis.call('GET', key)
-      if known and string.sub(known, -#id - 1) == ' ' .. id then redis.call('PEXPIRE', key, asks.keep or 0) end
+      local keep = not undone and asks.keep or 0
+      if known and string.sub(known, -#id - 1) == ' ' .. id then redis.call('PEXPIRE', key, keep) end
     end
-    if asks.expires or asks.within then redis.call('ZREM', base .. 'expiring', id) end
+    if ends_at(asks, 0) then redis.call('ZREM', base .. 'expiring', id) end
   end
   if asks.lock then unlock(id, asks.lock) end
 end

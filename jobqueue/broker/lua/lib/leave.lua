@@ -16,7 +16,7 @@ local function step_forward(id, job)
 end
 
 -- For good, from whatever place; then it lets go of its keys, and the next come where it had been let in.
-local function leave(id, job, state)
+local function leave(id, job, state, undone)
   if state == 'ready' then
     if job.entry ~= '-' then redis.call('XDEL', base .. job.place, job.entry) end
     redis.call('ZREM', base .. 'poison', id)
@@ -27,5 +27,5 @@ local function leave(id, job, state)
   if state == 'blocked' and job.asks.lock then redis.call('LREM', base .. 'waiting:' .. job.asks.lock, -1, id) end
   if string.sub(job.place, 1, 7) == 'parked:' then step_forward(id, job) end
   if state == 'ready' or state == 'blocked' then pass_on(job.name, job.asks) end
-  let_go(id, job.asks, true)
+  let_go(id, job.asks, true, undone)
 end

@@ -25,6 +25,19 @@ local function expiry(asks, enqueued)
   return asks.expires or asks.within and enqueued + asks.within
 end
 
+-- When a job is dead unless it has ended, if ever; one that was put back from the dead letters has no such time.
+local function deadline(asks, enqueued, run)
+  if tonumber(run or 0) > 0 then return nil end
+  return asks.deadline or asks.deadline_in and enqueued + asks.deadline_in
+end
+
+-- The first time at which a job that waits ends, and whether that is its deadline; nothing when there is none.
+local function ends_at(asks, enqueued, started, run)
+  local expires, dead = not started and expiry(asks, enqueued) or nil, deadline(asks, enqueued, run)
+  if expires and not (dead and dead < expires) then return expires, false end
+  return dead, true
+end
+
 -- Where the place ends and where the flags stand; what follows these never changes.
 local function open(record)
   local entry = string.byte(record, 1) - 158
