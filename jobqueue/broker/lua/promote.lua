@@ -1,7 +1,7 @@
 #!lua flags=allow-oom
 --[[
-promote: make due jobs ready, let in what a rate allows again, and end what expired or is past its deadline. Never early: the server's clock
-decides.
+promote: make due jobs ready, let in what a rate allows again, and end what expired or is past its deadline. Never
+early: the server's clock decides.
 
 A job that is ready, runs, or stands aside already is there since a promotion or a finish stopped half way. It leaves
 the schedule and nothing else happens to it. A member that begins with a space is the
