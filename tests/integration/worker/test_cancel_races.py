@@ -95,9 +95,10 @@ async def test_before_the_task_began(stage: Stage, redis_url: str) -> None:
         await wait_until(lambda: worker._fetcher._sleep is not None, description="it waits")
         fetched = worker._fetcher._start
 
-        def start(queue: str, delivery: Any, clock_us: int) -> None:
-            worker._listener._hear(delivery.token)
-            fetched(queue, delivery, clock_us)
+        def start(queue: str, deliveries: Any, clock_us: int) -> None:
+            for delivery in deliveries:
+                worker._listener._hear(delivery.token)
+            fetched(queue, deliveries, clock_us)
 
         worker._fetcher._start = start
         job = await work.enqueue()
