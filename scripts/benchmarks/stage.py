@@ -53,7 +53,7 @@ class Stage:
         """Empty the servers, so that each measurement begins with the same."""
         for node in self.nodes:
             # Valkey would free in the background, during the measurement that follows.
-            await node.execute_command("FLUSHALL", "SYNC")
+            await node.execute_command("FLUSHALL", "SYNC")  # type: ignore[no-untyped-call]
             # A rewrite during a measurement costs it a core: each begins with a short file.
             await _rewritten(node)
             with suppress(ResponseError):  # the server has just begun one by itself
