@@ -71,7 +71,7 @@ class Spelled:
     """
 
     def __init__(self, text: str) -> None:
-        self.plain = text
+        self._text = self.plain = text
         self._starts, self._ends = [*range(len(text))], [*range(1, len(text) + 1)]
         for pattern, spelled in _STEPS:
             self._replace(pattern, spelled)
@@ -89,12 +89,19 @@ class Spelled:
         self._starts, self._ends = starts + self._starts[at:], ends + self._ends[at:]
 
     def find(self, word: str) -> Iterator[tuple[int, int]]:
-        """Yield where the text has a word, which is in its plain form: from where to where."""
-        at = self.plain.find(word)
-        while at >= 0:
+        """Yield where the text has a word, as it is or in its plain form: from where to where."""
+        for at in _places(self.plain, word):
             yield self.place(at, at + len(word))
-            at = self.plain.find(word, at + 1)
+        for at in _places(self._text, word):  # of a word like "000\\" the plain form is not it
+            yield at, at + len(word)
 
     def place(self, first: int, last: int) -> tuple[int, int]:
         """Return where in the text a part of its plain form is; it is not empty."""
         return self._starts[first], self._ends[last - 1]
+
+
+def _places(text: str, word: str) -> Iterator[int]:
+    at = text.find(word)
+    while at >= 0:
+        yield at
+        at = text.find(word, at + 1)

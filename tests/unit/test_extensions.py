@@ -89,6 +89,7 @@ def test_no_generator() -> None:
 
 
 @given(secret=TEXT, other=TEXT)
+@example(secret="000\\", other="plainly too short")
 def test_nothing_of_a_text_is_left(secret: str, other: str) -> None:
     """A hidden text is not in what is shown, as it is or in a repr."""
     raw = json.dumps({"token": secret, "visible": other}).encode()
