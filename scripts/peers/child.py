@@ -1,7 +1,7 @@
 """A process in a peer's own environment: ``child PEER ROLE …``.
 
 ``work`` is a worker until SIGTERM. The others are producers, which say in one line of JSON
-what they did: ``install``; ``fill JOBS BYTES``; ``rate WAY SECONDS``; ``pace RATE JOBS``.
+what they did: ``install``; ``fill JOBS BYTES``; ``rate WAY SECONDS``; ``pace RATE JOBS WARM_UP``.
 """
 
 import asyncio
@@ -46,8 +46,13 @@ async def rate(peer: Peer, way: str, seconds: str) -> dict[str, float]:
     return {"jobs": jobs, "seconds": spent}
 
 
-async def pace(peer: Peer, each_second: str, jobs: str) -> dict[str, float]:
-    """Enqueue by the clock, not when the one before has come back: a stall hides nothing."""
+async def pace(peer: Peer, each_second: str, jobs: str, warm_up: str) -> dict[str, float]:
+    """Enqueue by the clock, not when the one before has come back: a stall hides nothing.
+
+    The clock starts when ``warm_up`` jobs without a stamp were sent: the first one connects.
+    """
+    for _ in range(int(warm_up)):
+        await peer.one(0)
     loop = asyncio.get_running_loop()
     start, sending = loop.time(), set()
     for number in range(int(jobs)):

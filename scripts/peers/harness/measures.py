@@ -116,16 +116,16 @@ class Subject:
     async def _latency(self, seconds: float) -> Values:
         """Send jobs at a steady rate to an idle worker."""
         await self._reset()
-        jobs = WARM_UP + round(RATE * seconds)
+        jobs = round(RATE * seconds)
         async with working(self.place) as worker:
             await produce(self.place, "fill", 1, 0)
             await self._until(1, worker)
-            await produce(self.place, "pace", RATE, jobs)
-            await self._until(jobs + 1, worker)
+            await produce(self.place, "pace", RATE, jobs, WARM_UP)
+            await self._until(1 + WARM_UP + jobs, worker)
             waits = tally.read(self.place.tally, waits=True).waits
         if len(waits) != jobs:
             raise Broken(f"{len(waits)} of {jobs} stamped jobs ran")
-        counted = sorted(wait for _, wait in sorted(waits)[WARM_UP:])
+        counted = sorted(wait for _, wait in waits)
         return {"p50": percentile(counted, 50) / MS, "p99": percentile(counted, 99) / MS}
 
     async def _until(self, jobs: int, worker: Worker) -> int:
