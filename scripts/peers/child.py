@@ -8,6 +8,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Awaitable, Callable
 from importlib import import_module
 
 from scripts.peers.base import AT_ONCE, Peer, Value, run
@@ -64,13 +65,20 @@ async def pace(peer: Peer, each_second: str, jobs: str, warm_up: str) -> dict[st
     return {"jobs": int(jobs)}
 
 
+ROLES: dict[str, Callable[..., Awaitable[dict[str, float]]]] = {
+    "fill": fill,
+    "rate": rate,
+    "pace": pace,
+}
+
+
 async def produce(peer: Peer, role: str, *arguments: str) -> None:
     """Do what a producer is asked and say what it did."""
     if role == "install":
         found = await install(peer)
     else:
         await peer.open()
-        found = await {"fill": fill, "rate": rate, "pace": pace}[role](peer, *arguments)
+        found = await ROLES[role](peer, *arguments)
         await peer.close()
     print(json.dumps(found), flush=True)
 

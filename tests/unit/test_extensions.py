@@ -88,14 +88,14 @@ def test_no_generator() -> None:
         _ = made.state
 
 
-@given(secret=TEXT, other=TEXT)
-@example(secret="000\\", other="plainly too short")
-def test_nothing_of_a_text_is_left(secret: str, other: str) -> None:
+@given(hidden=TEXT, other=TEXT)
+@example(hidden="000\\", other="plainly too short")
+def test_nothing_of_a_text_is_left(hidden: str, other: str) -> None:
     """A hidden text is not in what is shown, as it is or in a repr."""
-    raw = json.dumps({"token": secret, "visible": other}).encode()
-    text = scrub(f"{secret} {secret!r} {[secret]!r}", raw, ["token"])
-    if secret not in MASK * 3:
-        assert secret not in text.replace(MASK, "")
+    raw = json.dumps({"token": hidden, "visible": other}).encode()
+    text = scrub(f"{hidden} {hidden!r} {[hidden]!r}", raw, ["token"])
+    if hidden not in MASK * 3:
+        assert hidden not in text.replace(MASK, "")
     shown = json.loads(mask(raw, ["token"]))
     assert shown == {"token": MASK, "visible": other}
 

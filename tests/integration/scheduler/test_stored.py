@@ -1,13 +1,8 @@
 """Schedules stored in PostgreSQL: effective while schedulers run, and kept while it is away."""
 
-import asyncio
-import os
-import signal
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
-from contextlib import ExitStack
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
-from time import monotonic
 from typing import Any
 
 import psycopg
@@ -16,43 +11,16 @@ from psycopg.rows import dict_row
 
 from jobqueue import (
     ConfigurationError,
-    HistoryUnavailable,
     InvalidJob,
-    Job,
-    Occurrence,
     ScheduleConflict,
     ScheduleNotFound,
     Timing,
 )
-from jobqueue.embedded import PostgresServer
-from jobqueue.history import migrate
-from jobqueue.scheduler import stored as scheduler_stored
-from jobqueue.scheduler.stored import Stored
-from jobqueue.scheduler.timetable import Timetable
 from tests.support import wait_until
-from tests.support.ports import free_port
-from tests.support.stage import Stage, stage_on
+from tests.support.schedules import Note, ledger
+from tests.support.stage import Stage
 
 Log = Callable[[], list[dict[str, Any]]]
-Note = Job[[str], Any, None]
-
-
-@pytest.fixture
-async def stored(redis_url: str, history_url: str) -> AsyncIterator[Stage]:
-    """An app with a history; nothing runs yet."""
-    async with stage_on(redis_url, database_url=history_url, operator="alice@desk") as stage:
-        yield stage
-
-
-@pytest.fixture
-def note(stored: Stage) -> Note:
-    """A job that notes a word."""
-
-    @stored.app.job(redact=("token",))
-    async def note(word: str, token: str = "") -> None:  # noqa: ARG001 - it is to be hidden
-        stored.log.append(word)
-
-    return note
 
 
 @pytest.fixture
@@ -64,17 +32,6 @@ def operators(history_url: str) -> Log:
             return connection.execute("SELECT * FROM jobqueue.operator_log ORDER BY id").fetchall()
 
     return rows
-
-
-async def ledger(stage: Stage, name: str, n: int, **where: Any) -> list[Occurrence]:
-    """Wait until so many occurrences have their rows; return them, oldest first."""
-
-    async def found() -> list[Occurrence]:
-        rows = await stage.app.schedule_ledger(name, limit=1000, **where)
-        return rows if len(rows) >= n else []
-
-    rows = await wait_until(found, description=f"{n} rows of {name} in the ledger")
-    return rows[::-1]
 
 
 async def test_its_life(stored: Stage, note: Note, operators: Log) -> None:
@@ -245,34 +202,6 @@ async def test_after_a_downtime(stored: Stage, note: Note, *, misfire: str, enqu
     assert len([j for j in jobs if (await app.find(j))]) == len(jobs)
 
 
-async def test_without_postgresql(redis_url: str, breakable_postgres: PostgresServer) -> None:
-    """The last known schedules go on, in schedulers that run and in those that start meanwhile.
-
-    What became of their occurrences reaches the ledger when PostgreSQL is back.
-    """
-    migrate.upgrade(breakable_postgres.url)
-    async with stage_on(redis_url, database_url=breakable_postgres.url) as stage:
-        app = stage.app
-
-        @app.job()
-        async def tick() -> None:
-            stage.log.append(1)
-
-        async with app.worker():
-            async with app.scheduler() as running:
-                await app.add_schedule("clock", tick, Timing(every=0.3))
-                await stage.logged(1)
-                breakable_postgres.kill()
-                await wait_until(lambda: running.problems, description="it is noticed")
-                await stage.logged(len(stage.log) + 3)
-            async with app.scheduler():
-                await stage.logged(len(stage.log) + 3)
-                breakable_postgres.start()
-                rows = await ledger(stage, "clock", len(stage.log))
-    times = [row.occurrence for row in rows]
-    assert len(set(times)) == len(times) == (times[-1] - times[0]) / timedelta(seconds=0.3) + 1
-
-
 async def test_added_while_no_scheduler_runs(stored: Stage, note: Note) -> None:
     """What was due before any scheduler saw the schedule counts as missed, not as never asked."""
     at = datetime.now(UTC).replace(microsecond=0) + timedelta(seconds=1.5)
@@ -281,25 +210,6 @@ async def test_added_while_no_scheduler_runs(stored: Stage, note: Note) -> None:
     async with stored.app.scheduler():
         [row] = await ledger(stored, "soon", 1)
     assert (row.occurrence, row.outcome) == (at, "enqueued")
-
-
-async def test_rows_that_cannot_be_read(stored: Stage, note: Note) -> None:
-    """A schedule of a newer version, or spoilt by hand, keeps no other from firing."""
-    app, words = stored.app, {"word": "x"}
-    for name, timing in (("odd", Timing(every=3)), ("empty", Timing(cron="@daily"))):
-        await app.add_schedule(name, note, timing, arguments=words)
-    with psycopg.connect(app.settings.required("database_url")) as connection:
-        for name, text in (("odd", '{"every": "soon"}'), ("empty", "{}")):
-            connection.execute(
-                "UPDATE jobqueue.schedules SET timing = %s WHERE name = %s", (text, name)
-            )
-    locked = note.options(lock="L")
-    await app.add_schedule("clock", locked, Timing(every=0.2), arguments=words)
-    async with app.scheduler() as running:
-        await ledger(stored, "clock", 2)
-        assert running.problems == []
-    assert [each.name for each in await app.schedules()] == ["clock", "empty"]
-    assert await app.remove_schedules("odd") == ["odd"]
 
 
 async def test_a_pause_that_nobody_saw(stored: Stage, note: Note) -> None:
@@ -315,74 +225,6 @@ async def test_a_pause_that_nobody_saw(stored: Stage, note: Note) -> None:
     rows = await ledger(stored, "clock", 11)
     assert {(row.outcome, row.reason) for row in rows} == {("skipped", "paused")}
     assert rows[0].occurrence.timestamp() * 1000 == first
-
-
-async def test_a_trigger_whose_row_comes_later(stored: Stage, note: Note) -> None:
-    """Once the job is enqueued the command has succeeded, whatever becomes of the ledger."""
-    await stored.app.add_schedule("clock", note, Timing(cron="@daily"), arguments={"word": "x"})
-    with psycopg.connect(stored.app.settings.required("database_url")) as connection:
-        connection.execute("ALTER TABLE jobqueue.schedule_occurrences RENAME TO elsewhere")
-    job = await stored.app.trigger_schedule("clock")
-    assert await stored.app.find(job)
-    [row] = await stored.broker.ledger()
-    assert (row.job_id, row.triggered) == (job, True)
-
-
-async def test_a_silent_postgresql(stored: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The firer waits no longer for an answer than it says, though nothing can be cancelled."""
-    monkeypatch.setattr(scheduler_stored, "SEED", 0.5)
-    url, keys = stored.app.settings.required("database_url"), stored.broker.keys
-    seeds = Stored(url, stored.broker.lane, keys, Timetable([]), [])
-    with (
-        psycopg.connect(url) as locking,
-        psycopg.connect(url, autocommit=True) as watching,
-        ExitStack() as stack,
-    ):
-        locking.execute("LOCK TABLE jobqueue.schedule_occurrences")
-        asked = asyncio.create_task(seeds.seed("clock"))
-
-        def waiting() -> int:
-            found = watching.execute(
-                "SELECT pid FROM pg_stat_activity WHERE wait_event_type = 'Lock'"
-            ).fetchone()
-            return int(found[0]) if found else 0
-
-        pid = await wait_until(waiting, description="it waits for the table")
-        os.kill(pid, signal.SIGSTOP)
-        stack.callback(os.kill, pid, signal.SIGCONT)
-        began = monotonic()
-        with pytest.raises(HistoryUnavailable, match="does not answer"):
-            await asked
-        assert monotonic() - began < 4, "it waited for the cancellation"
-
-
-async def test_redis_forgot(stored: Stage, note: Note) -> None:
-    """Where Redis lost all, a schedule goes on from the last occurrence that the ledger has."""
-    app = stored.app
-    await app.add_schedule("clock", note, Timing(every=0.5), arguments={"word": "x"})
-    async with app.scheduler():
-        last = (await ledger(stored, "clock", 2))[-1].occurrence
-    last = (await ledger(stored, "clock", 2))[-1].occurrence
-    await stored.broker.redis("FLUSHALL")
-    async with app.scheduler():
-        rows = await wait_until(lambda: ledger(stored, "clock", 4), description="it goes on")
-    after = [row.occurrence for row in rows if row.occurrence > last]
-    assert after[0] == last + timedelta(seconds=0.5)
-
-
-async def test_from_the_start_without_postgresql(redis_url: str) -> None:
-    """A scheduler that never saw PostgreSQL fires what is in code, at once."""
-    url = f"postgresql://nobody@127.0.0.1:{free_port()}/none"
-    async with stage_on(redis_url, database_url=url) as stage:
-
-        @stage.app.every(0.2)
-        @stage.app.job()
-        async def tick() -> None:
-            stage.log.append(1)
-
-        async with stage.app.scheduler(), stage.app.worker():
-            await stage.logged(2)
-        assert int(await stage.broker.redis("XLEN", stage.broker.keys.ledger("default"))) >= 2
 
 
 async def known_to_redis(stage: Stage, *queues: str) -> set[str]:
@@ -427,28 +269,6 @@ async def test_a_removed_one_leaves_nothing(stored: Stage, note: Note) -> None:
     await app.remove_schedules("stays")
     assert await left()
     assert not await stored.broker.redis("EXISTS", keys.moved("default"))
-
-
-async def test_paused_while_redis_is_away(redis_url: str, history_url: str) -> None:
-    """What PostgreSQL says holds: a pause given then is not lost, and a resume after it wins."""
-    async with (
-        stage_on(redis_url, database_url=history_url) as stage,
-        stage_on(f"redis://127.0.0.1:{free_port()}", database_url=history_url) as away,
-    ):
-        for each in ("paused", "resumed"):
-            job = stage.app.ref("tick").options(lock=each)
-            await stage.app.add_schedule(each, job, Timing(every=0.3))
-        await stage.app.pause_schedule("resumed")
-        for each in ("paused", "resumed"):
-            await away.app.pause_schedule(each, reason="Redis is away")
-        assert await away.app.resume_schedule("resumed")
-        now = datetime.now(UTC)
-        async with stage.app.scheduler():
-            rows = await ledger(stage, "resumed", 2)
-            skipped = await ledger(stage, "paused", 2)
-    assert {row.outcome for row in rows} == {"enqueued"}
-    assert rows[0].occurrence > now - timedelta(seconds=1), "what was skipped stays so"
-    assert {row.reason for row in skipped} == {"paused"}
 
 
 async def test_a_paused_one_has_no_next_time(stored: Stage, note: Note) -> None:
