@@ -7,7 +7,6 @@ by one, each entry is added by a script of one ``XADD`` and waited for, async an
 """
 
 import asyncio
-import time
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
@@ -16,9 +15,10 @@ from redis import Redis
 from redis.asyncio.connection import AbstractConnection
 
 from jobqueue.client.batches import MOST_JOBS
-from scripts.benchmarks.figures import Broken, Family, Figure, Size, Values
+from scripts.benchmarks.figures import Broken, Family, Figure, Size, Values, cpu
+from scripts.benchmarks.meter import Meter
 from scripts.benchmarks.stage import Stage
-from scripts.benchmarks.usage import MICRO, own_cpu
+from scripts.benchmarks.usage import MICRO
 
 AT_ONCE = 100  # entries that one round trip adds, where they come by the hundred
 READ = 100  # entries in a round trip: the library's concurrency
@@ -36,28 +36,30 @@ Commands = Sequence[Sequence[Any]]
 
 async def measure(stage: Stage, size: Size) -> Values:
     """Add and drain as many entries as there are jobs."""
+    jobs, few = size.jobs, size.jobs // 10
     async with _connected(stage) as connection:
-        adding = await _add(connection, size.jobs)
+        async with Meter(stage) as bulk:
+            await _add(connection, jobs)
         await stage.redis.xgroup_create("bare", "workers", "0")
-        redis, own, start = await stage.usage(), own_cpu(), time.perf_counter()
-        ran = await _drain(connection)
-        draining = time.perf_counter() - start
-        own, redis = own_cpu() - own, await stage.usage() - redis
+        async with Meter(stage) as drain:
+            ran = await _drain(connection)
         await stage.redis.delete("bare")
-        hundred = await _add(connection, size.jobs, AT_ONCE)
-        few = size.jobs // 10
-        one = few / await _one_by_one(connection, few)
-    one_sync = few / await asyncio.to_thread(_one_by_one_sync, stage.redis_url, few)
-    if ran != size.jobs:
-        raise Broken(f"{ran} of {size.jobs} entries came out")
+        async with Meter(stage) as hundred:
+            await _add(connection, jobs, AT_ONCE)
+        async with Meter(stage) as one:
+            await _one_by_one(connection, few)
+    async with Meter(stage) as one_sync:
+        await asyncio.to_thread(_one_by_one_sync, stage.redis_url, few)
+    if ran != jobs:
+        raise Broken(f"{ran} of {jobs} entries came out")
     return {
-        BULK: size.jobs / adding,
-        HUNDRED: size.jobs / hundred,
-        DRAIN: size.jobs / draining,
-        ONE: one,
-        ONE_SYNC: one_sync,
-        "bare.cpu": own / size.jobs * MICRO,
-        "bare.redis_cpu": redis.cpu / size.jobs * MICRO,
+        **bulk.values(BULK, jobs),
+        **hundred.values(HUNDRED, jobs),
+        **one.values(ONE, few),
+        **one_sync.values(ONE_SYNC, few),
+        DRAIN: jobs / drain.seconds,
+        f"{DRAIN}.worker_cpu": drain.own / jobs * MICRO,
+        f"{DRAIN}.redis_cpu": drain.redis.cpu / jobs * MICRO,
     }
 
 
@@ -76,34 +78,28 @@ async def _exchange(connection: AbstractConnection, commands: Commands) -> list[
     return [await connection.read_response() for _ in commands]
 
 
-async def _add(connection: AbstractConnection, jobs: int, at_once: int = MOST_JOBS) -> float:
-    """Add entries, so many in a round trip; return the seconds that it took."""
-    start = time.perf_counter()
+async def _add(connection: AbstractConnection, jobs: int, at_once: int = MOST_JOBS) -> None:
+    """Add entries, so many in a round trip."""
     for first in range(0, jobs, at_once):
         await _exchange(connection, [COMMAND] * min(at_once, jobs - first))
-    return time.perf_counter() - start
 
 
-async def _one_by_one(connection: AbstractConnection, jobs: int) -> float:
-    """Add entries by a script and wait for each; return the seconds that it took."""
+async def _one_by_one(connection: AbstractConnection, jobs: int) -> None:
+    """Add entries by a script and wait for each."""
     [sha] = await _exchange(connection, [("SCRIPT", "LOAD", SCRIPT)])
-    start = time.perf_counter()
     for _ in range(jobs):
         await _exchange(connection, [("EVALSHA", sha, 1, "bare", BODY)])
-    return time.perf_counter() - start
 
 
-def _one_by_one_sync(url: str, jobs: int) -> float:
+def _one_by_one_sync(url: str, jobs: int) -> None:
     """Do the same by blocking calls."""
     with Redis.from_url(url, protocol=3) as redis:
         connection = redis.connection_pool.get_connection()
         connection.send_command("SCRIPT", "LOAD", SCRIPT)
         sha = connection.read_response()
-        start = time.perf_counter()
         for _ in range(jobs):
             connection.send_command("EVALSHA", sha, 1, "bare", BODY)
             connection.read_response()
-        return time.perf_counter() - start
 
 
 async def _drain(connection: AbstractConnection) -> int:
@@ -129,12 +125,15 @@ FAMILY = Family(
     "bare",
     (
         Figure(BULK, "bare limit: pipelined XADD", "/s"),
+        *cpu(BULK, "producer", "redis", of="an entry"),
         Figure(HUNDRED, "bare limit: pipelined XADD, 100 at once", "/s"),
+        *cpu(HUNDRED, "producer", "redis", of="an entry"),
         Figure(DRAIN, "bare limit: XREADGROUP, XACK+XDEL", "/s"),
+        *cpu(DRAIN, "worker", "redis", of="an entry"),
         Figure(ONE, "bare limit: EVALSHA one by one", "/s"),
+        *cpu(ONE, "producer", "redis", of="an entry"),
         Figure(ONE_SYNC, "bare limit: EVALSHA one by one, blocking", "/s"),
-        Figure("bare.cpu", "bare limit: CPU of the process, an entry", "µs"),
-        Figure("bare.redis_cpu", "bare limit: CPU of Redis, an entry", "µs"),
+        *cpu(ONE_SYNC, "producer", "redis", of="an entry"),
     ),
     measure,
     seconds=7,
@@ -145,7 +144,7 @@ AS_PEER = {
     "bulk": BULK,
     "hundred": HUNDRED,
     "one": ONE,
-    "worker_cpu": "bare.cpu",
-    "broker_cpu": "bare.redis_cpu",
+    "worker_cpu": f"{DRAIN}.worker_cpu",
+    "broker_cpu": f"{DRAIN}.redis_cpu",
 }
 """What a comparison with other queues calls these figures."""

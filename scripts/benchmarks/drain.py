@@ -13,8 +13,7 @@ async def without_history(stage: Stage, size: Size) -> Values:
     return {
         "drain.one": one.rate,
         "drain.two": two.rate,
-        "drain.worker_cpu": one.micros(one.workers),
-        "drain.redis_cpu": one.micros(one.redis.cpu),
+        **one.costs("drain"),
         "drain.trips": one.redis.trips / size.jobs,
         "drain.calls": one.redis.calls / size.jobs,
         "drain.commands": one.redis.commands / size.jobs,
@@ -24,7 +23,7 @@ async def without_history(stage: Stage, size: Size) -> Values:
 async def in_threads(stage: Stage, size: Size) -> Values:
     """Drain sync handlers."""
     one = await drained(stage, Load(size.jobs // 2, "threaded"))
-    return {"threads.one": one.rate, "threads.worker_cpu": one.micros(one.workers)}
+    return {"threads.one": one.rate, **one.costs("threads")}
 
 
 async def with_history(stage: Stage, size: Size) -> Values:
@@ -34,8 +33,8 @@ async def with_history(stage: Stage, size: Size) -> Values:
     return {
         "history.one": one.rate,
         "history.two": two.rate,
+        **one.costs("history"),
         "history.scheduler_cpu": one.micros(one.scheduler),
-        "history.redis_cpu": one.micros(one.redis.cpu),
         "history.postgres_cpu": one.micros(one.postgres),
     }
 
@@ -45,8 +44,7 @@ async def sustained(stage: Stage, size: Size) -> Values:
     one = await drained(stage, Load(size.many, recording=True))
     return {
         "sustained.one": one.rate,
-        "sustained.worker_cpu": one.micros(one.workers),
-        "sustained.redis_cpu": one.micros(one.redis.cpu),
+        **one.costs("sustained"),
         "sustained.scheduler_cpu": one.micros(one.scheduler),
         "sustained.postgres_cpu": one.micros(one.postgres),
     }
@@ -78,7 +76,7 @@ THREADS = Family(
     "threads",
     (
         Figure("threads.one", "drain, sync handlers in threads", "/s", Goal(">=", 12_000)),
-        *cpu("threads", "worker"),
+        *cpu("threads", "worker", "redis"),
     ),
     in_threads,
     seconds=8,
@@ -89,7 +87,7 @@ HISTORY = Family(
     (
         Figure("history.one", "drain and record, one worker", "/s", Goal(">=", 15_000), bare.DRAIN),
         Figure("history.two", "drain and record, two workers", "/s", bare=bare.DRAIN),
-        *cpu("history", "scheduler", "redis", "postgres"),
+        *cpu("history", "worker", "redis", "scheduler", "postgres"),
     ),
     with_history,
     seconds=22,

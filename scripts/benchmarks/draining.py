@@ -14,7 +14,7 @@ from operator import sub
 
 from redis.asyncio import Redis
 
-from scripts.benchmarks.figures import Broken
+from scripts.benchmarks.figures import Broken, Values
 from scripts.benchmarks.processes import Child, started
 from scripts.benchmarks.stage import KEYS, Stage
 from scripts.benchmarks.usage import MICRO, Usage
@@ -79,6 +79,13 @@ class Drained:
     def redis(self) -> Usage:
         """What all nodes have spent."""
         return sum(self.nodes, start=Usage.NOTHING)
+
+    def costs(self, name: str) -> Values:
+        """Return the CPU of a job in workers and in Redis, as ``<name>.<part>_cpu``."""
+        return {
+            f"{name}.worker_cpu": self.micros(self.workers),
+            f"{name}.redis_cpu": self.micros(self.redis.cpu),
+        }
 
     def micros(self, seconds: float) -> float:
         """Return what a job takes of so many seconds, in µs."""

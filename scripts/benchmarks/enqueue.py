@@ -1,12 +1,12 @@
 """How fast one producer enqueues: one by one, 100 at once, and in bulk."""
 
 import asyncio
-import time
 from collections.abc import Awaitable, Callable
 
 from scripts.benchmarks import bare
 from scripts.benchmarks.bare import AT_ONCE
-from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values, cpu
+from scripts.benchmarks.meter import Meter
 from scripts.benchmarks.stage import KEYS, QUEUE, Stage
 from scripts.benchmarks.workload import Workload
 
@@ -43,27 +43,26 @@ async def in_bulk(workload: Workload, jobs: int) -> None:
 async def measure(stage: Stage, size: Size) -> Values:
     """Enqueue in each way, with as many jobs as take a second or so."""
     return {
-        "enqueue.one": await _rate(stage, one_by_one, size.jobs // 10),
-        "enqueue.one_sync": await _rate(stage, one_by_one_sync, size.jobs // 10),
-        "enqueue.gather": await _rate(stage, at_once, size.jobs // 2),
-        "enqueue.bulk": await _rate(stage, in_bulk, size.jobs),
+        **await _sent(stage, "enqueue.one", one_by_one, size.jobs // 10),
+        **await _sent(stage, "enqueue.one_sync", one_by_one_sync, size.jobs // 10),
+        **await _sent(stage, "enqueue.gather", at_once, size.jobs // 2),
+        **await _sent(stage, "enqueue.bulk", in_bulk, size.jobs),
     }
 
 
-async def _rate(stage: Stage, way: Way, jobs: int) -> float:
-    """Return the jobs a second."""
+async def _sent(stage: Stage, name: str, way: Way, jobs: int) -> Values:
+    """Return the jobs a second, and what they took."""
     await stage.reset()
     async with Workload(stage.redis_url) as workload:
         await workload.noop.enqueue(0)  # connects and loads the script
         await asyncio.to_thread(workload.noop.enqueue_sync, 0)
-        start = time.perf_counter()
-        await way(workload, jobs)
-        seconds = time.perf_counter() - start
+        async with Meter(stage) as spent:
+            await way(workload, jobs)
         await asyncio.to_thread(workload.app.close_sync)
     stored = await stage.redis.xlen(f"{KEYS.base(QUEUE)}ready:2") - 2
     if stored != jobs:
         raise Broken(f"{stored} of {jobs} jobs were stored by {way.__name__}")
-    return jobs / seconds
+    return spent.values(name, jobs)
 
 
 NEARLY = Goal(">=", 0.9)
@@ -72,6 +71,7 @@ FAMILY = Family(
     "enqueue",
     (
         Figure("enqueue.one", "enqueue one by one", "/s", bare=bare.ONE, share=NEARLY),
+        *cpu("enqueue.one", "producer", "redis"),
         Figure(
             "enqueue.one_sync",
             "enqueue one by one, blocking",
@@ -79,8 +79,11 @@ FAMILY = Family(
             bare=bare.ONE_SYNC,
             share=NEARLY,
         ),
+        *cpu("enqueue.one_sync", "producer", "redis"),
         Figure("enqueue.gather", "enqueue 100 at once", "/s", Goal(">=", 45_000), bare.HUNDRED),
+        *cpu("enqueue.gather", "producer", "redis"),
         Figure("enqueue.bulk", "enqueue in bulk", "/s", bare=bare.BULK, share=Goal(">=", 0.7)),
+        *cpu("enqueue.bulk", "producer", "redis"),
     ),
     measure,
     seconds=8,

@@ -57,7 +57,8 @@ class Figure:
     share: Goal | None = None
 
 
-_PARTS = {
+PARTS = {
+    "producer": "the producer",
     "worker": "the worker",
     "redis": "Redis",
     "scheduler": "the scheduler",
@@ -66,10 +67,10 @@ _PARTS = {
 }
 
 
-def cpu(start: str, *parts: str, of: str = "job") -> tuple[Figure, ...]:
+def cpu(start: str, *parts: str, of: str = "a job") -> tuple[Figure, ...]:
     """Return ``<start>.<part>_cpu`` for some parts: the CPU that each spends on one job or row."""
     return tuple(
-        Figure(f"{start}.{part}_cpu", f"… CPU of {_PARTS[part]}, a {of}", "µs") for part in parts
+        Figure(f"{start}.{part}_cpu", f"… CPU of {PARTS[part]}, {of}", "µs") for part in parts
     )
 
 

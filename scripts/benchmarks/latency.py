@@ -11,9 +11,11 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 
 from scripts.benchmarks.draining import Load, drained
-from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values, cpu
+from scripts.benchmarks.meter import Meter
 from scripts.benchmarks.processes import Child, started
-from scripts.benchmarks.stage import Stage
+from scripts.benchmarks.stage import QUEUE, Stage
+from scripts.benchmarks.usage import MICRO, cpu_of
 from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import DEFAULTS, Plan, Workload
 
@@ -40,13 +42,17 @@ async def at_half_load(stage: Stage, size: Size) -> Values:
     async with started("worker", stage) as worker, Workload(stage.redis_url) as workload:
         worker.go()
         await _warm_up(stage, [worker], workload)
-        jobs = await _batches(workload, rate, size.seconds / 2)
-        waits = await _waits(stage, [worker], jobs, ("default",))
-    counted = sorted(waits)
+        worked = cpu_of(worker.pid)
+        async with Meter(stage) as spent:
+            jobs = await _batches(workload, rate, size.seconds / 2)
+            await _ran(stage, [worker], "stamped", jobs)
+        worked = cpu_of(worker.pid) - worked
+        waits = sorted(await _waits([worker], jobs))
     return {
-        "latency.half_p50": percentile(counted, 50) / MS,
-        "latency.half_p99": percentile(counted, 99) / MS,
-        "latency.half_rate": rate,
+        **spent.values("latency.half", jobs),
+        "latency.half.worker_cpu": worked / jobs * MICRO,
+        "latency.half_p50": percentile(waits, 50) / MS,
+        "latency.half_p99": percentile(waits, 99) / MS,
     }
 
 
@@ -64,8 +70,8 @@ async def paced(
             worker.go()
         await _warm_up(stage, pool, workload)
         await _send(workload, jobs, payload)
-        waits = await _waits(stage, pool, jobs, plan.stored)
-    return sorted(waits)
+        await _ran(stage, pool, "stamped", jobs, plan.stored)
+        return sorted(await _waits(pool, jobs))
 
 
 async def _warm_up(stage: Stage, workers: list[Child], workload: Workload) -> None:
@@ -104,9 +110,8 @@ async def _batches(workload: Workload, rate: float, seconds: float) -> int:
     return sent
 
 
-async def _waits(stage: Stage, workers: list[Child], jobs: int, queues: Sequence[str]) -> list[int]:
-    """Wait until all jobs have run, stop the workers and return the waits."""
-    await _ran(stage, workers, "stamped", jobs, queues)
+async def _waits(workers: list[Child], jobs: int) -> list[int]:
+    """Stop the workers and return the waits of all jobs."""
     waits = [wait for worker in workers for wait in (await worker.stop()).waits]
     if len(waits) != jobs:
         raise Broken(f"{len(waits)} of {jobs} jobs ran")
@@ -114,7 +119,7 @@ async def _waits(stage: Stage, workers: list[Child], jobs: int, queues: Sequence
 
 
 async def _ran(
-    stage: Stage, workers: list[Child], name: str, jobs: int, queues: Sequence[str]
+    stage: Stage, workers: list[Child], name: str, jobs: int, queues: Sequence[str] = (QUEUE,)
 ) -> None:
     """Wait until so many jobs of a name have run."""
     done = 0
@@ -153,7 +158,8 @@ FAMILY = Family(
 HALF = Family(
     "half",
     (
-        Figure("latency.half_rate", "half of full load", "/s"),
+        Figure("latency.half", "half of full load", "/s"),
+        *cpu("latency.half", "producer", "worker", "redis"),
         *_figures("half_", "… enqueue to handler", None, Goal("<=", 25)),
     ),
     at_half_load,

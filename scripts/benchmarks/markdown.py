@@ -10,7 +10,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from jobqueue import JobQueueError
-from scripts.benchmarks import arithmetic, profiled, reach
+from scripts.benchmarks import arithmetic, costs, profiled, reach
 from scripts.benchmarks.figures import Series
 from scripts.benchmarks.report import Report
 from scripts.benchmarks.text import with_unit
@@ -18,6 +18,7 @@ from scripts.peers.harness import table
 from scripts.peers.harness.catalogue import OURS
 
 PLACE = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench:\2 -->)", re.DOTALL)
+LIMIT = "bare limit: "  # what such a figure's text begins with
 MOST = 12  # rows of the worker's profile; what is below goes into one
 
 
@@ -84,8 +85,8 @@ def goals(report: Report) -> list[str]:
 
 def _bare(report: Report) -> list[str]:
     """Return the bare limits themselves."""
-    limits = [each for each in report.found if each.figure.name.startswith("bare.")]
-    said = [f"{each.figure.what.removeprefix('bare limit: ')} {_value(each)}" for each in limits]
+    limits = [each for each in report.found if each.figure.what.startswith(LIMIT)]
+    said = [f"{each.figure.what.removeprefix(LIMIT)} {_value(each)}" for each in limits]
     return ["", f"The bare limits: {'; '.join(said)}."] if said else []
 
 
@@ -115,6 +116,12 @@ def nodes(report: Report) -> list[str]:
     return [*(f"- {each}" for each in found), "", *_table(arithmetic.rows(report.medians))]
 
 
+def spent(report: Report) -> list[str]:
+    """Return who works how long for a job."""
+    found = costs.rows(report.medians)
+    return _table([costs.TITLES, *found]) if found else []
+
+
 def profile(report: Report) -> list[str]:
     """Return where the time of one drained job goes, dearest first."""
     if not report.profile:
@@ -137,5 +144,6 @@ BLOCKS: dict[str, Callable[[Report], list[str]]] = {
     "goals": goals,
     "peers": peers,
     "nodes": nodes,
+    "costs": spent,
     "profile": profile,
 }

@@ -4,10 +4,11 @@ import asyncio
 from datetime import UTC, datetime
 
 from scripts.benchmarks.draining import check
-from scripts.benchmarks.figures import SCALE, Broken, Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import SCALE, Broken, Family, Figure, Goal, Size, Values, cpu
 from scripts.benchmarks.memory import used
 from scripts.benchmarks.processes import started
 from scripts.benchmarks.stage import KEYS, QUEUE, Stage
+from scripts.benchmarks.usage import MICRO, cpu_of
 from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import Workload
 
@@ -30,9 +31,16 @@ async def measure(stage: Stage, size: Size) -> Values:
             raise Broken(f"the jobs were due {-left:.1f} s before they were all scheduled")
         check("jobs waited", await stage.redis.zcard(KEYS.scheduled(QUEUE)), size.many)
         await asyncio.sleep(left)
+        own, redis = cpu_of(scheduler.pid), await stage.usage()
         await _promoted(stage, size.many)
         seconds = await stage.now() - due
-    return {"promotion.rate": size.many / seconds, "promotion.memory": memory}
+        own, redis = cpu_of(scheduler.pid) - own, await stage.usage() - redis
+    return {
+        "promotion.rate": size.many / seconds,
+        "promotion.scheduler_cpu": own / size.many * MICRO,
+        "promotion.redis_cpu": redis.cpu / size.many * MICRO,
+        "promotion.memory": memory,
+    }
 
 
 async def _promoted(stage: Stage, jobs: int) -> None:
@@ -51,6 +59,7 @@ FAMILY = Family(
     "promotion",
     (
         Figure("promotion.rate", "promote jobs that are due at once", "/s", Goal(">=", 50_000)),
+        *cpu("promotion", "scheduler", "redis"),
         Figure("promotion.memory", "memory of Redis, a scheduled job", "bytes"),
     ),
     measure,

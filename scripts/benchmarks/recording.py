@@ -67,7 +67,7 @@ FAMILY = Family(
     "recorder",
     (
         Figure("recorder.rows", "recorder alone, rows", "/s", Goal(">=", 40_000)),
-        *cpu("recorder", "recorder", "postgres", "redis", of="row"),
+        *cpu("recorder", "recorder", "postgres", "redis", of="a row"),
     ),
     measure,
     seconds=12,

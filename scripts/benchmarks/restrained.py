@@ -7,7 +7,7 @@ has a unique key of its own.
 import time
 
 from scripts.benchmarks.draining import Load, drained
-from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values
+from scripts.benchmarks.figures import Family, Figure, Goal, Size, Values, cpu
 from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.workload import Plan, Workload
 
@@ -24,7 +24,8 @@ async def measure(stage: Stage, size: Size) -> Values:
             start = time.perf_counter()
             await workload.fill(jobs, kind)
             values[f"restrained.{kind}.bulk"] = jobs / (time.perf_counter() - start)
-        values[f"restrained.{kind}"] = (await drained(stage, Load(jobs, kind, plan=plan))).rate
+        found = await drained(stage, Load(jobs, kind, plan=plan))
+        values |= {f"restrained.{kind}": found.rate, **found.costs(f"restrained.{kind}")}
     return values
 
 
@@ -34,6 +35,7 @@ def _figures() -> list[Figure]:
         for kind, words in KINDS.items()
         for figure in (
             Figure(f"restrained.{kind}", f"drain, with {words}", "/s", Goal(">=", 15_000)),
+            *cpu(f"restrained.{kind}", "worker", "redis"),
             Figure(f"restrained.{kind}.bulk", "… enqueue in bulk", "/s"),
         )
     ]

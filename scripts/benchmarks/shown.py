@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import replace
 
-from scripts.benchmarks import arithmetic, profiled
+from scripts.benchmarks import arithmetic, costs, profiled
 from scripts.benchmarks.report import Report
 from scripts.peers.harness import table
 from scripts.peers.harness.comparison import BARE
@@ -18,6 +18,7 @@ def _tables(report: Report) -> Iterator[str]:
     own = without_peers(report)
     if own.found or (own.failures and not report.peers):
         yield from ("", *own.table())
+        yield from costs.lines(own.medians)
         yield from arithmetic.lines(own.medians, report.machine.cores)
     if report.peers:
         yield from ("", *table.lines(report))

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from scripts.benchmarks import arithmetic, cluster, markdown, profiled, sampling
-from scripts.benchmarks.figures import QUICK, Figure, Goal, Series
+from scripts.benchmarks import arithmetic, cluster, costs, markdown, profiled, rounds, sampling
+from scripts.benchmarks.figures import PARTS, QUICK, Figure, Goal, Series, cpu
 from scripts.benchmarks.profile import Command, Profile, ScriptCost
 from scripts.benchmarks.report import Report
 from scripts.benchmarks.stage import KEYS
@@ -44,7 +44,12 @@ def report() -> Report:
     """Return a run that has something for every table but that of peers."""
     found = [Series(Figure(name, name, ""), [value], []) for name, value in NODES.items()]
     goal = Figure("threads.one", "drain", "/s", Goal(">=", 12_000))
-    return Report(MACHINE, QUICK, 1, [*found, Series(goal, [11_000], [])], profile=PROFILE)
+    own = [
+        Series(figure, [value], [])
+        for figure, value in zip(cpu("threads", "worker", "redis"), (60, 12), strict=True)
+    ]
+    found += [Series(goal, [11_000], []), *own]
+    return Report(MACHINE, QUICK, 1, found, profile=PROFILE)
 
 
 def test_a_page_gets_its_tables(tmp_path: Path) -> None:
@@ -52,17 +57,18 @@ def test_a_page_gets_its_tables(tmp_path: Path) -> None:
     page = tmp_path / "page.md"
     marks = "\n".join(
         f"<!-- bench:{name} -->\nold {name}\n<!-- /bench:{name} -->"
-        for name in ("machine", "goals", "peers", "nodes", "profile", "pictures")
+        for name in ("machine", "goals", "peers", "nodes", "costs", "profile", "pictures")
     )
     page.write_text(f"before\n{marks}\nbehind\n")
     picture = tmp_path / "charts" / "growth-workers.svg"
     written = markdown.write(page, report(), [picture, picture.with_suffix(".png")])
-    assert written == ["machine", "goals", "nodes", "profile", "pictures"]
+    assert written == ["machine", "goals", "nodes", "costs", "profile", "pictures"]
     once = page.read_text()
     assert once.startswith("before\n")
     assert once.endswith("\nbehind\n")
     assert re.findall("^old .*", once, re.MULTILINE) == ["old peers"]
     assert "11,000/s | ≥ 12,000 | missed |" in once
+    assert "| drain, sync handlers in threads | 90.9 |  | 60 | 12 |  |  |  | 0.79 |" in once
     assert "| fetch | 6.00 | 0.02 calls a job |" in once
     assert "![growth by workers](charts/growth-workers.svg)" in once
     markdown.write(page, report(), [picture])
@@ -92,6 +98,18 @@ def test_arithmetic() -> None:
     assert rows["worker processes"] == ("20", "50,000", "20", "29")
     assert "recorder processes" not in rows
     assert arithmetic.rows({}) == []
+
+
+def test_costs() -> None:
+    """Every row has its rate and the CPU of someone; one that was not measured is left out."""
+    known = {figure.name for family in rounds.FAMILIES.values() for figure in family.figures}
+    assert all(rate in known for _, rate, _ in costs.ROWS)
+    assert all(known & {f"{start}.{part}_cpu" for part in PARTS} for *_, start in costs.ROWS)
+    medians = {"enqueue.one": 5000.0, "enqueue.one.producer_cpu": 50, "enqueue.one.redis_cpu": 30}
+    [row] = costs.rows(medians | {"drain.one": 9000.0})
+    assert row == ("enqueue one by one", "200", "50", "", "30", "", "", "", "0.40")
+    assert not costs.rows({})
+    assert not costs.lines({})
 
 
 @pytest.mark.parametrize(
