@@ -4,7 +4,7 @@ A stream can't say at which place an entry stands, so those before it are counte
 page keeps Redis from its work for longer than a fetch does.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from jobqueue.broker import paging
 from jobqueue.broker.keys import Keys
@@ -15,8 +15,7 @@ PAGE = 1_000
 MOST = 100_000  # entries that are counted one by one
 
 
-@dataclass(frozen=True, slots=True)
-class Ahead:
+class Ahead(msgspec.Struct, frozen=True):
     """How many jobs were counted, and whether there are more."""
 
     jobs: int

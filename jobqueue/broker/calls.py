@@ -6,7 +6,6 @@ asynchronously or not, so both kinds of client share every line here.
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Generic, TypeVar
 
 import msgspec
@@ -44,8 +43,7 @@ Value = str | bytes | int | float
 _pack = msgspec.msgpack.Encoder().encode
 
 
-@dataclass(frozen=True, slots=True)
-class Call(Generic[T]):
+class Call(msgspec.Struct, Generic[T], frozen=True):
     """A script with its arguments and the function that reads its answer."""
 
     script: Script
@@ -126,8 +124,7 @@ def seed() -> str:
     return f"{bits >> 48:04x}-{bits & 0xFFFFFFFFFFFF:012x}"
 
 
-@dataclass(frozen=True, slots=True)
-class FetchLimits:
+class FetchLimits(msgspec.Struct, frozen=True):
     """What every fetch of a worker carries besides its free slots.
 
     Args:

@@ -2,7 +2,9 @@
 
 import asyncio
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from jobqueue.broker.lanes import Lane
 from jobqueue.domain.errors import BrokerUnavailable, ConfigurationError
@@ -11,8 +13,7 @@ GIB = 1024**3
 OLDEST = {"Redis": (7, 0), "Valkey": (7, 2)}
 
 
-@dataclass(frozen=True, slots=True)
-class Facts:
+class Facts(msgspec.Struct, frozen=True):
     """What matters to a queue about its server.
 
     ``policy`` and ``aof`` are None where the server does not say.

@@ -7,9 +7,9 @@ would show what newer code hides; a new list of a handler replaces its old one.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane

@@ -8,8 +8,9 @@ that is taken for dead and is not writes the same rows once more, which changes 
 import asyncio
 import contextlib
 from collections.abc import AsyncIterator, Iterable, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Command, Lane
@@ -22,8 +23,7 @@ FORGET_AFTER_MS = 3_600_000  # silence after which an empty consumer is deleted
 _BEHIND_ALL = f"{2**63}-0"  # no entry has a later id
 
 
-@dataclass(frozen=True, slots=True)
-class Entry:
+class Entry(msgspec.Struct, frozen=True):
     """One journal entry with its records as the script wrote them: a msgpack list."""
 
     queue: str

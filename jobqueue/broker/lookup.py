@@ -2,8 +2,8 @@
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from msgspec.structs import astuple
 
 from jobqueue.broker.calls import Calls
@@ -16,8 +16,7 @@ from jobqueue.domain.partitions import by_queue
 from jobqueue.domain.views import QueueView
 
 
-@dataclass(frozen=True, slots=True)
-class JobView:
+class JobView(msgspec.Struct, frozen=True):
     """A job as Redis knows it; times in ms since the epoch, on the Redis clock.
 
     ``queue`` is the partition where its queue has some. ``spec`` is None when only the result is

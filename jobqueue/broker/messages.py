@@ -5,7 +5,6 @@ and new versions of the package work on one queue.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 
 import msgspec
 
@@ -159,8 +158,7 @@ class Report(msgspec.Struct, array_like=True, frozen=True):
     progress: str
 
 
-@dataclass(frozen=True, slots=True)
-class Firing:
+class Firing(msgspec.Struct, frozen=True):
     """An occurrence of a schedule, and what is to become of it; times in ms since the epoch.
 
     ``skip`` says why it is not enqueued. ``others`` are those before it that are skipped as
@@ -239,8 +237,7 @@ class Looked(msgspec.Struct, array_like=True, frozen=True):
     record: Record | None
 
 
-@dataclass(frozen=True, slots=True)
-class Promoted:
+class Promoted(msgspec.Struct, frozen=True):
     """What a promotion did; ``next_ms`` is None when nothing is scheduled."""
 
     count: int
@@ -248,16 +245,14 @@ class Promoted:
     now_ms: int
 
 
-@dataclass(frozen=True, slots=True)
-class Leases:
+class Leases(msgspec.Struct, frozen=True):
     """When the lease of each worker of a queue ends; times in ms on the server's clock."""
 
     now_ms: int
     expiries: Mapping[str, int]
 
 
-@dataclass(frozen=True, slots=True)
-class Reclaimed:
+class Reclaimed(msgspec.Struct, frozen=True):
     """What a sweep took back: jobs made ready again, jobs ended, whether more remain."""
 
     returned: int

@@ -9,16 +9,16 @@ so what runs in production knows nothing of it.
 """
 
 import re
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha1
 from importlib.resources import files
 
+import msgspec
+
 _FOLDER = files("jobqueue.broker") / "lua"
 
 
-@dataclass(frozen=True, slots=True)
-class Script:
+class Script(msgspec.Struct, frozen=True):
     """One Lua file as Redis gets it."""
 
     name: str

@@ -3,12 +3,13 @@
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import typer
+from msgspec.structs import replace
 
 from jobqueue import logs
 from jobqueue.cli import output
@@ -16,8 +17,7 @@ from jobqueue.domain.errors import ConfigurationError
 from jobqueue.settings import SETTINGS, Settings, load
 
 
-@dataclass(frozen=True)
-class Cli:
+class Cli(msgspec.Struct, frozen=True, dict=True):
     """One call of the command line.
 
     Args:
@@ -26,7 +26,7 @@ class Cli:
         json: Whether to print for programs.
     """
 
-    overrides: Mapping[str, str] = field(default_factory=dict)
+    overrides: Mapping[str, str] = msgspec.field(default_factory=dict)
     config_file: Path | None = None
     json: bool = False
 

@@ -4,7 +4,8 @@ import secrets
 import time
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
+
+import msgspec
 
 from jobqueue.broker.calls import STALE, Call, Calls
 from jobqueue.broker.failures import AnswerLost
@@ -63,8 +64,7 @@ class Numbers:
         return self._last[queue]
 
 
-@dataclass(slots=True)
-class Attempt:
+class Attempt(msgspec.Struct):
     """One batch on its way: its call, and what is known after each failure.
 
     Args:
@@ -77,7 +77,7 @@ class Attempt:
     deadline: float
     uncertain: bool = False
     reached: Reached | None = None
-    _pause: float = field(default=FIRST_PAUSE)
+    _pause: float = msgspec.field(default=FIRST_PAUSE)
 
     @classmethod
     def of(

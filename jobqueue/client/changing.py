@@ -4,8 +4,9 @@ A job is looked up first; the operator log has a row for each that is there and 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobqueue.broker import lookup, operations
 from jobqueue.broker.calls import Call
@@ -25,8 +26,7 @@ CANCELLABLE = WAITS | {State.RUNNING}
 DELAYED = frozenset({State.SCHEDULED, State.RETRYING})
 
 
-@dataclass(frozen=True)
-class Changes:
+class Changes(msgspec.Struct, frozen=True):
     """Changes single jobs of one installation.
 
     Args:

@@ -1,7 +1,8 @@
 """Shows limits, and sets them at run time."""
 
 import re
-from dataclasses import dataclass
+
+import msgspec
 
 from jobqueue.broker import limits
 from jobqueue.broker.messages import Rule
@@ -16,8 +17,7 @@ from jobqueue.domain.views import LimitView
 _LABEL = re.compile(r"(limit|rate):(queue|job:([^:]\S*)|key:\S+)|(depth):queue")
 
 
-@dataclass(frozen=True)
-class Control:
+class Control(msgspec.Struct, frozen=True):
     """Limits of one installation.
 
     Args:

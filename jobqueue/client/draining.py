@@ -2,7 +2,8 @@
 
 import asyncio
 import time
-from dataclasses import dataclass
+
+import msgspec
 
 from jobqueue.broker.keys import Keys
 from jobqueue.broker.lanes import Lane
@@ -13,8 +14,7 @@ PATIENCE = 10.0  # seconds in which a recorder takes something
 AGAIN = 0.1  # seconds between two looks
 
 
-@dataclass(frozen=True, slots=True)
-class Draining:
+class Draining(msgspec.Struct, frozen=True):
     """Keeps journals below a size, for who writes many rows.
 
     Args:

@@ -5,7 +5,6 @@ back means what it hides.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -19,8 +18,7 @@ from jobqueue.domain.views import DeadLetter
 _pack = msgspec.msgpack.encode
 
 
-@dataclass(frozen=True)
-class Edit:
+class Edit(msgspec.Struct, frozen=True):
     """The arguments of one job, all of them, by name.
 
     Args:

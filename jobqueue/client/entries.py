@@ -1,6 +1,6 @@
 """Reads the operator log; ``logbook`` writes it."""
 
-from dataclasses import dataclass
+import msgspec
 
 from jobqueue.domain.entries import LogEntry, LogFilter, check
 from jobqueue.domain.errors import InvalidJob
@@ -8,8 +8,7 @@ from jobqueue.domain.suggest import shown
 from jobqueue.history import engine, operations
 
 
-@dataclass(frozen=True)
-class Entries:
+class Entries(msgspec.Struct, frozen=True):
     """The operator log of one installation.
 
     Args:

@@ -1,15 +1,15 @@
 """Asks the history what ran; see :meth:`JobQueue.stats`."""
 
-from dataclasses import dataclass
 from datetime import datetime
+
+import msgspec
 
 from jobqueue.domain.errors import InvalidJob
 from jobqueue.domain.stats import Stats
 from jobqueue.domain.suggest import shown
 
 
-@dataclass(frozen=True, slots=True)
-class Figures:
+class Figures(msgspec.Struct, frozen=True):
     """The statistics of one installation.
 
     Args:

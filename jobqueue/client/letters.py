@@ -8,8 +8,10 @@ what it left undone, if anything. Each letter names the row of the command that 
 from collections import defaultdict
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, replace
 from typing import Any
+
+import msgspec
+from msgspec.structs import replace
 
 from jobqueue.client import closed, remains
 from jobqueue.client.canary import Listener
@@ -41,8 +43,7 @@ from jobqueue.history.engine import Database
 Chosen = Mapping[str, Sequence[DeadLetter]]
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """Who does something to letters, and why.
 
     Args:
@@ -54,8 +55,7 @@ class Command:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Letters:
+class Letters(msgspec.Struct, frozen=True):
     """The dead letters of one installation.
 
     Args:

@@ -5,11 +5,11 @@ has just ended is not missing.
 """
 
 from collections.abc import AsyncIterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from jobqueue.broker import hiding, listing, lookup, records
 from jobqueue.broker.lanes import Lane
@@ -57,8 +57,7 @@ _WALKS: dict[str, listing.Walk] = {
 Seen = tuple[FoundJob | None, Mark]  # a job if it fits, and the place behind it
 
 
-@dataclass(frozen=True, slots=True)
-class Listing:
+class Listing(msgspec.Struct, frozen=True):
     """Lists the jobs of one installation.
 
     Args:
@@ -179,12 +178,11 @@ class Listing:
                     return
 
 
-@dataclass(slots=True)
-class _Page:
+class _Page(msgspec.Struct):
     """A page that is being filled."""
 
     limit: int
-    jobs: list[FoundJob] = field(default_factory=list)
+    jobs: list[FoundJob] = msgspec.field(default_factory=list)
     looked: int = 0
 
     async def fill(self, walk: AsyncIterator[Seen]) -> Mark | None:

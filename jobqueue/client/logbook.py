@@ -7,8 +7,9 @@ there is no log.
 
 import asyncio
 import logging
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobqueue.client.operator import whoever
 from jobqueue.domain.errors import HistoryError, HistoryUnavailable, SchemaMismatch
@@ -19,8 +20,7 @@ log = logging.getLogger("jobqueue")
 PATIENCE = 5.0  # seconds that a server which says nothing can hold up an operator
 
 
-@dataclass(frozen=True)
-class Command:
+class Command(msgspec.Struct, frozen=True):
     """Who does something, and why.
 
     Args:
@@ -32,8 +32,7 @@ class Command:
     reason: str = ""
 
 
-@dataclass(frozen=True)
-class Logbook:
+class Logbook(msgspec.Struct, frozen=True):
     """The operator log of one installation.
 
     Args:

@@ -6,8 +6,9 @@ here changes a job, and nothing here is on the way of one.
 
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from jobqueue.broker import hiding, lookup, presence
 from jobqueue.broker.lookup import JobView

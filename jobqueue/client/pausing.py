@@ -3,8 +3,9 @@
 import asyncio
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobqueue.broker import operations, pauses, presence
 from jobqueue.broker.lanes import Lane
@@ -34,8 +35,7 @@ _DOES = {
 }
 
 
-@dataclass(frozen=True)
-class Pauses:
+class Pauses(msgspec.Struct, frozen=True):
     """The pauses of one installation.
 
     Args:

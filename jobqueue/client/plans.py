@@ -8,7 +8,6 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -44,8 +43,7 @@ MOST = 1000  # lines of an answer
 PATIENCE = 3.0  # seconds for a row about what is done already
 
 
-@dataclass(frozen=True)
-class Plans:
+class Plans(msgspec.Struct, frozen=True):
     """The stored schedules of one installation.
 
     Args:

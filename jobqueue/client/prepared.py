@@ -82,8 +82,7 @@ class Draft:
     tags: tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Defaults:
+class Defaults(msgspec.Struct, frozen=True):
     """What a job gets when neither it nor its handler says otherwise; times in seconds."""
 
     queue: str

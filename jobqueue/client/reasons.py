@@ -1,7 +1,8 @@
 """Finds out why a job is where it is; see :meth:`JobQueue.why`."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from jobqueue.broker import ahead, facts, pauses, presence
 from jobqueue.broker.lanes import Lane
@@ -20,8 +21,7 @@ from jobqueue.domain.why import Around, Reason, Why
 LOOKS = 5  # at a job that moves on while it is looked at
 
 
-@dataclass(frozen=True, slots=True)
-class Reasons:
+class Reasons(msgspec.Struct, frozen=True):
     """Says why jobs of one installation are where they are.
 
     Args:

@@ -8,7 +8,8 @@ repeating the redrive of such a letter makes no second job.
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+
+import msgspec
 
 from jobqueue.broker.calls import Call
 from jobqueue.broker.lanes import Lane
@@ -30,8 +31,7 @@ def as_it_was(letter: DeadLetter) -> bytes:
     return letter.spec
 
 
-@dataclass(frozen=True)
-class Answered:
+class Answered(msgspec.Struct, frozen=True):
     """A letter that was claimed, and whether its job is back on its queue."""
 
     letter: DeadLetter
@@ -43,8 +43,7 @@ class Answered:
         return Retried(given, self.letter.job_id, self.letter.queue, error)
 
 
-@dataclass(frozen=True)
-class Redriver:
+class Redriver(msgspec.Struct, frozen=True):
     """Puts letters back for one command of an operator.
 
     Args:

@@ -5,8 +5,9 @@ The first one is written before any job goes back, and rows of the log never cha
 
 import logging
 from collections.abc import Sequence
-from dataclasses import replace
 from typing import Any
+
+from msgspec.structs import replace
 
 from jobqueue.domain.errors import HistoryError, HistoryUnavailable, SchemaMismatch
 from jobqueue.domain.letters import CanaryOutcome

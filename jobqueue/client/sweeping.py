@@ -8,8 +8,9 @@ a recorder, each as large as its job: where they are many, the walk waits for it
 
 from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from jobqueue.broker import facts, operations, waiting
 from jobqueue.broker.keys import Keys
@@ -28,8 +29,7 @@ MOST = 200  # jobs of one script: some milliseconds of Redis
 Lines = dict[str, set[str]]  # lock keys with jobs in line, by partition or queue
 
 
-@dataclass(frozen=True)
-class Fits:
+class Fits(msgspec.Struct, frozen=True):
     """Which jobs, and what is said of them.
 
     Args:
@@ -73,8 +73,7 @@ def of_filter(queue: str | None, name: str | None, tag: str | None) -> Fits:
     return Fits("cancelled", queue, {**asked, "running": True}, shown)
 
 
-@dataclass(frozen=True)
-class Sweeps:
+class Sweeps(msgspec.Struct, frozen=True):
     """Ends many jobs of one installation.
 
     Args:
@@ -110,8 +109,7 @@ class Sweeps:
         return done
 
 
-@dataclass
-class Walk:
+class Walk(msgspec.Struct):
     """Goes through the jobs of some queues, once to count and then until none is left.
 
     Args:
@@ -131,7 +129,7 @@ class Walk:
     before_ms: int
     reason: str
     draining: Draining
-    lines: Lines = field(default_factory=lambda: defaultdict(set))
+    lines: Lines = msgspec.field(default_factory=lambda: defaultdict(set))
 
     async def count(self) -> Swept:
         """Count what fits, and note the lines behind locks."""

@@ -1,7 +1,9 @@
 """What producers and questions of one app share: where Redis is, and how to talk to it."""
 
 from collections.abc import Iterable
-from dataclasses import dataclass, replace
+
+import msgspec
+from msgspec.structs import replace
 
 from jobqueue.broker import lookup
 from jobqueue.broker.calls import Calls
@@ -14,8 +16,7 @@ from jobqueue.domain.ids import check_queue
 from jobqueue.domain.replication import Replication
 
 
-@dataclass(frozen=True, slots=True)
-class Wire:
+class Wire(msgspec.Struct, frozen=True):
     """Where Redis is, and how to talk to it.
 
     Args:

@@ -1,6 +1,7 @@
 """Looks at workers: what they say of themselves, and what Redis has handed to them."""
 
-from dataclasses import dataclass, replace
+import msgspec
+from msgspec.structs import replace
 
 from jobqueue.broker import listing, presence, records
 from jobqueue.broker.lanes import Lane
@@ -11,8 +12,7 @@ from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.workers import RunningJob, WorkerView, worker_of
 
 
-@dataclass(frozen=True, slots=True)
-class Workers:
+class Workers(msgspec.Struct, frozen=True):
     """The workers of one installation.
 
     Args:

@@ -8,8 +8,9 @@ logging and the timeout are built in, inside every middleware.
 import inspect
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
 from typing import Any, Generic, Literal, TypeVar, get_args
+
+import msgspec
 
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.errors import ConfigurationError, NoCurrentJob
@@ -22,8 +23,7 @@ HookName = JobHookName | Literal["health"]
 HOOKS: tuple[str, ...] = (*get_args(JobHookName), "health")
 
 
-@dataclass(frozen=True, slots=True)
-class JobEvent:
+class JobEvent(msgspec.Struct, frozen=True):
     """What a hook is told of one attempt; times in seconds.
 
     Args:
@@ -93,13 +93,12 @@ class Lifespan(Generic[T]):
                 del self._states[place]
 
 
-@dataclass
-class Extensions:
+class Extensions(msgspec.Struct):
     """Everything that one app adds; in the order of its declaration, the first is outermost."""
 
-    around_run: list[RunMiddleware] = field(default_factory=list)
-    around_enqueue: list[EnqueueMiddleware] = field(default_factory=list)
-    hooks: dict[str, list[Hook]] = field(default_factory=dict)
+    around_run: list[RunMiddleware] = msgspec.field(default_factory=list)
+    around_enqueue: list[EnqueueMiddleware] = msgspec.field(default_factory=list)
+    hooks: dict[str, list[Hook]] = msgspec.field(default_factory=dict)
     lifespan: Lifespan[Any] | None = None
 
     def add_hook(self, name: str, hook: Hook) -> None:

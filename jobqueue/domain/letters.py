@@ -5,7 +5,7 @@ Which ones are meant, how carefully they go back, what became of them. No I/O.
 
 import re
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, TypedDict
 
@@ -41,8 +41,7 @@ class LetterFilter(TypedDict, total=False):
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Which:
+class Which(msgspec.Struct, frozen=True):
     """A filter that was checked."""
 
     queue: str | None = None
@@ -61,7 +60,7 @@ class Which:
         """Return what is not None, for the operator log."""
         return {
             key: value.isoformat() if isinstance(value, datetime) else value
-            for key, value in asdict(self).items()
+            for key, value in msgspec.structs.asdict(self).items()
             if value is not None
         }
 
@@ -109,8 +108,7 @@ class LetterGroup(msgspec.Struct, frozen=True, kw_only=True):
     example: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Deleted:
+class Deleted(msgspec.Struct, frozen=True):
     """What became of one dead letter that was to be deleted.
 
     Attributes:
@@ -126,8 +124,7 @@ class Deleted:
     error: DeadLetterNotFound | None
 
 
-@dataclass(frozen=True, slots=True)
-class Deletion:
+class Deletion(msgspec.Struct, frozen=True):
     """When the dead letter of a job was deleted, and by whom and why, as far as that is known."""
 
     at: datetime
@@ -191,8 +188,7 @@ def _share(value: object) -> float:
     return float(value)
 
 
-@dataclass(frozen=True, slots=True)
-class CanaryOutcome:
+class CanaryOutcome(msgspec.Struct, frozen=True):
     """What the jobs of a canary came to.
 
     Attributes:
@@ -208,8 +204,7 @@ class CanaryOutcome:
     stopped: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Redrive:
+class Redrive(msgspec.Struct, frozen=True):
     """What became of many dead letters that were to run again.
 
     Attributes:

@@ -10,6 +10,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+import msgspec
+
 from jobqueue.domain.checks import checks_options, seconds
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.keyed import By, KeyOf
@@ -87,8 +89,7 @@ class Rate:
     kind: Kind = "rate"
 
 
-@dataclass(frozen=True)
-class QueueLimits:
+class QueueLimits(msgspec.Struct, frozen=True):
     """What code declares for a whole queue; None where it declares nothing."""
 
     limit: Limit | None = None

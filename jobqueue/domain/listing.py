@@ -4,7 +4,6 @@ import base64
 import binascii
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Annotated, Any, Literal, TypedDict
 from uuid import UUID
@@ -41,8 +40,7 @@ class JobFilter(TypedDict, total=False):
     until: datetime | None
 
 
-@dataclass(frozen=True, slots=True)
-class Chosen:
+class Chosen(msgspec.Struct, frozen=True):
     """A filter that was checked."""
 
     queue: str | None = None
@@ -75,8 +73,7 @@ class Chosen:
         return (self.until or now) - REACH
 
 
-@dataclass(frozen=True, slots=True)
-class JobPage:
+class JobPage(msgspec.Struct, frozen=True):
     """Some jobs of a list.
 
     Attributes:

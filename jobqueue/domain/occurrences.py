@@ -7,11 +7,12 @@ and the time; so every scheduler that looks decides the same.
 import hashlib
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 from itertools import takewhile
 from typing import NamedTuple
+
+import msgspec
 
 from jobqueue.domain.errors import ConfigurationError
 from jobqueue.domain.instants import MILLISECOND, milliseconds
@@ -35,8 +36,7 @@ class Overlap(StrEnum):
     CANCEL = "cancel"
 
 
-@dataclass(frozen=True, slots=True)
-class Policy:
+class Policy(msgspec.Struct, frozen=True):
     """What holds for the occurrences of a schedule.
 
     Args:

@@ -1,8 +1,9 @@
 """What an operator does to jobs and queues, as the operator log keeps it."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from jobqueue.domain.codec import storable
 from jobqueue.domain.errors import JobConflict
@@ -16,8 +17,7 @@ _PROBLEMS = {  # who cancels a job that has ended has nothing left to do
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Operation:
+class Operation(msgspec.Struct, frozen=True, kw_only=True):
     """One command, for one row.
 
     Args:
@@ -36,7 +36,7 @@ class Operation:
     queue: str | None = None
     job_id: str | None = None
     filter: dict[str, Any] | None = None
-    details: dict[str, Any] = field(default_factory=dict)
+    details: dict[str, Any] = msgspec.field(default_factory=dict)
 
     def row(self) -> dict[str, Any]:
         """Return the row, in texts that PostgreSQL takes."""
@@ -51,8 +51,7 @@ class Operation:
         }
 
 
-@dataclass(frozen=True, slots=True)
-class By:
+class By(msgspec.Struct, frozen=True):
     """Who gave a command, when and why, as the operator log keeps it."""
 
     operator: str
@@ -60,8 +59,7 @@ class By:
     reason: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Swept:
+class Swept(msgspec.Struct, frozen=True):
     """What a command for many jobs did, or would do.
 
     Args:

@@ -7,15 +7,15 @@ without a server.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from typing import Any
+
+import msgspec
 
 from jobqueue.domain.jobs import State
 from jobqueue.domain.retry import Backoff, Retry
 
 
-@dataclass(frozen=True, slots=True)
-class Failure:
+class Failure(msgspec.Struct, frozen=True):
     """An error as it is stored: type, message and traceback as text."""
 
     type: str
@@ -23,15 +23,13 @@ class Failure:
     traceback: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Succeeded:
+class Succeeded(msgspec.Struct, frozen=True):
     """The handler returned; ``result`` is its value as JSON, None for ``None``."""
 
     result: bytes | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Failed:
+class Failed(msgspec.Struct, frozen=True):
     """The handler raised.
 
     ``delay`` (seconds) is what the handler asked for: it replaces the policy's delay, and
@@ -47,51 +45,44 @@ class Failed:
     counted: bool = True
 
 
-@dataclass(frozen=True, slots=True)
-class Overdue:
+class Overdue(msgspec.Struct, frozen=True):
     """The job's deadline, or its retries' budget, was over before its handler could start."""
 
     failure: Failure
     reason: str = "deadline"
 
 
-@dataclass(frozen=True, slots=True)
-class Cancelled:
+class Cancelled(msgspec.Struct, frozen=True):
     """It was told to stop, and did; ``why`` is what the one who cancelled it said."""
 
     why: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class TimedOut:
+class TimedOut(msgspec.Struct, frozen=True):
     """The attempt ran longer than its timeout; a policy takes it for a ``TimeoutError``."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Mismatch:
+class Mismatch(msgspec.Struct, frozen=True):
     """The stored arguments don't fit the handler; it was not called."""
 
     failure: Failure
 
 
-@dataclass(frozen=True, slots=True)
-class Snoozed:
+class Snoozed(msgspec.Struct, frozen=True):
     """The handler asked to run again in ``delay`` seconds, at no cost."""
 
     delay: float
 
 
-@dataclass(frozen=True, slots=True)
-class Unknown:
+class Unknown(msgspec.Struct, frozen=True):
     """No handler of that name is here; another worker may have it."""
 
     times: int
 
 
-@dataclass(frozen=True, slots=True)
-class Released:
+class Released(msgspec.Struct, frozen=True):
     """The worker stops; the job goes back at no cost."""
 
 
@@ -100,8 +91,7 @@ Outcome = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(msgspec.Struct, frozen=True):
     """What becomes of a job.
 
     Args:
@@ -119,12 +109,12 @@ class Decision:
     delay: float | None = None
     reason: str = ""
 
-    final: bool = field(init=False)
+    final: bool = False
     """Whether the job has ended."""
 
     def __post_init__(self) -> None:
         """Ask the state once, not for every job that succeeds."""
-        object.__setattr__(self, "final", self.state.terminal)
+        msgspec.structs.force_setattr(self, "final", self.state.terminal)
 
 
 UNKNOWN_DELAY_CAP = 30.0

@@ -1,10 +1,9 @@
 """What a producer asks of replicas, and what they say."""
 
-from dataclasses import dataclass
+import msgspec
 
 
-@dataclass(frozen=True, slots=True)
-class Replication:
+class Replication(msgspec.Struct, frozen=True):
     """What is asked for: so many replicas, within so many seconds; ``disk``: their disks."""
 
     replicas: int
@@ -12,8 +11,7 @@ class Replication:
     disk: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Reached:
+class Reached(msgspec.Struct, frozen=True):
     """How many replicas have a job of those that were asked for.
 
     ``problem`` says why its master can't answer for its own disk, where it was asked to.

@@ -1,12 +1,12 @@
 """What the runs of some hours came to, by name and by queue."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
+import msgspec
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class NameStats:
+
+class NameStats(msgspec.Struct, frozen=True, kw_only=True):
     """The runs of one name; durations in seconds, None where nothing ran.
 
     Attributes:
@@ -36,8 +36,7 @@ class NameStats:
         return None if self.busy is None or not self.runs else self.busy / self.runs
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class QueueStats:
+class QueueStats(msgspec.Struct, frozen=True, kw_only=True):
     """How long the runs of one queue had waited, in seconds.
 
     Attributes:
@@ -53,8 +52,7 @@ class QueueStats:
     wait_max: float | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Stats:
+class Stats(msgspec.Struct, frozen=True, kw_only=True):
     """What the runs of some whole hours, and of the present one so far, came to.
 
     Attributes:

@@ -5,9 +5,10 @@ One rule, as in ``urls.py``: no message contains a password. What can't be read 
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Literal, NamedTuple
 from urllib.parse import parse_qsl, urlencode
+
+import msgspec
 
 from jobqueue.domain.suggest import did_you_mean
 
@@ -41,8 +42,7 @@ class Address(NamedTuple):
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-@dataclass(frozen=True, slots=True)
-class Several:
+class Several(msgspec.Struct, frozen=True):
     """What a URL says that names several servers.
 
     ``user`` is user and password of Redis as they stand in the URL, ``sentinel`` those of the

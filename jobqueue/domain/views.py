@@ -6,7 +6,6 @@ kept, compared and turned into JSON after every connection is closed.
 
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -118,8 +117,7 @@ class DeadLetter(msgspec.Struct, frozen=True, kw_only=True):
         return self.redriven_at is None and self.deleted_at is None
 
 
-@dataclass(frozen=True, slots=True)
-class Retried:
+class Retried(msgspec.Struct, frozen=True):
     """What became of one dead letter that was to run again.
 
     Attributes:
@@ -135,8 +133,7 @@ class Retried:
     error: DeadLetterNotFound | RedriveConflict | None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LimitView:
+class LimitView(msgspec.Struct, frozen=True, kw_only=True):
     """One limit of a queue.
 
     Attributes:
@@ -166,8 +163,7 @@ class LimitView:
     parked: int | None
 
 
-@dataclass(frozen=True, slots=True)
-class QueueView:
+class QueueView(msgspec.Struct, frozen=True):
     """How many jobs of a queue are where.
 
     ``ready`` is by priority. ``names`` is by job name, then state; succeeded and
@@ -221,8 +217,7 @@ def together(name: str, parts: Sequence[QueueView]) -> QueueView:
     )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class FoundJob:
+class FoundJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job as Redis and the history know it together.
 
     Attributes:

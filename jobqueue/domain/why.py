@@ -1,9 +1,10 @@
 """What people hear of why a job is where it is, and what bears on that."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from jobqueue.domain import fleet
 from jobqueue.domain.jobs import State
@@ -11,8 +12,7 @@ from jobqueue.domain.partitions import queue_of
 from jobqueue.domain.pauses import Pause
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Reason:
+class Reason(msgspec.Struct, frozen=True, kw_only=True):
     """One thing that holds a job.
 
     Attributes:
@@ -39,8 +39,7 @@ class Reason:
     worker: str | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class Why(msgspec.Struct, frozen=True, kw_only=True):
     """Why a job is where it is.
 
     Attributes:
@@ -66,8 +65,7 @@ class Why:
         return self.reasons[0].text
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Around:
+class Around(msgspec.Struct, frozen=True, kw_only=True):
     """What bears on a job beside its own record.
 
     Args:

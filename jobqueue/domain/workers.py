@@ -1,16 +1,16 @@
 """Workers as people see them: what they say of themselves, and what they run."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
+
+import msgspec
 
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.pauses import Pause, pause_of_worker
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RunningJob:
+class RunningJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that a worker runs.
 
     Attributes:
@@ -28,8 +28,7 @@ class RunningJob:
     started_at: datetime
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WorkerView:
+class WorkerView(msgspec.Struct, frozen=True, kw_only=True):
     """A living worker; numbers are some seconds old.
 
     Attributes:

@@ -5,11 +5,11 @@ removed, a recorder that repeats its batch could bring it back.
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
+import msgspec
 from msgspec.structs import replace
 from sqlalchemy import (
     ARRAY,
@@ -45,8 +45,7 @@ class Place(NamedTuple):
     execution_id: str
 
 
-@dataclass(frozen=True, slots=True)
-class Extent:
+class Extent(msgspec.Struct, frozen=True):
     """How many letters a filter chooses now, and the newest of them.
 
     What dies later has a later place, so that whoever goes up to this one does not meet

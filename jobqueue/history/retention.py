@@ -6,10 +6,10 @@ deleted is only marked then, so that a recorder which repeats its batch cannot b
 goes when its execution would.
 """
 
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Self
 
+import msgspec
 from psycopg import AsyncConnection
 
 from jobqueue.history import ledger, partitions, rollups
@@ -38,8 +38,7 @@ _OCCURRENCES = """
 _LOG = "DELETE FROM jobqueue.operator_log WHERE at < now() - %s"
 
 
-@dataclass(frozen=True)
-class Keep:
+class Keep(msgspec.Struct, frozen=True):
     """How long rows are kept.
 
     Args:
@@ -60,8 +59,7 @@ class Keep:
         return cls(timedelta(seconds=executions), kept, timedelta(seconds=log))
 
 
-@dataclass(frozen=True)
-class Done:
+class Done(msgspec.Struct, frozen=True):
     """What an upkeep came to.
 
     Args:

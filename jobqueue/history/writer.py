@@ -8,11 +8,11 @@ batch at a time; a second stream of batches takes a second writer.
 import asyncio
 import contextlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from types import MappingProxyType
 from typing import Any, Self
 from uuid import UUID
 
+import msgspec
 from psycopg import AsyncConnection, DataError
 from psycopg.errors import (
     CheckViolation,
@@ -53,8 +53,7 @@ _BURY = """
 """
 
 
-@dataclass(frozen=True)
-class Refused:
+class Refused(msgspec.Struct, frozen=True):
     """A record that PostgreSQL would not take.
 
     Args:

@@ -1,14 +1,14 @@
 """What keeps a service from its duty, as a value."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Literal
+
+import msgspec
 
 Probe = Literal["livez", "readyz"]
 
 
-@dataclass(frozen=True, slots=True)
-class Health:
+class Health(msgspec.Struct, frozen=True):
     """What keeps a service from its duty; each reason is a sentence for people.
 
     Args:

@@ -1,8 +1,9 @@
 """A schedule as the scheduler fires it."""
 
-from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Self
+
+import msgspec
 
 from jobqueue.domain.jobs import Priority
 from jobqueue.domain.occurrences import Policy, Step, plan
@@ -11,8 +12,7 @@ from jobqueue.domain.plans import Plan
 from jobqueue.domain.schedules import Schedule
 
 
-@dataclass(frozen=True, slots=True)
-class Scheduled:
+class Scheduled(msgspec.Struct, frozen=True):
     """A rule and the job that each of its occurrences becomes.
 
     Args:
@@ -38,7 +38,7 @@ class Scheduled:
     spec: bytes
     asks: bool = False
     key: str = ""
-    policy: Policy = field(default_factory=Policy)
+    policy: Policy = msgspec.field(default_factory=Policy)
     paused: bool = False
     since: datetime | None = None
 

@@ -1,8 +1,9 @@
 """The factory of one app: besides clients, the services that are not started yet."""
 
 import logging
-from dataclasses import replace
 from functools import cached_property, partial
+
+from msgspec.structs import replace
 
 from jobqueue.broker import deaths
 from jobqueue.broker.facts import Facts

@@ -7,9 +7,10 @@ rest when it can be reached.
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from dataclasses import dataclass
 from time import monotonic
 from typing import TypeVar
+
+import msgspec
 
 from jobqueue.broker import facts, pauses
 from jobqueue.broker.facts import Facts
@@ -29,8 +30,7 @@ BRIEFLY = 2.0  # seconds that a node of a cluster may take for what a service ca
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
+class Found(msgspec.Struct, frozen=True):
     """Where the jobs of queues are, and whether Redis has said so or only code."""
 
     places: dict[str, list[str]]

@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import msgspec
@@ -30,8 +29,7 @@ SHORTEST, LONGEST = 0.002, 0.05  # seconds between two looks at the queues
 _AGAIN = {"snoozed": State.SCHEDULED, "released": State.READY, "lost": State.READY}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RanJob:
+class RanJob(msgspec.Struct, frozen=True, kw_only=True):
     """What became of one job while :func:`run_until_idle` ran.
 
     Attributes:

@@ -1,7 +1,6 @@
 """What waits in the queues of an app under test."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
@@ -20,8 +19,7 @@ if TYPE_CHECKING:
 NEAR = 1.0  # seconds by which a delay may differ: `run_at` is an absolute time
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class EnqueuedJob:
+class EnqueuedJob(msgspec.Struct, frozen=True, kw_only=True):
     """A job that waits.
 
     Attributes:

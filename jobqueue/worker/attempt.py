@@ -1,7 +1,6 @@
 """One run of a handler: when it starts, what it may not do any more, and what it came to."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Any
 
 import msgspec
@@ -22,8 +21,7 @@ from jobqueue.worker.held import Held
 from jobqueue.worker.verdicts import raised, returned
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(msgspec.Struct, frozen=True):
     """Defaults and sizes that every attempt is held to; seconds and bytes."""
 
     timeout: float | None

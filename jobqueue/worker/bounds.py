@@ -5,7 +5,7 @@ Redis, whatever the attempt has waited for. The earlier wins. A retry must also 
 the budget of its policy.
 """
 
-from dataclasses import dataclass
+import msgspec
 
 from jobqueue.domain.handlers import Handler
 from jobqueue.domain.jobs import Spec
@@ -13,8 +13,7 @@ from jobqueue.worker.clock import monotonic_us
 from jobqueue.worker.held import Held
 
 
-@dataclass(frozen=True, slots=True)
-class Bounds:
+class Bounds(msgspec.Struct, frozen=True):
     """The bounds of one attempt.
 
     Args:

@@ -1,9 +1,9 @@
 """Runs one handler and says what it came to. No I/O but the handler's own."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 
 import msgspec
+from msgspec.structs import replace
 
 from jobqueue.domain import context
 from jobqueue.domain.arguments import ArgumentsMismatch

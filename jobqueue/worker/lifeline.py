@@ -11,8 +11,9 @@ import signal
 import socket
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass
 from typing import Self
+
+import msgspec
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -21,8 +22,7 @@ LIFELINE = "_JOBQUEUE_LIFELINE"  # a descriptor: the worker's end
 PREDECESSOR = "_JOBQUEUE_PREDECESSOR"  # pid and exit code of the process that we replace
 
 
-@dataclass(frozen=True)
-class Death:
+class Death(msgspec.Struct, frozen=True):
     """The end of a worker process.
 
     Args:

@@ -1,8 +1,9 @@
 """What a worker is told."""
 
 from collections.abc import Callable, Coroutine, Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobqueue.broker.messages import Rule
 from jobqueue.domain.retry import Retry
@@ -10,8 +11,7 @@ from jobqueue.worker.attempt import Limits
 from jobqueue.worker.queues import QueueOrder
 
 
-@dataclass(frozen=True)
-class WorkerOptions:
+class WorkerOptions(msgspec.Struct, frozen=True):
     """What a worker is told; seconds and bytes."""
 
     queues: QueueOrder

@@ -11,8 +11,9 @@ worker that lives.
 import asyncio
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass
 from time import monotonic
+
+import msgspec
 
 from jobqueue.broker import deaths
 from jobqueue.broker.calls import Calls
@@ -28,8 +29,7 @@ SOON = 0.05  # seconds to let a boundary pass
 LOOKS = 2  # at a suspect, half of a third of a life apart
 
 
-@dataclass(slots=True)
-class _Suspect:
+class _Suspect(msgspec.Struct):
     expiry: int
     seen: float  # when the last look was answered
     looks: int = 0  # at it, since it became suspect

@@ -6,10 +6,11 @@ write number n + 1. Redis keeps the first n writes.
 
 from collections import Counter
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from hashlib import sha1
 from itertools import count
 from typing import Any, TypeVar
+
+from msgspec.structs import replace
 
 from jobqueue.broker.calls import Call
 from jobqueue.domain.errors import BrokerError

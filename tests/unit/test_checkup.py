@@ -104,7 +104,7 @@ def postgres(**fields: Any) -> Facts:
 def queue(view: Mapping[str, Any] | None = None, **fields: Any) -> Facts:
     """Return a healthy installation but for its queue."""
     counts = msgspec.structs.asdict(QUEUE) | fields
-    known = {name: getattr(VIEW, name) for name in VIEW.__dataclass_fields__}
+    known = {name: getattr(VIEW, name) for name in VIEW.__struct_fields__}
     counts["view"] = QueueView(**known | dict(view or {}))
     changed: Facts = replace(HEALTHY, queues=[QueueFacts(**counts)])
     return changed

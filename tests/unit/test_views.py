@@ -1,11 +1,11 @@
 """What an execution of the history says of its job."""
 
-from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import msgspec
 import pytest
+from msgspec.structs import replace
 
 from jobqueue import ExecutionView, Failure, FoundJob, Priority, State
 

@@ -1,8 +1,9 @@
 """One look at an installation: what the screen shows until the next one."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
+
+import msgspec
 
 from jobqueue.app import JobQueue
 from jobqueue.domain.errors import ConfigurationError, HistoryError, JobQueueError
@@ -23,8 +24,7 @@ WORKERS = ("WORKER", "PAUSED", "QUEUES", "RUNNING", "OF", "DONE", "PROBLEM")
 JOBS = ("JOB", "NAME", "STATE", "ATTEMPTS", "SINCE", "ERROR")
 
 
-@dataclass(frozen=True)
-class Look:
+class Look(msgspec.Struct, frozen=True):
     """An installation at one moment.
 
     Attributes:
