@@ -24,7 +24,8 @@ from jobqueue.settings import Settings
 if TYPE_CHECKING:
     from jobqueue.client.client import Client
     from jobqueue.scheduler.service import Service
-    from jobqueue.services import Services
+    from jobqueue.services.services import Services
+    from jobqueue.services.wiring import Wiring
     from jobqueue.worker.worker import Worker
 
 log = logging.getLogger("jobqueue")
@@ -90,7 +91,7 @@ class JobQueue(Configured, Declaring, Controlling, Redriving, Examining, Plannin
     @cached_property
     def client(self) -> "Client":
         """Sends jobs and waits for results."""
-        return self._only("client", self.services.client())
+        return self._only("client", self.wiring.client())
 
     async def enqueue_many(self, jobs: Iterable[Prepared]) -> list[JobHandle[Any]]:
         """Enqueue prepared jobs, a thousand of one queue in a round trip.
@@ -119,13 +120,21 @@ class JobQueue(Configured, Declaring, Controlling, Redriving, Examining, Plannin
     # Services
 
     @cached_property
+    def wiring(self) -> "Wiring":
+        """What everything of this app that talks to a server shares."""
+        from jobqueue.services.wiring import Wiring
+
+        return self._only("wiring", Wiring(self.settings, self._queue_limits))
+
+    @cached_property
     def services(self) -> "Services":
         """Makes everything that talks to a server."""
-        from jobqueue.services import Services
+        from jobqueue.services.services import Services
 
         return self._only(
             "services",
             Services(
+                self.wiring,
                 self.settings,
                 self._registry,
                 self._schedules,
@@ -157,7 +166,7 @@ class JobQueue(Configured, Declaring, Controlling, Redriving, Examining, Plannin
             BrokerUnavailable: Redis did not answer for ten seconds.
             ConfigurationError: A handler can't run here.
         """
-        from jobqueue.services import running
+        from jobqueue.services.running import running
 
         async with running(await self.services.worker(queues, concurrency)) as worker:
             yield worker
@@ -179,7 +188,7 @@ class JobQueue(Configured, Declaring, Controlling, Redriving, Examining, Plannin
         Raises:
             BrokerUnavailable: Redis did not answer for ten seconds.
         """
-        from jobqueue.services import running
+        from jobqueue.services.running import running
 
         async with running(await self.services.scheduler()) as scheduler:
             yield scheduler

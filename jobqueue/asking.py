@@ -17,7 +17,7 @@ from jobqueue.domain.why import Why
 from jobqueue.domain.workers import WorkerView
 
 if TYPE_CHECKING:
-    from jobqueue.services import Services
+    from jobqueue.services.services import Services
 
 
 class Asking(ABC):

@@ -10,7 +10,7 @@ from jobqueue.settings import Settings, load
 if TYPE_CHECKING:
     from jobqueue.client.client import Client
 
-MADE = ("client", "defaults", "services")  # from the settings, when first needed
+MADE = ("client", "defaults", "services", "wiring")  # from the settings, when first needed
 
 
 class Configured:

@@ -5,7 +5,7 @@ from socket import socket
 from jobqueue.probes import processes
 from jobqueue.probes.health import Probe
 from jobqueue.probes.server import listen
-from jobqueue.services import Runs
+from jobqueue.services.running import Runs
 from jobqueue.settings import Settings
 
 

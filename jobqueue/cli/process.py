@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from jobqueue.cli.probes import Answers
 from jobqueue.probes.server import served
-from jobqueue.services import Runs
+from jobqueue.services.running import Runs
 
 log = logging.getLogger("jobqueue")
 

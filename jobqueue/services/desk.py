@@ -1,17 +1,11 @@
-"""The factory of one app, as far as nothing runs: clients, questions, and orders."""
+"""The factory of one app, as far as nothing runs: questions, and orders."""
 
 from collections.abc import Collection, Mapping
-from functools import cached_property, partial
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from jobqueue.broker.calls import Calls
-from jobqueue.broker.keys import Keys
-from jobqueue.broker.messages import Watched
-from jobqueue.broker.servers import Server
-from jobqueue.broker.splits import Splits
 from jobqueue.client import checkup, livecheck
 from jobqueue.client.changing import Changes
-from jobqueue.client.client import Client
 from jobqueue.client.control import Control
 from jobqueue.client.declared import JobCall
 from jobqueue.client.figures import Figures
@@ -22,7 +16,6 @@ from jobqueue.client.pausing import Pauses
 from jobqueue.client.planned import plan_of
 from jobqueue.client.reasons import Reasons
 from jobqueue.client.sweeping import Sweeps
-from jobqueue.client.wire import Wire
 from jobqueue.client.workers import Workers
 from jobqueue.domain.binding import LiveCheck
 from jobqueue.domain.checkup import Checkup, examine
@@ -30,10 +23,10 @@ from jobqueue.domain.extensions import Extensions
 from jobqueue.domain.handlers import Registry
 from jobqueue.domain.limits import QueueLimits
 from jobqueue.domain.plans import Plan
-from jobqueue.domain.replication import Replication
 from jobqueue.domain.timing import Timing
 from jobqueue.scheduler.scheduled import Scheduled
 from jobqueue.services import checked
+from jobqueue.services.wiring import Wiring
 from jobqueue.settings import Settings
 
 if TYPE_CHECKING:
@@ -43,10 +36,11 @@ if TYPE_CHECKING:
 
 
 class Desk:
-    """Makes what producers and operators use.
+    """Makes what operators use.
 
     Args:
-        settings: Where the servers are, and everything else.
+        wiring: What talks to the servers.
+        settings: Everything else.
         registry: The app's handlers.
         schedules: The app's schedules: a timing and a job by name.
         queue_limits: What the app declares for whole queues.
@@ -55,63 +49,31 @@ class Desk:
 
     def __init__(
         self,
+        wiring: Wiring,
         settings: Settings,
         registry: Registry,
         schedules: Mapping[str, tuple[Timing, JobCall[..., Any]]],
         queue_limits: Mapping[str, QueueLimits],
         extensions: Extensions,
     ) -> None:
+        self._wiring = wiring
         self._settings = settings
         self._registry = registry
         self._schedules = schedules
         self._queue_limits = queue_limits
         self._extensions = extensions
-        self.calls = Calls(Keys(settings.prefix))
-
-    @cached_property
-    def server(self) -> Server:
-        """Where Redis is.
-
-        Raises:
-            ConfigurationError: No Redis URL is set.
-        """
-        return Server(self._settings.required("redis_url"))
-
-    @cached_property
-    def splits(self) -> Splits:
-        """The partitions of queues, as far as this app knows."""
-        own = {queue: each.partitions for queue, each in self._queue_limits.items()}
-        return Splits(self.calls, {queue: n for queue, n in own.items() if n})
-
-    @cached_property
-    def wire(self) -> Wire:
-        """What everything here that talks to Redis for a producer or an operator shares."""
-        settings = self._settings
-        replication = Replication(settings.replicas, settings.replication_timeout)
-        return Wire(self.server, self.calls, self.splits, settings.enqueue_timeout, replication)
-
-    def client(self) -> Client:
-        """Return a client."""
-        return Client(self.wire, self._archived)
-
-    async def _archived(self, queue: str, job_id: str) -> Watched | None:
-        if self._settings.database_url is None:
-            return None
-        from jobqueue.client.archive import ended  # producers without a history need no SQLAlchemy
-
-        return await ended(self._settings.database_url, queue, job_id)
 
     def lookups(self) -> Lookups:
         """Return what answers questions about jobs and queues."""
-        return Lookups(self.wire, self._settings.database_url)
+        return Lookups(self._wiring.wire, self._settings.database_url)
 
     def listing(self) -> Listing:
         """Return what lists jobs."""
-        return Listing(self.wire, self._settings.database_url)
+        return Listing(self._wiring.wire, self._settings.database_url)
 
     def workers(self) -> Workers:
         """Return what looks at workers."""
-        return Workers(self.wire)
+        return Workers(self._wiring.wire)
 
     def figures(self) -> Figures:
         """Return what asks for statistics.
@@ -123,7 +85,7 @@ class Desk:
 
     def reasons(self) -> Reasons:
         """Return what says why jobs are where they are."""
-        return Reasons(self.wire, self.lookups(), self._settings.journal_limit)
+        return Reasons(self._wiring.wire, self.lookups(), self._settings.journal_limit)
 
     def logbook(self) -> Logbook:
         """Return where operators' commands are noted."""
@@ -141,19 +103,19 @@ class Desk:
 
     def control(self) -> Control:
         """Return what shows and sets limits."""
-        return Control(self.wire, self.logbook())
+        return Control(self._wiring.wire, self.logbook())
 
     def changes(self) -> Changes:
         """Return what changes single jobs."""
-        return Changes(self.wire, self.logbook())
+        return Changes(self._wiring.wire, self.logbook())
 
     def sweeps(self) -> Sweeps:
         """Return what ends many jobs."""
-        return Sweeps(self.wire, self.logbook(), self._settings.journal_limit)
+        return Sweeps(self._wiring.wire, self.logbook(), self._settings.journal_limit)
 
     def pauses(self) -> Pauses:
         """Return what pauses queues and workers."""
-        return Pauses(self.wire, self.logbook())
+        return Pauses(self._wiring.wire, self.logbook())
 
     def letters(self) -> "Letters":
         """Return the dead letters.
@@ -164,12 +126,12 @@ class Desk:
         from jobqueue.client.letters import Letters  # brings SQLAlchemy too
 
         settings, url = self._settings, self._settings.required("database_url")
-        return Letters(lambda: self.wire, url, settings.max_arguments, settings.operator)
+        return Letters(lambda: self._wiring.wire, url, settings.max_arguments, settings.operator)
 
     async def doctor(self, platform_grace: float | None) -> Checkup:
         """Examine the installation; see :meth:`JobQueue.doctor`."""
         url, said = self._settings.database_url, checked.chosen(self._settings, self._registry)
-        return examine(await checkup.gather(self.wire, url, said, platform_grace))
+        return examine(await checkup.gather(self._wiring.wire, url, said, platform_grace))
 
     def check(self) -> list[str]:
         """Return what a service of this app would refuse; see :meth:`JobQueue.check`."""
@@ -179,7 +141,7 @@ class Desk:
     async def check_live(self, queues: Collection[str] | None) -> LiveCheck:
         """Bind every stored job to the handlers; see :meth:`JobQueue.check_live`."""
         url = self._settings.database_url
-        return await livecheck.check(self.wire, url, self._registry, queues)
+        return await livecheck.check(self._wiring.wire, url, self._registry, queues)
 
     def plans(self) -> "Plans":
         """Return the stored schedules.
@@ -190,7 +152,7 @@ class Desk:
         from jobqueue.client.plans import Plans  # brings SQLAlchemy too
 
         url = self._settings.required("database_url")
-        return Plans(lambda: self.wire, url, self._settings.operator)
+        return Plans(lambda: self._wiring.wire, url, self._settings.operator)
 
     def scheduled(self) -> list[Scheduled]:
         """Return the app's schedules, as a scheduler fires them."""

@@ -13,7 +13,7 @@ from jobqueue.scheduler.service import Component
 from jobqueue.scheduler.timetable import Timetable
 from jobqueue.scheduler.unserved import Unserved
 from jobqueue.services.apart import Apart
-from jobqueue.services.desk import Desk
+from jobqueue.services.wiring import Wiring
 from jobqueue.settings import Settings
 
 
@@ -21,15 +21,15 @@ class Duties:
     """Makes the duties of one service.
 
     Args:
-        desk: Where the servers are, and how to talk to them.
+        wiring: Where the servers are, and how to talk to them.
         settings: Everything else.
 
     Attributes:
         lanes: What the service closes when it ends; the first one is its own.
     """
 
-    def __init__(self, desk: Desk, settings: Settings) -> None:
-        self._server, self._calls, self._splits = desk.server, desk.calls, desk.splits
+    def __init__(self, wiring: Wiring, settings: Settings) -> None:
+        self._server, self._calls, self._splits = wiring.server, wiring.calls, wiring.splits
         self._settings = settings
         self.lanes = [self._server.lane()]
 

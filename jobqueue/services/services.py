@@ -34,7 +34,7 @@ class Services(Desk):
     @cached_property
     def start(self) -> Start:
         """What services ask Redis before they begin."""
-        return Start(self.server, self.calls.keys, self.splits)
+        return Start(self._wiring.server, self._wiring.calls.keys, self._wiring.splits)
 
     async def worker(self, queues: Queues | None = None, concurrency: int | None = None) -> Worker:
         """Return a worker that has not been started.
@@ -61,13 +61,20 @@ class Services(Desk):
             options = replace(options, check=partial(self.start.check, found.places))
         children = ChildPool(options.concurrency, options.limits)
         children.check(self._registry.values())
-        return Worker(self.server, self.calls, self._registry, self._extensions, children, options)
+        return Worker(
+            self._wiring.server,
+            self._wiring.calls,
+            self._registry,
+            self._extensions,
+            children,
+            options,
+        )
 
     async def note_end(self, death: Death) -> None:
         """Tell Redis how another worker process of this host has ended; it may miss it."""
         try:
-            async with self.server.lane() as lane:
-                await deaths.note(lane, self.calls.keys, death.pid, ending(death.code))
+            async with self._wiring.server.lane() as lane:
+                await deaths.note(lane, self._wiring.calls.keys, death.pid, ending(death.code))
         except (BrokerUnavailable, BrokerError) as error:
             log.debug("end of a worker not noted", extra={"error": str(error)})
 
@@ -86,14 +93,14 @@ class Services(Desk):
         facts, schedules = await self.start.facts(), self.scheduled()
         await self.start.places(list(dict.fromkeys(each.queue for each in schedules)))
         self._warn(facts)
-        duties, timetable = Duties(self, self._settings), Timetable(schedules)
+        duties, timetable = Duties(self._wiring, self._settings), Timetable(schedules)
         components = duties.of_jobs(timetable)
         if self._settings.database_url is None:
             log.warning("no database_url: finished attempts wait in Redis for a recorder")
         else:
             components |= duties.of_history(facts)
             components["schedules"] = duties.of_schedules(timetable, self.planned())
-        return Service("scheduler", self.calls.keys, duties.lanes, components)
+        return Service("scheduler", self._wiring.calls.keys, duties.lanes, components)
 
     async def recorder(self) -> Service:
         """Return a lone recorder that has not been started.
@@ -103,6 +110,6 @@ class Services(Desk):
             ConfigurationError: The server is too old, or no database URL is set.
         """
         self._settings.required("database_url")
-        facts, duties = await self.start.facts(), Duties(self, self._settings)
+        facts, duties = await self.start.facts(), Duties(self._wiring, self._settings)
         components = duties.of_history(facts)
-        return Service("recorder", self.calls.keys, duties.lanes, components, lone=True)
+        return Service("recorder", self._wiring.calls.keys, duties.lanes, components, lone=True)

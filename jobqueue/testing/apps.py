@@ -13,7 +13,8 @@ from jobqueue.testing.timed import TimedCalls
 if TYPE_CHECKING:
     from jobqueue.broker.lanes import SyncLane
     from jobqueue.client.client import Client
-    from jobqueue.services import Services
+    from jobqueue.services.services import Services
+    from jobqueue.services.wiring import Wiring
 
 
 class App(Protocol):
@@ -34,6 +35,10 @@ class App(Protocol):
         """Sends jobs."""
 
     @property
+    def wiring(self) -> "Wiring":
+        """What talks to the server."""
+
+    @property
     def services(self) -> "Services":
         """Makes everything that talks to a server."""
 
@@ -52,7 +57,7 @@ def calls_of(app: App) -> TimedCalls:
     Raises:
         ConfigurationError: No ``connect`` has pointed the app at a test server.
     """
-    calls = app.services.calls
+    calls = app.wiring.calls
     if not isinstance(calls, TimedCalls):
         raise ConfigurationError(
             "this app is not connected to a test server: use the fixture jobqueue_connect(app), "
@@ -64,7 +69,7 @@ def calls_of(app: App) -> TimedCalls:
 @contextmanager
 def lane_to(app: App) -> "Iterator[SyncLane]":
     """Give a blocking connection to the test server; each question takes it far below 1 ms."""
-    lane = app.services.server.sync_lane()
+    lane = app.wiring.server.sync_lane()
     try:
         yield lane
     finally:

@@ -58,7 +58,7 @@ class Clock:
         with lane_to(self._app) as lane:
             for each in self._app.services.scheduled():
                 keys, now_ms = self._calls.keys, milliseconds(self.now)
-                n = lane.call(self._app.services.splits.ask(each.queue))
+                n = lane.call(self._app.wiring.splits.ask(each.queue))
                 lane.command("HSETNX", keys.fired(each.place(n)), each.name, now_ms)
             end_results(self._app, lane, moment)
             installation.age(lane, self._calls.keys, step // MILLISECOND)

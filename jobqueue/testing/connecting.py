@@ -52,7 +52,7 @@ class Connecting(Generic[A]):
         """Point the app at the test server."""
         prefix = f"test-{secrets.token_hex(6)}"
         self._undo.enter_context(self._app.swapped(prefix=prefix, **self._urls))
-        self._app.services.calls = TimedCalls(Keys(prefix))
+        self._app.wiring.calls = TimedCalls(Keys(prefix))
         self._app.services.warns = False
         return self._app
 
@@ -89,4 +89,4 @@ class Connecting(Generic[A]):
         from jobqueue.broker import installation
 
         with self._undo, lane_to(self._app) as lane:
-            installation.remove(lane, self._app.services.calls.keys)
+            installation.remove(lane, self._app.wiring.calls.keys)

@@ -77,7 +77,7 @@ async def run_until_idle(
             schedule can't be fired.
     """
     calls_of(app)
-    async with app.services.server.lane() as lane:
+    async with app.wiring.server.lane() as lane:
         run = _Run(app, lane)
         try:
             async with asyncio.timeout(timeout):
@@ -120,11 +120,11 @@ class _Run:
 
         self._services = app.services
         self._lane = lane
-        self._keys = app.services.calls.keys
-        self._promoter = Promoter(lane, lane, app.services.calls)
+        self._keys = app.wiring.calls.keys
+        self._promoter = Promoter(lane, lane, app.wiring.calls)
         stopped = calls_of(app).time_us is not None
         schedules = Timetable(app.services.scheduled() if stopped else [])
-        self._firer = Firer(lane, app.services.calls, app.services.splits, schedules)
+        self._firer = Firer(lane, app.wiring.calls, app.wiring.splits, schedules)
         self._recording = app.settings.database_url is not None
 
     async def until_idle(self) -> list[Execution]:

@@ -116,7 +116,7 @@ class InlineClient:
 
     async def _run(self, prepared: Prepared, threads: Threads) -> None:
         handler = _handler(self._app, prepared)
-        if n := self._app.services.splits.declared(prepared.queue):
+        if n := self._app.wiring.splits.declared(prepared.queue):
             check_one(prepared, n)
         settings = self._app.settings
         limits = Limits(settings.default_timeout, settings.max_result, settings.max_traceback)

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from jobqueue.services import running  # imported before the clock runs
+from jobqueue.services.running import running  # imported before the clock runs
 from scripts.benchmarks import loops
 from scripts.benchmarks.sampling import Sampler
 from scripts.benchmarks.usage import own_cpu, own_kernel

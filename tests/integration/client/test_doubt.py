@@ -81,7 +81,7 @@ async def test_some_partitions(proxy: Proxy, *, sync: bool) -> None:
             proxy.lose_reply(name, FOR_EVER)
         with pytest.raises(EnqueueUncertain) as caught:
             await send(app, jobs, sync=sync)
-        splits = app.services.splits
+        splits = app.wiring.splits
         doubtful = {each.job.id for each in jobs if f"{{{place_of(each, splits)}}}" in LOST}
         assert 0 < len(doubtful) < len(jobs)
         assert len(caught.value.job_ids) == len(doubtful)

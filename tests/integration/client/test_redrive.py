@@ -153,7 +153,7 @@ async def test_repeating_after_a_lost_mark(
     """A caller that died before the letter was marked: the next one makes no second run."""
     [job_id] = await die(recorded, fail, 1)
     [letter] = await recorded.app.dead_letters()
-    wire = recorded.app.services.wire
+    wire = recorded.app.wiring.wire
     async with (
         engine.opened(history_url, "test") as database,
         wire.server.lane() as lane,

@@ -46,7 +46,7 @@ async def send(stage: Stage, jobs: list[Prepared], *, sync: bool) -> None:
 
 def owners(stage: Stage, cluster: Cluster, jobs: list[Prepared]) -> dict[str, int]:
     """Return the number of the node that each job goes to."""
-    places = {each.job.id: place_of(each, stage.app.services.splits) for each in jobs}
+    places = {each.job.id: place_of(each, stage.app.wiring.splits) for each in jobs}
     nodes = {place: cluster.owner(f"jobqueue:{{{place}}}:") for place in set(places.values())}
     return {id_: nodes[place].number for id_, place in places.items()}
 
@@ -76,7 +76,7 @@ async def test_a_batch(own_cluster: Cluster, *, sync: bool) -> None:
                 await send(stage, jobs, sync=sync)
             for each in jobs:
                 if where[each.job.id] != away:
-                    stage.broker.queue = place_of(each, stage.app.services.splits)
+                    stage.broker.queue = place_of(each, stage.app.wiring.splits)
                     assert await stage.broker.exists(each.job.id)
         handles = await stage.app.enqueue_many(jobs)  # again: no job twice
         assert {handle.status for handle in handles} == {"created", "exists"}

@@ -8,7 +8,7 @@ from functools import partial
 import pytest
 
 from jobqueue.domain.errors import BrokerUnavailable
-from jobqueue.services import running
+from jobqueue.services.running import running
 from tests.integration.recorder.conftest import arrived, asking
 from tests.support.cluster import Cluster, Node, queues_of
 from tests.support.stage import Stage, stage_on

@@ -9,7 +9,7 @@ import pytest
 from jobqueue.embedded import PostgresServer
 from jobqueue.history import migrate
 from jobqueue.scheduler import lookout
-from jobqueue.services import Runs, running
+from jobqueue.services.running import Runs, running
 from tests.support.proxy import proxy_to
 from tests.support.stage import SHORT, Stage, stage_on
 from tests.support.waiting import DEADLINE, wait_until

@@ -46,7 +46,7 @@ async def recording(
     stage: Stage, writer: HistoryWriter, name: str
 ) -> AsyncIterator[asyncio.Task[None]]:
     """Run a recorder with a writer of our choice."""
-    server, calls = stage.app.services.server, stage.app.services.calls
+    server, calls = stage.app.wiring.server, stage.app.wiring.calls
     async with server.lane() as reading, server.lane() as lane:
         recorder = Recorder(reading, lane, calls, writer, name, 3600, 1 << 30)
         task = asyncio.create_task(recorder.run())

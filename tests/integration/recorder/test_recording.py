@@ -27,8 +27,8 @@ async def arrive(url: str, count: int) -> list[tuple[str, str, int, bool]]:
 
 async def forgotten(stage: Stage, job_id: str) -> None:
     """Wait until Redis has no record of a job."""
-    keys = stage.app.services.calls.keys
-    async with stage.app.services.server.lane() as lane:
+    keys = stage.app.wiring.calls.keys
+    async with stage.app.wiring.server.lane() as lane:
 
         async def gone() -> bool:
             return not await lane.command("EXISTS", keys.job("default", job_id))
@@ -77,8 +77,8 @@ async def test_a_bad_record_stops_nobody(stage: Stage, history_url: str) -> None
     @stage.app.job()
     async def note() -> None: ...
 
-    keys = stage.app.services.calls.keys
-    async with stage.app.services.server.lane() as lane:
+    keys = stage.app.wiring.calls.keys
+    async with stage.app.wiring.server.lane() as lane:
         await lane.command("XADD", keys.journal("default"), "*", "r", b"\xff\xff")
         async with stage.app.scheduler(), stage.app.worker():
             await note.enqueue()

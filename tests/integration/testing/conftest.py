@@ -35,7 +35,7 @@ def jobqueue_connect(jobqueue_connect: Connect, jobqueue_redis_url: str) -> Iter
         return app
 
     yield connect
-    keyspace.check(jobqueue_redis_url, [app.services.calls.keys.prefix for app in apps])
+    keyspace.check(jobqueue_redis_url, [app.wiring.calls.keys.prefix for app in apps])
 
 
 @pytest.fixture

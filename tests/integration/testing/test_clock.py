@@ -159,9 +159,9 @@ async def test_lifetimes_of_keys(app: JobQueue) -> None:
 
 async def gone(app: JobQueue, job: JobHandle[Any]) -> None:
     """Look whether Redis knows nothing of a job, so that only a history can answer."""
-    keys = app.services.calls.keys
+    keys = app.wiring.calls.keys
     names = [keys.job("default", job.id), f"{keys.base('default')}state:{job.id}"]
-    async with app.services.server.lane() as lane:
+    async with app.wiring.server.lane() as lane:
         assert await lane.command("EXISTS", *names) == 0
     if app.settings.database_url is None:
         with pytest.raises(ResultGone):
@@ -233,8 +233,8 @@ async def test_a_lease_runs_out(jobqueue_connect: Connect) -> None:
     with testing.clock(app) as clock:
         await note.enqueue()
         limits = FetchLimits(60_000, 1 << 30, 3)
-        calls = app.services.calls
-        async with app.services.server.lane() as lane:
+        calls = app.wiring.calls
+        async with app.wiring.server.lane() as lane:
             taken = await lane.call(calls.fetch("default", "gone", 1, 1, limits, alone=False))
         assert len(taken.deliveries) == 1
         clock.move(minutes=2)

@@ -100,7 +100,7 @@ class Impatient(Server):
 
 async def test_a_stall_longer_than_the_patience(stage: Stage, redis_url: str) -> None:
     """Calls that were given up and carried out later change nothing when they are repeated."""
-    stage.app.services.server = Impatient(redis_url)
+    stage.app.wiring.server = Impatient(redis_url)
     async with working(stage) as middle:
         for _ in range(2):
             await stage.broker.redis("CLIENT", "PAUSE", 1200, "ALL")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from jobqueue import JobQueueError
-from jobqueue.services import running
+from jobqueue.services.running import running
 from jobqueue.worker import tokens
 from jobqueue.worker.watchdog import LOOKS
 from jobqueue.worker.worker import Worker
