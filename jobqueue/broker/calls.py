@@ -6,6 +6,8 @@ asynchronously or not, so both kinds of client share every line here.
 
 import secrets
 from collections.abc import Callable, Iterable, Sequence
+from itertools import groupby
+from operator import attrgetter
 from typing import Generic, TypeVar
 
 import msgspec
@@ -97,6 +99,14 @@ def _reclaimed(reply: object) -> Reclaimed:
     return Reclaimed(max(returned, 0), ended, bool(more), returned >= 0)
 
 
+_alike = attrgetter("priority", "delay_ms", "at_ms", "name", "asks")
+
+
+def _runs(jobs: Iterable[NewJob]) -> list[tuple[object, ...]]:
+    """Say once what jobs that follow each other have in common, and of how many it holds."""
+    return [(len([*run]), *common) for common, run in groupby(jobs, _alike)]
+
+
 def _columns(attempts: Sequence[Settlement]) -> tuple[object, ...]:
     """Turn rows into columns: a script reads eight lists faster than a list of eights."""
     numbered = [*enumerate(attempts, start=1)]
@@ -167,7 +177,8 @@ class Calls:
         What the letters mean stands in ``lua/enqueue.lua``; :mod:`jobqueue.client.batches`
         reads them.
         """
-        return self._call("enqueue", queue, _text, caller, number, _pack(jobs), *_joined(specs))
+        ids, runs = _pack([job.id for job in jobs]), _pack(_runs(jobs))
+        return self._call("enqueue", queue, _text, caller, number, ids, runs, *_joined(specs))
 
     def fetch(
         self, queue: str, worker: str, number: int, slots: int, limits: FetchLimits, *, alone: bool

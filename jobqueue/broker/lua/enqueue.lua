@@ -7,10 +7,11 @@ No flags: a script that adds work is refused whole when Redis is out of memory.
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller  string  id of the producer's lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
-ARGV[3]  jobs    msgpack list of {id, priority 0-3, delay ms or nil, time ms since epoch or nil, name, whether the spec
-                 holds something to obey}
-ARGV[4]  sizes   msgpack list of the length of each packed spec, in their order
-ARGV[5]  specs   msgpack the packed specs, one behind the other
+ARGV[3]  ids     msgpack list of their ids
+ARGV[4]  runs    msgpack what jobs in a row have in common: list of {how many, priority 0-3, delay ms or nil, time ms since
+                 epoch or nil, name, whether the specs hold something to obey}
+ARGV[5]  sizes   msgpack list of the length of each packed spec, in their order
+ARGV[6]  specs   msgpack the packed specs, one behind the other
 Keys     call:<caller>, rules, counts, job:<id>, state:<id>, noted, ready:<priority>, again:<priority>, scheduled,
          expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>, poison, leases, running:<worker>, succeeded,
          limit:<scope>, rate:<scope>, parked:<scope>, scopes, journal, journal:size, journal:rows, inbox:<client>, wake,
@@ -38,19 +39,18 @@ end
 local function take_lock(id, key) return asking().take_lock(id, key) end
 --@use store
 
-local jobs = cmsgpack.unpack(ARGV[3])
+local ids, jobs = cmsgpack.unpack(ARGV[3]), {}
+for _, run in ipairs(cmsgpack.unpack(ARGV[4])) do
+  for i = #jobs + 1, #jobs + run[1] do jobs[i] = run end
+end
 -- An id is taken as long as the record or the kept result of its job is here, or the recorder is not done with it;
 -- mostly none is, and one look says so.
 local keys = {}
-for i, job in ipairs(jobs) do
-  keys[2 * i - 1], keys[2 * i] = base .. 'job:' .. job[1], base .. 'state:' .. job[1]
-end
+for i, id in ipairs(ids) do keys[2 * i - 1], keys[2 * i] = base .. 'job:' .. id, base .. 'state:' .. id end
 local some = false
 for first, last in pieces(#keys) do some = redis.call('EXISTS', unpack(keys, first, last)) > 0 or some end
 local over = {}
 if redis.call('EXISTS', base .. 'succeeded') == 1 then
-  local ids = {}
-  for i, job in ipairs(jobs) do ids[i] = job[1] end
   for first, last in pieces(#ids) do
     for _, token in ipairs(redis.call('HMGET', base .. 'succeeded', unpack(ids, first, last))) do
       over[#over + 1] = token
@@ -59,8 +59,7 @@ if redis.call('EXISTS', base .. 'succeeded') == 1 then
 end
 local codes = {}
 local taken = {}
-for i, job in ipairs(jobs) do
-  local id = job[1]
+for i, id in ipairs(ids) do
   local exists = taken[id] or some and redis.call('EXISTS', keys[2 * i - 1], keys[2 * i]) > 0 or over[i]
   taken[id] = true
   codes[i] = exists and 'x' or 'c'
@@ -80,8 +79,8 @@ end
 -- Stores one job, whose letter is c or r; returns the job whose lock it waits for.
 local some_ready = false
 local begins = {} -- what the records of a name have in common: packing it for each job takes a tenth of the script
-local function add(job, spec, asks, due)
-  local id, priority, name, asked = job[1], job[2], job[5], job[6]
+local function add(id, job, spec, asks, due)
+  local priority, name, asked = job[2], job[5], job[6]
   if asked then asking().claim(id, asks) end
   begins[name] = begins[name] or cmsgpack.pack(name, now)
   local state, owner = store(id, priority, name, asked and ASKS or 0, begins[name], spec, asks, due)
@@ -92,7 +91,7 @@ local function add(job, spec, asks, due)
 end
 
 local NONE = {}
-local sizes, specs, first = cmsgpack.unpack(ARGV[4]), ARGV[5], 1
+local sizes, specs, first = cmsgpack.unpack(ARGV[5]), ARGV[6], 1
 local others = {}
 for i, job in ipairs(jobs) do
   local spec = string.sub(specs, first, first + sizes[i] - 1)
@@ -106,10 +105,10 @@ for i, job in ipairs(jobs) do
     end
     local more = (due and due > now and 0 or 1) - (COUNTED[state] and 1 or 0)
     if bound and more > 0 and waiting >= bound.n and (not code or code == 'r') then code, other = 'f', nil end
-    if code == 'r' then asking().withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. job[1]) end
+    if code == 'r' then asking().withdraw(other, 'cancelled', 'replaced', 'replaced by ' .. ids[i]) end
     if not code or code == 'r' then
       waiting = waiting + more
-      local owner = add(job, spec, asks, due)
+      local owner = add(ids[i], job, spec, asks, due)
       if owner and not other then code, other = 'b', owner end
     end
     codes[i] = code or 'c'
