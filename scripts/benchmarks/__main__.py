@@ -94,7 +94,7 @@ async def _profiled(options: argparse.Namespace, load: Load) -> Report:
             found = await profile.measure(here, size)
         except Broken as error:
             return Report(described, size, 1, failures={"profile": str(error)})
-    return Report(described, size, 1, profile=found)
+    return Report(described, size, 1, profiles=found)
 
 
 def _say(seconds: float) -> None:

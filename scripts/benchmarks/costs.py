@@ -34,6 +34,7 @@ ROWS = (
     ("enqueue one by one, bare", bare.ONE, bare.ONE),
     ("enqueue one by one, blocking", "enqueue.one_sync", "enqueue.one_sync"),
     ("enqueue one by one, blocking, bare", bare.ONE_SYNC, bare.ONE_SYNC),
+    ("enqueue and drain at 50 jobs/s", "latency.rate", "latency.rate"),
     ("enqueue and drain at half of full load", "latency.half", "latency.half"),
     ("promotion", "promotion.rate", "promotion"),
     ("drain with a limit", "restrained.limited", "restrained.limited"),

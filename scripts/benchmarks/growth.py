@@ -94,7 +94,8 @@ async def _waits(stage: Stage, axis: Axis, load: Load, size: Size) -> list[int]:
     if axis.name == "backlog":
         return await overtaken(stage, load.jobs, size.seconds / 2)
     seconds, workers, payload = size.seconds / 2, load.workers, load.payload
-    return await latency.paced(stage, seconds, load.plan, workers=workers, payload=payload)
+    found = await latency.paced(stage, seconds, load.plan, workers=workers, payload=payload)
+    return found.waits
 
 
 FAMILIES = {f"growth-{axis.name}": family(axis) for axis in AXES}

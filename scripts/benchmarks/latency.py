@@ -9,13 +9,13 @@ import asyncio
 import time
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
+from typing import NamedTuple
 
 from scripts.benchmarks.draining import Load, drained
 from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values, cpu
 from scripts.benchmarks.meter import Meter
 from scripts.benchmarks.processes import Child, started
 from scripts.benchmarks.stage import QUEUE, Stage
-from scripts.benchmarks.usage import MICRO, cpu_of
 from scripts.benchmarks.waiting import until
 from scripts.benchmarks.workload import DEFAULTS, Plan, Workload
 
@@ -28,10 +28,11 @@ MS = 1e6  # ns
 
 async def measure(stage: Stage, size: Size) -> Values:
     """Send jobs at the rate and return the median and the 99th percentile."""
-    counted = await paced(stage, size.seconds)
+    found = await paced(stage, size.seconds)
     return {
-        "latency.p50": percentile(counted, 50) / MS,
-        "latency.p99": percentile(counted, 99) / MS,
+        "latency.p50": percentile(found.waits, 50) / MS,
+        "latency.p99": percentile(found.waits, 99) / MS,
+        **found.spent,
     }
 
 
@@ -42,24 +43,33 @@ async def at_half_load(stage: Stage, size: Size) -> Values:
     async with started("worker", stage) as worker, Workload(stage.redis_url) as workload:
         worker.go()
         await _warm_up(stage, [worker], workload)
-        worked = cpu_of(worker.pid)
-        async with Meter(stage) as spent:
+        async with Meter(stage, [worker]) as spent:
             jobs = await _batches(workload, rate, size.seconds / 2)
             await _ran(stage, [worker], "stamped", jobs)
-        worked = cpu_of(worker.pid) - worked
         waits = sorted(await _waits([worker], jobs))
     return {
         **spent.values("latency.half", jobs),
-        "latency.half.worker_cpu": worked / jobs * MICRO,
         "latency.half_p50": percentile(waits, 50) / MS,
         "latency.half_p99": percentile(waits, 99) / MS,
     }
 
 
+class Paced(NamedTuple):
+    """What jobs at a steady rate met with.
+
+    Args:
+        waits: From ``enqueue`` to the handler, in ns, sorted.
+        spent: The rate that it was, and the CPU of a job, as ``latency.rate``.
+    """
+
+    waits: list[int]
+    spent: Values
+
+
 async def paced(
     stage: Stage, seconds: float, plan: Plan = DEFAULTS, *, workers: int = 1, payload: int = 0
-) -> list[int]:
-    """Send jobs at the steady rate to idle workers; return the waits in ns, sorted."""
+) -> Paced:
+    """Send jobs at the steady rate to idle workers."""
     jobs = round(RATE * seconds)
     async with AsyncExitStack() as stack:
         pool = [
@@ -69,9 +79,10 @@ async def paced(
         for worker in pool:
             worker.go()
         await _warm_up(stage, pool, workload)
-        await _send(workload, jobs, payload)
-        await _ran(stage, pool, "stamped", jobs, plan.stored)
-        return sorted(await _waits(pool, jobs))
+        async with Meter(stage, pool) as spent:
+            await _send(workload, jobs, payload)
+            await _ran(stage, pool, "stamped", jobs, plan.stored)
+        return Paced(sorted(await _waits(pool, jobs)), spent.values("latency.rate", jobs))
 
 
 async def _warm_up(stage: Stage, workers: list[Child], workload: Workload) -> None:
@@ -150,7 +161,11 @@ def _figures(start: str, what: str, p50: Goal | None, p99: Goal) -> tuple[Figure
 
 FAMILY = Family(
     "latency",
-    _figures("", "enqueue to handler at 50 jobs/s", Goal("<=", 1.0), Goal("<=", 1.6)),
+    (
+        *_figures("", "enqueue to handler at 50 jobs/s", Goal("<=", 1.0), Goal("<=", 1.6)),
+        Figure("latency.rate", "… jobs that were sent", "/s"),
+        *cpu("latency.rate", "producer", "worker", "redis"),
+    ),
     measure,
     seconds=11,
 )

@@ -19,7 +19,7 @@ from scripts.peers.harness.catalogue import OURS
 
 PLACE = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench:\2 -->)", re.DOTALL)
 LIMIT = "bare limit: "  # what such a figure's text begins with
-MOST = 12  # rows of the worker's profile; what is below goes into one
+MOST = 12  # rows of a process; what is below goes into one
 
 
 class NoPlace(JobQueueError):
@@ -123,12 +123,16 @@ def spent(report: Report) -> list[str]:
 
 
 def profile(report: Report) -> list[str]:
-    """Return where the time of one drained job goes, dearest first."""
-    if not report.profile:
-        return []
-    titles = ("", "µs a job", "")
-    both = (profiled.worker(report.profile, MOST), profiled.redis(report.profile))
-    return [line for rows in both for line in ("", *_table([titles, *rows], left=3))][1:]
+    """Return where the time of a job goes in each work, dearest first; all but one folded up."""
+    found: list[str] = []
+    for each in report.profiles:
+        table = _table([("", "µs a job", ""), *profiled.rows(each, MOST)], left=3)
+        said = profiled.title(each)
+        if each is report.profiles[0]:
+            found += [f"{said}:", "", *table]
+        else:
+            found += ["", "<details>", f"<summary>{said}</summary>", "", *table, "", "</details>"]
+    return found
 
 
 def _pictures(file: Path, pictures: Sequence[Path]) -> list[str]:

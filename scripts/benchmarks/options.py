@@ -48,7 +48,7 @@ def _what(parser: argparse.ArgumentParser) -> None:
     add("--growth", action="store_true", help="how cost grows with backlog, payload, workers …")
     add("--nodes", action="store_true", help="a queue on 1, 2 and 3 Redis nodes, and what is full")
     add("--history", type=positive, metavar="ROWS", help="the SQL cookbook over so many rows")
-    add("--profile", action="store_true", help="what each microsecond of a drained job goes to")
+    add("--profile", action="store_true", help="what each microsecond of a job goes to")
     add(
         "--peers",
         type=_peers,

@@ -1,27 +1,27 @@
-"""What each microsecond of a drained job goes to, in the worker and in Redis.
+"""What each microsecond of a job goes to, in Redis and in the process at the other end.
 
-One drain tells both. The worker samples itself (``sampling``). In Redis ``INFO commandstats`` has
-the time of every command, those that scripts called included, the slow log keeps how long each
-call of a script took, and a second, small drain under ``MONITOR`` tells which script calls which
-command how often; each such call counts as much as a call of that command takes on average. What
-no command accounts for is the server's own: sockets, parsing of requests, the append-only file.
-Redis times commands by the clock, so on a busy machine they seem to take more, and it less.
+Each of the ``works`` tells both. The process samples itself (``sampling``). In Redis ``INFO
+commandstats`` has the time of every command, those that scripts called included, the slow log
+keeps how long each call of a script took, and the same work with few jobs under ``MONITOR`` tells
+which script calls which command how often; each such call counts as much as a call of that command
+takes on average. What no command accounts for is the server's own: sockets, parsing of requests,
+the append-only file. Redis times commands by the clock, so on a busy machine they seem to take
+more, and it less.
 """
 
 import asyncio
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
-from dataclasses import replace
 from importlib.resources import files
 from typing import Any
 
 import msgspec
 
 from jobqueue.broker.scripts import script
-from scripts.benchmarks.draining import Load, emptied
 from scripts.benchmarks.figures import Broken, Size
 from scripts.benchmarks.stage import Stage
-from scripts.benchmarks.workload import Plan, Workload
+from scripts.benchmarks.usage import MICRO
+from scripts.benchmarks.works import WORKS, Do, Work
 
 FEW = 2000  # jobs under MONITOR
 SLOW = 10  # µs: less than any script with a batch, more than nearly every command within one
@@ -55,11 +55,13 @@ class ScriptCost(msgspec.Struct):
 
 
 class Profile(msgspec.Struct):
-    """Where a job's CPU goes, all in µs a job.
+    """Where a job's CPU goes in one work, all in µs a job.
 
     Args:
-        rate: Jobs a second of the profiled drain.
-        worker: All of the worker.
+        work: Which.
+        process: Who did it, besides Redis.
+        rate: Jobs a second.
+        cpu: All of that process.
         kernel: That of it which the kernel took.
         functions: By ``module:function``.
         redis: All of Redis.
@@ -67,8 +69,10 @@ class Profile(msgspec.Struct):
         others: Commands that no script called.
     """
 
+    work: str
+    process: str
     rate: float
-    worker: float
+    cpu: float
     kernel: float
     functions: dict[str, float]
     redis: float
@@ -98,44 +102,46 @@ def group_of(name: str) -> str:
     return module if module.startswith("jobqueue.") else module.partition(".")[0]
 
 
-async def measure(stage: Stage, size: Size) -> Profile:
-    """Profile one drain.
+async def measure(stage: Stage, size: Size) -> list[Profile]:
+    """Profile every work.
 
     Raises:
-        Broken: It did not end, or does not add up.
+        Broken: One did not end, or does not add up.
     """
-    load = Load(size.jobs, plan=Plan(profiled=True))
-    await _fill(stage, load)
-    await stage.redis.config_set("slowlog-log-slower-than", SLOW)
-    await stage.redis.config_set("slowlog-max-len", LONGEST_LOG)
-    before = await _commands(stage)
-    found = await emptied(stage, load)
-    after = await _commands(stage)
-    ask: Any = stage.redis.execute_command  # it has no types
-    log = await ask("SLOWLOG", "GET", -1)
-    await stage.redis.config_set("slowlog-log-slower-than", -1)
-    calls = await _watched(stage, replace(load, jobs=min(FEW, size.jobs), plan=Plan()))
+    return [await _profile(stage, work, round(size.jobs * work.part)) for work in WORKS]
+
+
+async def _profile(stage: Stage, work: Work, jobs: int) -> Profile:
+    async with work.begin(stage, jobs) as do:
+        await stage.redis.config_set("slowlog-log-slower-than", SLOW)
+        await stage.redis.config_set("slowlog-max-len", LONGEST_LOG)
+        await stage.redis.slowlog_reset()
+        before = await _commands(stage)
+        found = await do()
+        after = await _commands(stage)
+        ask: Any = stage.redis.execute_command  # it has no types
+        log = await ask("SLOWLOG", "GET", -1)
+        await stage.redis.config_set("slowlog-log-slower-than", -1)
     if not found.samples:
-        raise Broken("the worker was never found at work")
-    commands = _between(before, after, size.jobs)
-    costs = _scripts(log, commands, calls, size.jobs)
+        raise Broken(f"the {work.process} was never found at work")
+    few = min(FEW, jobs)
+    async with work.begin(stage, few) as do:
+        calls = await _watched(stage, do, few)
+    commands = _between(before, after, jobs)
     within = {name for each in calls.values() for name in each} | {*CALLS, *OURS}
     others = [each for each in commands.values() if each.name not in within]
+    micros = MICRO / jobs
     return Profile(
-        rate=found.rate,
-        worker=found.micros(found.workers),
-        kernel=found.micros(found.kernel),
-        functions=_shares(found.samples, found.micros(found.workers)),
-        redis=found.micros(found.redis.cpu),
-        scripts=costs,
+        work=work.name,
+        process=work.process,
+        rate=jobs / found.seconds,
+        cpu=found.cpu * micros,
+        kernel=found.kernel * micros,
+        functions=_shares(found.samples, found.cpu * micros),
+        redis=found.redis * micros,
+        scripts=_scripts(log, commands, calls, jobs),
         others=_dearest(others),
     )
-
-
-async def _fill(stage: Stage, load: Load) -> None:
-    await stage.reset()
-    async with Workload(stage.redis_url, plan=load.plan) as workload:
-        await workload.fill(load.jobs)
 
 
 def _shares(samples: Mapping[str, int], micros: float) -> dict[str, float]:
@@ -165,19 +171,17 @@ def _between(
     return found
 
 
-async def _watched(stage: Stage, load: Load) -> dict[str, dict[str, float]]:
+async def _watched(stage: Stage, do: Do, jobs: int) -> dict[str, dict[str, float]]:
     """Return which commands each script, by its SHA-1, calls how often for a job."""
-    await _fill(stage, load)
     found: defaultdict[str, defaultdict[str, int]] = defaultdict(lambda: defaultdict(int))
     async with stage.redis.monitor() as monitor:
         watching = asyncio.create_task(_note(monitor, found))
-        await emptied(stage, load)
+        await do()
         await stage.redis.echo(DONE)
         async with asyncio.timeout(PATIENCE):
             await watching
     return {
-        sha: {name: times / load.jobs for name, times in called.items()}
-        for sha, called in found.items()
+        sha: {name: times / jobs for name, times in called.items()} for sha, called in found.items()
     }
 
 

@@ -1,4 +1,4 @@
-"""A profile as people read it."""
+"""Profiles as people read them."""
 
 from collections.abc import Sequence
 
@@ -12,20 +12,34 @@ MOST = 25  # groups
 Rows = list[tuple[str, str, str]]
 
 
-def worker(profile: Profile, most: int = MOST) -> Rows:
-    """Return the worker's groups: name, µs a job, its dearest functions.
+def rows(profile: Profile, most: int = MOST) -> Rows:
+    """Return the work, the process with its groups, and Redis with its scripts.
 
     Args:
         profile: What was found.
         most: Groups; those behind them are one row.
+
+    Returns:
+        What it is, µs a job, and what that consists of.
     """
     groups = list(profile.groups().items())
     rest = sum(micros for _, micros in groups[most:])
+    kernel = f"{_micros(profile.kernel)} of it in the kernel"
+    others = [each for each in profile.others if each.micros >= LEAST]
     return [
-        ("worker, all", _micros(profile.worker), f"{_micros(profile.kernel)} of it in the kernel"),
+        (f"{profile.process}, all", _micros(profile.cpu), kernel),
         *((group, _micros(micros), _functions(profile, group)) for group, micros in groups[:most]),
         ("all others", _micros(rest), ""),
+        ("Redis, all", _micros(profile.redis), ""),
+        *(_script(each) for each in profile.scripts if each.micros >= LEAST),
+        *((each.name.upper(), _micros(each.micros), _often(each.times)) for each in others),
+        ("sockets, parsing, append-only file", _micros(profile.server), ""),
     ]
+
+
+def title(profile: Profile) -> str:
+    """Return what was done, and how fast."""
+    return f"{profile.work}, {number(profile.rate)}/s"
 
 
 def _functions(profile: Profile, group: str) -> str:
@@ -37,43 +51,24 @@ def _functions(profile: Profile, group: str) -> str:
     return ", ".join(f"{name} {_micros(micros)}" for name, micros in named[:NAMED] if name)
 
 
-def redis(profile: Profile) -> Rows:
-    """Return the scripts and what is in them: name, µs a job, how often."""
-    rows: Rows = [("Redis, all", _micros(profile.redis), "")]
-    for cost in profile.scripts:
-        rows += _script(cost)
-    rows += [
-        (each.name.upper(), _micros(each.micros), f"{number(each.times)} a job")
-        for each in profile.others
-        if each.micros >= LEAST
-    ]
-    return [*rows, ("sockets, parsing, append-only file", _micros(profile.server), "")]
+def _script(cost: ScriptCost) -> tuple[str, str, str]:
+    inner = [(each.name.upper(), each.micros) for each in cost.commands if each.micros >= LEAST]
+    if cost.commands:
+        inner.insert(0, ("Lua itself", cost.own))
+    told = [f"{name} {_micros(micros)}" for name, micros in inner]
+    return cost.name, _micros(cost.micros), "; ".join([_often(cost.calls), ", ".join(told)])
 
 
-def _script(cost: ScriptCost) -> Rows:
-    if cost.micros < LEAST:
-        return []
-    rows: Rows = [(cost.name, _micros(cost.micros), f"{number(cost.calls)} calls a job")]
-    if not cost.commands:
-        return rows
-    for each in cost.commands:
-        if each.micros >= LEAST:
-            rows.append(
-                (f"… {each.name.upper()}", _micros(each.micros), f"{number(each.times)} a job")
-            )
-    return [*rows, ("… Lua itself", _micros(cost.own), "")]
+def _often(times: float) -> str:
+    return f"{number(times)} calls a job"
 
 
-def lines(profile: Profile) -> list[str]:
-    """Return both tables for people."""
-    return [
-        f"one drain at {number(profile.rate)}/s, in µs of CPU a job",
-        *("", *_table(worker(profile)), "", *_table(redis(profile))),
-    ]
-
-
-def _table(rows: Sequence[tuple[str, str, str]]) -> list[str]:
-    return aligned(rows, left=1, last_left=True)
+def lines(profiles: Sequence[Profile]) -> list[str]:
+    """Return all tables for people."""
+    found = ["µs of CPU a job"]
+    for each in profiles:
+        found += ["", title(each), *aligned(rows(each), left=1, last_left=True)]
+    return found
 
 
 def _micros(value: float) -> str:

@@ -55,7 +55,7 @@ class Document(msgspec.Struct):
     failures: dict[str, str]
     seconds: dict[str, int] = {}
     peers: list[Peer] = []
-    profile: Profile | None = None
+    profiles: list[Profile] = []
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ class Report:
         failures: Why something has no values, by its name.
         seconds: How long each family took, by its name.
         peers: Whom we were compared with, and ourselves.
-        profile: Where the time of one drain went.
+        profiles: Where the time of jobs went.
     """
 
     machine: Machine
@@ -80,7 +80,7 @@ class Report:
     failures: Mapping[str, str] = field(default_factory=dict)
     seconds: Mapping[str, int] = field(default_factory=dict)
     peers: Sequence[Peer] = field(default_factory=list)
-    profile: Profile | None = None
+    profiles: Sequence[Profile] = field(default_factory=list)
 
     @property
     def medians(self) -> Values:
@@ -109,7 +109,7 @@ class Report:
             dict(self.failures),
             dict(self.seconds),
             list(self.peers),
-            self.profile,
+            list(self.profiles),
         )
         return msgspec.json.format(msgspec.json.encode(document).decode())
 
@@ -123,7 +123,7 @@ class Report:
             failures={**self.failures, **other.failures},
             seconds={**self.seconds, **other.seconds},
             peers=other.peers or self.peers,
-            profile=other.profile or self.profile,
+            profiles=other.profiles or self.profiles,
         )
 
 
@@ -157,7 +157,7 @@ def _read(file: Path) -> Report:
         kept.failures,
         kept.seconds,
         kept.peers,
-        kept.profile,
+        kept.profiles,
     )
 
 

@@ -22,8 +22,8 @@ def _tables(report: Report) -> Iterator[str]:
         yield from arithmetic.lines(own.medians, report.machine.cores)
     if report.peers:
         yield from ("", *table.lines(report))
-    if report.profile:
-        yield from ("", *profiled.lines(report.profile))
+    if report.profiles:
+        yield from ("", *profiled.lines(report.profiles))
 
 
 def without_peers(report: Report) -> Report:

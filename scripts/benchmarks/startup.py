@@ -2,13 +2,15 @@
 
 import asyncio
 import sys
-from asyncio.subprocess import PIPE
+from asyncio.subprocess import PIPE, STDOUT
+from collections import Counter
 from statistics import median
 
 from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values
 from scripts.benchmarks.stage import Stage
 
 TIMES = 5
+PACKAGES = {"jobqueue": "own", "msgspec": "msgspec", "typing_extensions": "msgspec"}
 IMPORT = """
 import time
 start = time.perf_counter()
@@ -27,31 +29,48 @@ print(time.perf_counter() - start)
 
 async def measure(stage: Stage, _size: Size) -> Values:
     """Do it in some new processes and return the medians."""
+    whole = await _median(IMPORT)
+    shares = _shares(await _said("-X", "importtime", "-c", "import jobqueue"))
     return {
-        "startup.import": await _median(IMPORT),
+        "startup.import": whole,
+        **{f"startup.import.{name}": whole * share for name, share in shares.items()},
         "startup.first": await _median(ENQUEUE, stage.redis_url),
     }
 
 
+def _shares(log: str) -> dict[str, float]:
+    """Return which part of an import is our own, msgspec's, and of Python's library."""
+    spent: Counter[str] = Counter()
+    for line in log.splitlines():
+        own, _, name = line.removeprefix("import time:").split("|")
+        if own.strip().isdigit():
+            package = name.strip().partition(".")[0]
+            spent[PACKAGES.get(package, "library")] += int(own)
+    return {name: spent[name] / spent.total() for name in ("own", "msgspec", "library")}
+
+
 async def _median(code: str, *arguments: str) -> float:
     """Return the median in ms of what a program prints in seconds."""
-    return median([await _run(code, *arguments) for _ in range(TIMES)]) * 1000
+    return median([float(await _said("-c", code, *arguments)) for _ in range(TIMES)]) * 1000
 
 
-async def _run(code: str, *arguments: str) -> float:
+async def _said(*arguments: str) -> str:
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", "-c", code, *arguments, stdout=PIPE
+        sys.executable, "-P", *arguments, stdout=PIPE, stderr=STDOUT
     )
     printed, _ = await process.communicate()
     if process.returncode:
-        raise Broken(f"a new process ended with status {process.returncode}")
-    return float(printed)
+        raise Broken(f"a new process ended with status {process.returncode}: {printed.decode()}")
+    return printed.decode()
 
 
 FAMILY = Family(
     "startup",
     (
         Figure("startup.import", "import jobqueue", "ms", Goal("<=", 150)),
+        Figure("startup.import.own", "… its own modules", "ms"),
+        Figure("startup.import.msgspec", "… msgspec and typing_extensions", "ms"),
+        Figure("startup.import.library", "… asyncio and the rest of Python's library", "ms"),
         Figure("startup.first", "… and connect and enqueue a job", "ms"),
     ),
     measure,

@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from scripts.benchmarks import arithmetic, cluster, costs, markdown, profiled, rounds, sampling
 from scripts.benchmarks.figures import PARTS, QUICK, Figure, Goal, Series, cpu
@@ -25,8 +26,10 @@ NODES = {
     "nodes.3.worker_cpu": 20.0,
 }
 PROFILE = Profile(
+    work="drain",
+    process="worker",
     rate=1000,
-    worker=20,
+    cpu=20,
     kernel=2,
     functions={
         "jobqueue.worker.settler:Settler.run": 12,
@@ -38,6 +41,7 @@ PROFILE = Profile(
     scripts=[ScriptCost("fetch", 0.02, 6, [Command("hset", 1, 2)])],
     others=[Command("blpop", 0.01, 1)],
 )
+OTHER = replace(PROFILE, work="promotion", process="scheduler")
 
 
 def report() -> Report:
@@ -49,7 +53,7 @@ def report() -> Report:
         for figure, value in zip(cpu("threads", "worker", "redis"), (60, 12), strict=True)
     ]
     found += [Series(goal, [11_000], []), *own]
-    return Report(MACHINE, QUICK, 1, found, profile=PROFILE)
+    return Report(MACHINE, QUICK, 1, found, profiles=[PROFILE, OTHER])
 
 
 def test_a_page_gets_its_tables(tmp_path: Path) -> None:
@@ -69,7 +73,9 @@ def test_a_page_gets_its_tables(tmp_path: Path) -> None:
     assert re.findall("^old .*", once, re.MULTILINE) == ["old peers"]
     assert "11,000/s | ≥ 12,000 | missed |" in once
     assert "| drain, sync handlers in threads | 90.9 |  | 60 | 12 |  |  |  | 0.79 |" in once
-    assert "| fetch | 6.00 | 0.02 calls a job |" in once
+    assert "drain, 1,000/s:" in once
+    assert "| fetch | 6.00 | 0.02 calls a job; Lua itself 4.00, HSET 2.00 |" in once
+    assert "<summary>promotion, 1,000/s</summary>\n\n|  | µs a job |  |" in once
     assert "![growth by workers](charts/growth-workers.svg)" in once
     markdown.write(page, report(), [picture])
     assert page.read_text() == once
@@ -137,12 +143,12 @@ def test_slots_are_shared_out(nodes: int) -> None:
 def test_groups_of_a_profile() -> None:
     """Ours are told by module, others by package; nothing is lost below the last row."""
     assert PROFILE.groups() == {"jobqueue.worker.settler": 12, "event loop": 5, "redis": 3}
-    rows = profiled.worker(PROFILE, most=1)
-    assert [row[:2] for row in rows[1:]] == [
-        ("jobqueue.worker.settler", "12.00"), ("all others", "8.00"),
+    rows = profiled.rows(PROFILE, most=1)
+    assert [row[:2] for row in rows] == [
+        ("worker, all", "20.00"), ("jobqueue.worker.settler", "12.00"), ("all others", "8.00"),
+        ("Redis, all", "10.00"), ("fetch", "6.00"), ("BLPOP", "1.00"),
+        ("sockets, parsing, append-only file", "3.00"),
     ]  # fmt: skip
-    assert PROFILE.server == 3
-    assert ("… Lua itself", "4.00", "") in profiled.redis(PROFILE)
 
 
 @pytest.mark.parametrize(

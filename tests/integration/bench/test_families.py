@@ -2,10 +2,16 @@
 
 import pytest
 
-from scripts.benchmarks import nodes, profile, rounds, stage
+from scripts.benchmarks import nodes, profile, rounds, stage, works
 from scripts.benchmarks.figures import Size
 
 TINY = Size(jobs=600, seconds=0.3, many=600, rows=2000)
+SMALL = Size(jobs=3000, seconds=0, many=0)
+SCRIPTS = {
+    "drain": {"fetch", "finish"},
+    "enqueue one by one": {"enqueue"},
+    "promotion": {"promote"},
+}
 
 # Left out: those that wait for seconds to see that nothing happens, and twins of others.
 CHOSEN = (
@@ -34,12 +40,15 @@ async def test_several_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
     assert all(value > 0 for value in values.values()), values
 
 
-async def test_a_profile() -> None:
-    """The scripts of a drain are named, with their commands; no part is more than the whole."""
+async def test_profiles() -> None:
+    """The scripts of each work are named, with their commands; no part is more than the whole."""
     async with stage.opened(None, history=False) as here:
-        found = await profile.measure(here, Size(jobs=3000, seconds=0, many=0))
-    scripts = {each.name: each for each in found.scripts}
-    assert {"fetch", "finish"} <= scripts.keys()
-    assert scripts["finish"].commands
-    assert sum(found.functions.values()) == pytest.approx(found.worker)
-    assert found.server < found.redis
+        found = {each.work: each for each in await profile.measure(here, SMALL)}
+    assert list(found) == [each.name for each in works.WORKS]
+    for work, names in SCRIPTS.items():
+        scripts = {each.name: each for each in found[work].scripts}
+        assert names <= scripts.keys()
+        assert all(scripts[name].commands for name in names)
+    for each in found.values():
+        assert sum(each.functions.values()) == pytest.approx(each.cpu)
+        assert each.server < each.redis
