@@ -37,7 +37,7 @@ local function asking()
 end
 
 local function take_lock(id, key) return asking().take_lock(id, key) end
---@use store
+--@use write store
 
 local ids, jobs = cmsgpack.unpack(ARGV[3]), {}
 for _, run in ipairs(cmsgpack.unpack(ARGV[4])) do

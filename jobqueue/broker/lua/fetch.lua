@@ -152,12 +152,7 @@ local bytes, kept = 0, false
 
 local STREAMS = {'again:0', 'ready:0', 'again:1', 'ready:1', 'again:2', 'ready:2', 'again:3', 'ready:3'}
 
--- A short name is read from the record as it is, which is quicker.
-local byte, find, sub = string.byte, string.find, string.sub
-local function name_at(record, offset)
-  local _, name = cmsgpack.unpack_one(record, offset)
-  return name
-end
+local byte, find = string.byte, string.find
 
 -- Skipped entries are bounded too, so that a million cancelled jobs never stall the server.
 local touches = math.max(64, 4 * slots)
@@ -175,19 +170,18 @@ for _, stream in ipairs(STREAMS) do
     for i, row in ipairs(rows) do
       local entry, id, record = row[1], row[2][2], records[i]
       -- Whether it begins with this place and this entry, compared without making a new text of them.
-      local named = #own + 1 + #entry
+      local before_flags = #own + 1 + #entry
       if record and find(record, entry, #own + 2, true) == #own + 2 and find(record, own, 1, true) == 1
         and byte(record, #own + 1) == 160 + #entry then
         bytes = bytes + #record
-        local flags, size = byte(record, named + 1, named + 2)
+        local flags = byte(record, before_flags + 1)
         local past = flags % 2 == PAST and lives(id) or nil
         local poisonous = past and last_life > 0 and tonumber(past[4] or 0) >= last_life
         if poisonous and alone then
           rarely().set_aside(id, record)
           kept = true
         else
-          local name = size < 192 and sub(record, named + 3, named + size - 158)
-            or name_at(record, named + 1)
+          local name = name_of(record, before_flags + 1)
           local token
           if flags >= ASKS or queue_rules[1] or name_rules and name_rules[name] then
             token = rarely().consider(id, record, past)

@@ -26,7 +26,7 @@ Returns  "fired"; "already" when this or a later occurrence has fired; "early" w
          fires in a partition of the queue: ask again
 ]]
 --@use clock wake due count pieces record running noted answer journal uuid7 requeue lock limits parking keys row
---@use find leave withdraw store claim tell
+--@use find leave withdraw write store claim tell
 local schedule_name, time, id, priority, name, spec, asked = unpack(ARGV, 1, 7)
 local due, skip, overlap, triggered, others = unpack(ARGV, 8, 12)
 -- Entries that no scheduler with a database takes; of more than so many the oldest go.

@@ -9,7 +9,7 @@ Keys     job:<id>, state:<id>, scheduled, succeeded, leases, running:<worker>, r
          counts, lock:<key>, waiting:<key>, wake
 Returns  the job's state before, as text; "" when there is no such job
 ]]
---@use clock wake count record pieces running requeue lock find mature
+--@use clock wake count record pieces running requeue lock find write mature
 local id = ARGV[1]
 local job, live, state = find(id)
 if not job then return redis.call('HGET', base .. 'state:' .. id, 'state') or '' end
@@ -17,6 +17,7 @@ if state ~= 'scheduled' and state ~= 'retrying' then return state end
 -- Should this stop half way, the next promotion does the rest.
 redis.call('ZADD', base .. 'scheduled', 'XX', now, id)
 local ready = mature(id, job, live.state)
+write_records()
 redis.call('ZREM', base .. 'scheduled', id)
 write_counts()
 if ready then wake() end

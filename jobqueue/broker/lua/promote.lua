@@ -15,10 +15,15 @@ Keys     scheduled, expiring, succeeded, leases, running:<worker>, job:<id>, sta
 Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
 ]]
 --@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
---@use find leave withdraw mature
+--@use find leave withdraw write mature
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
-local jobs, states = {}, {}
+local keys, records = {}, {}
+for i, id in ipairs(ids) do keys[i] = base .. 'job:' .. id end
+for first, last in pieces(#keys) do
+  for _, record in ipairs(redis.call('MGET', unpack(keys, first, last))) do records[#records + 1] = record end
+end
+local plain, jobs, states = {}, {}, {}
 local DELAYED = {scheduled = true, retrying = true}
 
 -- Whether a promotion stopped half way: the job's state is new, and its place the one before its retry.
@@ -27,9 +32,17 @@ local function lies_nowhere(id, job, state)
     and redis.call('HEXISTS', base .. 'succeeded', id) == 0 and not runner_of(id, job)
 end
 
+-- Where the flags stand in the record of a job that waits for its first run and asks for nothing, as most do: whatever its
+-- state hash has, it is no state.
+local function flags_of_plain(record)
+  local _, flags = open(record)
+  return string.byte(record, flags) == 0 and string.find(record, 'scheduled:', 2, true) == 2 and flags
+end
+
 for i, id in ipairs(ids) do
-  local record = redis.call('GET', base .. 'job:' .. id)
-  local job = record and parse(record)
+  local record = records[i]
+  plain[i] = record and flags_of_plain(record)
+  local job = record and not plain[i] and parse(record)
   local state = job and redis.call('HGET', base .. 'state:' .. id, 'state')
   if job and (DELAYED[state] or string.match(job.place, '^%a+') == 'scheduled' or lies_nowhere(id, job, state)) then
     jobs[i], states[i] = job, state
@@ -38,11 +51,21 @@ end
 
 local gone, readied = {}, 0
 for i, id in ipairs(ids) do
-  local job = jobs[i]
-  if job and mature(id, job, states[i]) then readied = readied + 1 end
-  local stays = string.sub(id, 1, 1) == ' ' and refill(string.sub(id, 2))
+  local record, flags, job = records[i], plain[i], jobs[i]
+  local stays = false
+  if flags then
+    local name = name_of(record, flags)
+    count('scheduled', name, -1)
+    make_ready(id, string.sub(record, 12, 12), name, 0, string.sub(record, flags + 1))
+    readied = readied + 1
+  elseif job then
+    if mature(id, job, states[i]) then readied = readied + 1 end
+  elseif string.sub(id, 1, 1) == ' ' then
+    stays = refill(string.sub(id, 2))
+  end
   if not stays then gone[#gone + 1] = id end
 end
+write_records()
 for first, last in pieces(#gone) do redis.call('ZREM', due, unpack(gone, first, last)) end
 local expiring = base .. 'expiring'
 local expired = redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, ARGV[1])

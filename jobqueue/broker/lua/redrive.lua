@@ -19,7 +19,7 @@ Keys     call:<letter>, job:<id>, state:<id>, ready:<priority>, again:<priority>
 Returns  "redriven", or "conflict" when another run of a job with this id is waiting or running, or another job has its
          unique key
 ]]
---@use clock call wake due count record uuid7 requeue lock keys pieces store
+--@use clock call wake due count record uuid7 requeue lock keys pieces write store
 local letter, id, run, priority, name, spec, asked = unpack(ARGV, 1, 7)
 local before = answered(1, last_of(letter))
 if before then return before end

@@ -1,5 +1,12 @@
--- mature: make a job ready whose time has come, or was brought forward. `state` is what its state hash says, nil where
--- that says nothing. Says whether it is ready; else it stands in the line of its lock.
+-- mature: make jobs ready whose time has come, or was brought forward. Their records are still to be written.
+local function make_ready(id, priority, name, flags, rest)
+  local stream = 'ready:' .. priority
+  write_record(id, stream, redis.call('XADD', base .. stream, '*', 'id', id), flags, rest)
+  count('ready', name, 1)
+end
+
+-- The same for a job that may have a lock, and a state: `state` is what its state hash says, nil where that says
+-- nothing. Says whether it is ready; else it stands in the line of its lock.
 local function mature(id, job, state)
   local past = state and PAST or 0
   count(state or 'scheduled', job.name, -1)
@@ -10,10 +17,7 @@ local function mature(id, job, state)
     stand_aside(id, job, 'blocked:')
     return false
   end
-  local stream = 'ready:' .. job.priority
-  local entry = redis.call('XADD', base .. stream, '*', 'id', id)
+  make_ready(id, job.priority, job.name, job.asked + past, job.rest)
   if state then redis.call('HSET', base .. 'state:' .. id, 'state', 'ready') end
-  redis.call('SET', base .. 'job:' .. id, record_of(stream, entry, job.asked + past, job.rest))
-  count('ready', job.name, 1)
   return true
 end

@@ -44,6 +44,14 @@ local function open(record)
   return entry, entry + string.byte(record, entry) - 159
 end
 
+-- The name, which begins behind the flags; a short one is read as it is, which is quicker.
+local function name_of(record, flags)
+  local size = string.byte(record, flags + 1)
+  if size < 192 then return string.sub(record, flags + 2, flags + size - 159) end
+  local _, name = cmsgpack.unpack_one(record, flags)
+  return name
+end
+
 local function parse(record)
   local entry, at = open(record)
   local flags = string.byte(record, at)

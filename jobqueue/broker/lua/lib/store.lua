@@ -1,18 +1,5 @@
 -- store: put a new job where it waits. The record comes last: stopping before it leaves an entry, a place in a line or
--- a due time without one, and those are dropped by whoever meets them. Records gather until they are written, since a
--- command for each takes as long as all the rest of storing a job.
-local unwritten = {}
-
-local function write_record(id, place, entry, flags, begin, spec)
-  local n = #unwritten
-  unwritten[n + 1], unwritten[n + 2] = base .. 'job:' .. id, record_of(place, entry, flags, begin, spec)
-end
-
-local function write_records()
-  for first, last in pieces(#unwritten) do redis.call('MSET', unpack(unwritten, first, last)) end
-  unwritten = {}
-end
-
+-- a due time without one, and those are dropped by whoever meets them.
 local ready = {} -- place and key of each priority's stream
 
 -- `begin` is the packed name and time. Returns the state in which it waits, and the job that it waits for when that is

@@ -1,0 +1,112 @@
+"""The works that ``--profile`` takes apart: what comes before each, the work, what it spent."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from functools import partial
+from typing import NamedTuple
+
+from scripts.benchmarks import enqueue, promotion
+from scripts.benchmarks.draining import Load, emptied
+from scripts.benchmarks.meter import Meter
+from scripts.benchmarks.sampling import Sampler
+from scripts.benchmarks.stage import Stage
+from scripts.benchmarks.usage import own_kernel
+from scripts.benchmarks.workload import Plan, Workload
+
+LOOKED_AT = Plan(profiled=True)
+
+
+class Spent(NamedTuple):
+    """What the jobs of one work took, in seconds.
+
+    Args:
+        seconds: From begin to end.
+        redis: CPU of Redis.
+        cpu: CPU of the process that is looked at.
+        kernel: What the kernel took of that.
+        samples: Where the process was found at work, and how often.
+    """
+
+    seconds: float
+    redis: float
+    cpu: float
+    kernel: float
+    samples: dict[str, int]
+
+
+Do = Callable[[], Awaitable[Spent]]
+
+
+class Work(NamedTuple):
+    """Something that is profiled.
+
+    Args:
+        name: What people read.
+        process: Who does it, besides Redis.
+        part: Its jobs, of those of a drain.
+        begin: Prepares so many jobs and returns what does the work.
+    """
+
+    name: str
+    process: str
+    part: float
+    begin: Callable[[Stage, int], AbstractAsyncContextManager[Do]]
+
+
+@asynccontextmanager
+async def _draining(kind: str, stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    load = Load(jobs, kind, plan=LOOKED_AT)
+    await stage.reset()
+    async with Workload(stage.redis_url, plan=load.plan) as workload:
+        await workload.fill(jobs, kind)
+
+    async def drain() -> Spent:
+        found = await emptied(stage, load)
+        cpu, kernel = found.workers, found.kernel
+        return Spent(found.seconds, found.redis.cpu, cpu, kernel, dict(found.samples))
+
+    yield drain
+
+
+@asynccontextmanager
+async def _enqueueing(way: enqueue.Way, stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    await stage.reset()
+    async with Workload(stage.redis_url) as workload:
+        await workload.noop.enqueue(0)  # connects and loads the script
+
+        async def send() -> Spent:
+            sampler, kernel = Sampler(), own_kernel()
+            async with Meter(stage) as spent:
+                sampler.start()
+                await way(workload, jobs)
+                samples = sampler.stop()
+            kernel = own_kernel() - kernel
+            return Spent(spent.seconds, spent.redis.cpu, spent.own, kernel, samples)
+
+        yield send
+
+
+@asynccontextmanager
+async def _promoting(stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    await stage.reset()
+    due = await promotion.scheduled(stage, jobs)
+    async with promotion.waited(stage, jobs, due, LOOKED_AT) as scheduler:
+
+        async def promote() -> Spent:
+            async with Meter(stage) as spent:
+                await promotion.promoted(stage, jobs)
+            told = await scheduler.stop()
+            seconds, redis = spent.seconds, spent.redis.cpu
+            return Spent(seconds, redis, told.cpu, told.kernel, told.samples)
+
+        yield promote
+
+
+WORKS = (
+    Work("drain", "worker", 1, partial(_draining, "noop")),
+    Work("drain with locks", "worker", 0.25, partial(_draining, "locked")),
+    Work("enqueue one by one", "producer", 0.05, partial(_enqueueing, enqueue.one_by_one)),
+    Work("enqueue, 100 at once", "producer", 0.25, partial(_enqueueing, enqueue.at_once)),
+    Work("enqueue in bulk", "producer", 1, partial(_enqueueing, enqueue.in_bulk)),
+    Work("promotion", "scheduler", 0.5, _promoting),
+)
