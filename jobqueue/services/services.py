@@ -1,4 +1,4 @@
-"""The factory of one app: besides clients, the services that are not started yet."""
+"""The factory of one app: besides what a desk has, the services that are not started yet."""
 
 import logging
 from functools import cached_property, partial

@@ -12,7 +12,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from jobqueue.services.running import running  # imported before the clock runs
+from jobqueue.services.running import running
 from scripts.benchmarks import loops
 from scripts.benchmarks.sampling import Sampler
 from scripts.benchmarks.usage import own_cpu, own_kernel
@@ -67,6 +67,7 @@ async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
     """Run a ``worker``, ``scheduler`` or ``recorder`` as standard input says."""
     packed = msgspec.json.decode(plan, type=Plan)
     workload = Workload(redis_url, database_url or None, packed)
+    _ = workload.app.services  # what it imports is imported before the clock runs
     orders = await _orders()
     print("ready", flush=True)
     if not await orders.readline():
@@ -78,6 +79,8 @@ async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
             sampler.start()
         while await orders.readline():
             before = _spent()
+            if sampler:
+                sampler.found.clear()
         cpu, kernel = (after - then for after, then in zip(_spent(), before, strict=True))
         samples = sampler.stop() if sampler else {}
     report = Report(workload.ran, cpu, kernel, workload.waits, samples)

@@ -32,7 +32,8 @@ async def one_by_one_sync(workload: Workload, jobs: int) -> None:
 async def at_once(workload: Workload, jobs: int) -> None:
     """Wait for 100 concurrent calls before the next hundred."""
     for first in range(0, jobs, AT_ONCE):
-        await asyncio.gather(*[workload.noop.enqueue(first + i) for i in range(AT_ONCE)])
+        numbers = range(first, min(first + AT_ONCE, jobs))
+        await asyncio.gather(*[workload.noop.enqueue(number) for number in numbers])
 
 
 async def in_bulk(workload: Workload, jobs: int) -> None:

@@ -17,6 +17,8 @@ start = time.perf_counter()
 import jobqueue
 print(time.perf_counter() - start)
 """
+BEGIN = "here it begins"  # behind Python's own start
+SHARES = f"import sys; print({BEGIN!r}, file=sys.stderr); import jobqueue"
 ENQUEUE = """
 import sys, time
 start = time.perf_counter()
@@ -30,7 +32,7 @@ print(time.perf_counter() - start)
 async def measure(stage: Stage, _size: Size) -> Values:
     """Do it in some new processes and return the medians."""
     whole = await _median(IMPORT)
-    shares = _shares(await _said("-X", "importtime", "-c", "import jobqueue"))
+    shares = _shares(await _said("-X", "importtime", "-c", SHARES))
     return {
         "startup.import": whole,
         **{f"startup.import.{name}": whole * share for name, share in shares.items()},
@@ -41,7 +43,7 @@ async def measure(stage: Stage, _size: Size) -> Values:
 def _shares(log: str) -> dict[str, float]:
     """Return which part of an import is our own, msgspec's, and of Python's library."""
     spent: Counter[str] = Counter()
-    for line in log.splitlines():
+    for line in log.partition(BEGIN)[2].splitlines():
         own, _, name = line.removeprefix("import time:").split("|")
         if own.strip().isdigit():
             package = name.strip().partition(".")[0]

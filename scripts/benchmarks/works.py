@@ -95,9 +95,8 @@ async def _promoting(stage: Stage, jobs: int) -> AsyncIterator[Do]:
         async def promote() -> Spent:
             async with Meter(stage) as spent:
                 await promotion.promoted(stage, jobs)
-            told = await scheduler.stop()
-            seconds, redis = spent.seconds, spent.redis.cpu
-            return Spent(seconds, redis, told.cpu, told.kernel, told.samples)
+            seconds, told = await stage.now() - due, await scheduler.stop()
+            return Spent(seconds, spent.redis.cpu, told.cpu, told.kernel, told.samples)
 
         yield promote
 

@@ -7,7 +7,7 @@ No flags: a script that adds work is refused whole when Redis is out of memory.
 KEYS[1]  base    string  prefix of every key of the queue; names no key itself
 ARGV[1]  caller  string  id of the producer's lane
 ARGV[2]  number  int     call number of that lane; the same number gets the same answer
-ARGV[3]  ids     msgpack list of their ids
+ARGV[3]  ids     msgpack list of the jobs' ids
 ARGV[4]  runs    msgpack what jobs in a row have in common: list of {how many, priority 0-3, delay ms or nil, time ms since
                  epoch or nil, name, whether the specs hold something to obey}
 ARGV[5]  sizes   msgpack list of the length of each packed spec, in their order
