@@ -29,6 +29,7 @@ LONGEST_LOG = 1_000_000
 CALLS = ("evalsha", "eval")
 OURS = ("info", "slowlog", "config")
 DONE = "profile-is-over"
+LOOKS = 0.05  # seconds of CPU in which a process is looked at for certain
 PATIENCE = 10.0  # seconds for the last line of MONITOR
 
 
@@ -122,7 +123,7 @@ async def _profile(stage: Stage, work: Work, jobs: int) -> Profile:
         ask: Any = stage.redis.execute_command  # it has no types
         log = await ask("SLOWLOG", "GET", -1)
         await stage.redis.config_set("slowlog-log-slower-than", -1)
-    if not found.samples:
+    if not found.samples and found.cpu > LOOKS:
         raise Broken(f"the {work.process} was never found at work")
     few = min(FEW, jobs)
     async with work.begin(stage, few) as do:

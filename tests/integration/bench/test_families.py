@@ -49,6 +49,7 @@ async def test_profiles() -> None:
         scripts = {each.name: each for each in found[work].scripts}
         assert names <= scripts.keys()
         assert all(scripts[name].commands for name in names)
+    assert found["drain"].functions
     for each in found.values():
-        assert sum(each.functions.values()) == pytest.approx(each.cpu)
+        assert sum(each.functions.values()) == pytest.approx(each.cpu if each.functions else 0)
         assert each.server < each.redis
