@@ -99,7 +99,7 @@ def group_of(name: str) -> str:
     """Return the group of a function: the module if it is ours, else the package."""
     module = name.partition(":")[0]
     if module.startswith("scripts."):
-        return "the handler"
+        return "the benchmark"
     return module if module.startswith("jobqueue.") else module.partition(".")[0]
 
 

@@ -16,7 +16,7 @@ SCRIPTS = {
 # Left out: those that wait for seconds to see that nothing happens, and twins of others.
 CHOSEN = (
     *("bare", "enqueue", "drain", "threads", "restrained", "recorder", "latency", "half"),
-    *("memory", "promotion", "cookbook", "growth-partitions"),
+    *("memory", "startup", "promotion", "cookbook", "growth-partitions"),
 )
 
 
@@ -49,7 +49,8 @@ async def test_profiles() -> None:
         scripts = {each.name: each for each in found[work].scripts}
         assert names <= scripts.keys()
         assert all(scripts[name].commands for name in names)
-    assert found["drain"].functions
     for each in found.values():
+        # So few jobs are promoted within a tick of the clock that looks.
+        assert each.functions or each.work == "promotion"
         assert sum(each.functions.values()) == pytest.approx(each.cpu if each.functions else 0)
         assert each.server < each.redis
