@@ -128,7 +128,7 @@ class JobQueue(Configured, Declaring, Controlling, Redriving, Examining, Plannin
 
     @cached_property
     def services(self) -> "Services":
-        """Makes everything that talks to a server."""
+        """Makes services, and what operators use."""
         from jobqueue.services.services import Services
 
         return self._only(

@@ -26,7 +26,7 @@ class Asking(ABC):
     @property
     @abstractmethod
     def services(self) -> "Services":
-        """Makes everything that talks to a server."""
+        """Makes services, and what operators use."""
 
     async def find(self, job_id: str, *, queue: str | None = None) -> list[FoundJob]:
         """Look a job up, in any state, in Redis and in the history if a database URL is set.

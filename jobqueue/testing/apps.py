@@ -40,7 +40,7 @@ class App(Protocol):
 
     @property
     def services(self) -> "Services":
-        """Makes everything that talks to a server."""
+        """Makes services, and what operators use."""
 
     def swapped(
         self, *, client: "Client | None" = None, **settings: Any
