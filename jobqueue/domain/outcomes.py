@@ -113,7 +113,7 @@ class Decision(msgspec.Struct, frozen=True):
     """Whether the job has ended."""
 
     def __post_init__(self) -> None:
-        """Ask the state once, not for every job that succeeds; whatever was given does not count."""
+        """Ask the state once, not for every job that succeeds; what was given is ignored."""
         msgspec.structs.force_setattr(self, "final", self.state.terminal)
 
 
