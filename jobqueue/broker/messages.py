@@ -14,7 +14,7 @@ PRIORITIES = {f"{part}:{level}": level for part in ("ready", "again") for level 
 """By the stream that a delivery came from; to look it up is quicker than to read the number."""
 
 
-class NewJob(msgspec.Struct, array_like=True, frozen=True, gc=False):
+class NewJob(msgspec.Struct, frozen=True, gc=False):
     """A job to be stored. Exactly one of ``delay_ms`` and ``at_ms``, or neither."""
 
     id: str

@@ -63,12 +63,16 @@ class Promoter:
         wait, behind = LONGEST, list(names)
         while behind:
             answers = await self._lane.calls([self._calls.promote(q, BATCH) for q in behind])
-            for answer in answers:
-                if answer.next_ms is not None:
+            late = []
+            for queue, answer in zip(behind, answers, strict=True):
+                if answer.next_ms is None:
+                    continue
+                if answer.next_ms <= answer.now_ms:
+                    late.append(queue)
+                else:
                     wait = min(wait, (answer.next_ms - answer.now_ms) / 1000)
-            full = zip(behind, answers, strict=True)
-            behind = [queue for queue, answer in full if answer.count == BATCH]
-        return max(0.0, wait)
+            behind = late
+        return wait
 
     async def _sleep(self, names: Sequence[str], wait: float) -> None:
         if not names:

@@ -18,13 +18,8 @@ Returns  {members that were due, time of the next one in ms since epoch or -1, n
 --@use find leave withdraw write mature
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
-local keys, records = {}, {}
-for i, id in ipairs(ids) do keys[i] = base .. 'job:' .. id end
-for first, last in pieces(#keys) do
-  for _, record in ipairs(redis.call('MGET', unpack(keys, first, last))) do records[#records + 1] = record end
-end
-local plain, jobs, states = {}, {}, {}
 local DELAYED = {scheduled = true, retrying = true}
+local TOGETHER, ENOUGH = 50, 8e6 -- jobs read at once; bytes of records in one call: large ones wait for the next
 
 -- Whether a promotion stopped half way: the job's state is new, and its place the one before its retry.
 local function lies_nowhere(id, job, state)
@@ -39,34 +34,38 @@ local function flags_of_plain(record)
   return string.byte(record, flags) == 0 and string.find(record, 'scheduled:', 2, true) == 2 and flags
 end
 
-for i, id in ipairs(ids) do
-  local record = records[i]
-  plain[i] = record and flags_of_plain(record)
-  local job = record and not plain[i] and parse(record)
-  local state = job and redis.call('HGET', base .. 'state:' .. id, 'state')
-  if job and (DELAYED[state] or string.match(job.place, '^%a+') == 'scheduled' or lies_nowhere(id, job, state)) then
-    jobs[i], states[i] = job, state
-  end
-end
-
-local gone, readied = {}, 0
-for i, id in ipairs(ids) do
-  local record, flags, job = records[i], plain[i], jobs[i]
-  local stays = false
+-- Whether the job is ready now.
+local function promote(id, record)
+  local flags = flags_of_plain(record)
   if flags then
     local name = name_of(record, flags)
     count('scheduled', name, -1)
     make_ready(id, string.sub(record, 12, 12), name, 0, string.sub(record, flags + 1))
-    readied = readied + 1
-  elseif job then
-    if mature(id, job, states[i]) then readied = readied + 1 end
-  elseif string.sub(id, 1, 1) == ' ' then
-    stays = refill(string.sub(id, 2))
+    return true
   end
-  if not stays then gone[#gone + 1] = id end
+  local job, state = parse(record), redis.call('HGET', base .. 'state:' .. id, 'state')
+  return (DELAYED[state] or string.match(job.place, '^%a+') == 'scheduled' or lies_nowhere(id, job, state))
+    and mature(id, job, state)
 end
-write_records()
-for first, last in pieces(#gone) do redis.call('ZREM', due, unpack(gone, first, last)) end
+
+local seen, bytes, readied = 0, 0, 0
+while seen < #ids and bytes < ENOUGH do
+  local keys, gone = {}, {}
+  for i = seen + 1, math.min(seen + TOGETHER, #ids) do keys[#keys + 1] = base .. 'job:' .. ids[i] end
+  for i, record in ipairs(redis.call('MGET', unpack(keys))) do
+    local id, stays = ids[seen + i], false
+    if record then
+      bytes = bytes + #record
+      if promote(id, record) then readied = readied + 1 end
+    elseif string.sub(id, 1, 1) == ' ' then
+      stays = refill(string.sub(id, 2))
+    end
+    if not stays then gone[#gone + 1] = id end
+  end
+  write_records()
+  if #gone > 0 then redis.call('ZREM', due, unpack(gone)) end
+  seen = seen + #keys
+end
 local expiring = base .. 'expiring'
 local expired = redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, ARGV[1])
 local AGAIN = 60000 -- ms until the next look at a job that runs past its deadline: its worker ends it
@@ -92,4 +91,4 @@ for _, set in ipairs({due, expiring}) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
   if first[2] then following = math.min(following or math.huge, tonumber(first[2])) end
 end
-return {#ids + #expired, following or -1, now}
+return {seen + #expired, following or -1, now}

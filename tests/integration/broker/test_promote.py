@@ -1,5 +1,8 @@
 """``promote`` makes due jobs ready, never early, each once."""
 
+import msgspec
+
+from jobqueue.domain.jobs import SPEC_VERSION, Spec
 from tests.support.broker import HOUR_MS, Broker, ids
 
 
@@ -31,6 +34,21 @@ async def test_limit(broker: Broker) -> None:
     await broker.mature(*names)
     assert [(await broker.promote(2)).count for _ in range(4)] == [2, 2, 1, 0]
     assert (await broker.promote()).next_ms is None
+
+
+async def test_large_jobs(broker: Broker) -> None:
+    """Of large jobs one call takes as many as memory bears; the next take the others."""
+    large = msgspec.msgpack.encode(Spec(SPEC_VERSION, None, bytes(1_000_000)))
+    names = [f"job-{n:03}" for n in range(120)]
+    for some in (names[:60], names[60:]):
+        await broker.enqueue(*some, delay_ms=HOUR_MS, spec=large)
+    await broker.mature(*names)
+    promoted = await broker.promote()
+    assert promoted.count < len(names)
+    assert promoted.next_ms is not None
+    assert promoted.next_ms <= promoted.now_ms
+    assert promoted.count + (await broker.promote()).count + (await broker.promote()).count == 120
+    assert await broker.counts() == {"ready:job": 120}
 
 
 async def test_two_promoters(broker: Broker) -> None:

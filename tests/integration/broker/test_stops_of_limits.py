@@ -9,7 +9,7 @@ import pytest
 from jobqueue.broker.messages import Delivery
 from jobqueue.domain.jobs import Asks
 from tests.support import keyspace
-from tests.support.broker import Broker
+from tests.support.broker import HOUR_MS, Broker
 from tests.support.rules import limit, rate
 from tests.support.stopping import ALL, KEYED, LOCK, all_over, at_every_write, stops
 
@@ -132,6 +132,30 @@ async def test_refill(broker: Broker, removed: bool) -> None:
         return stopped
 
     assert await at_every_write(broker, play) >= 5
+
+
+async def test_promote_of_every_kind(broker: Broker) -> None:
+    """A stopped promotion of plain, locked and failed jobs, and of a limit, loses none."""
+
+    async def play(writes: int) -> bool:
+        await broker.declare(rate(1))
+        await broker.enqueue("a", "b")
+        await broker.finish(*await broker.fetch("w1"))
+        await broker.fetch("w1")
+        await broker.enqueue("retried", name="other")
+        await broker.fail(await broker.take("w1"), HOUR_MS, worker="w1")
+        await broker.enqueue("plain", "plainer", name="other", delay_ms=HOUR_MS)
+        await broker.enqueue("locked", "line", name="other", asks=LOCK, delay_ms=HOUR_MS)
+        await broker.mature("plain", "locked", "retried", "line", "plainer")
+        await broker.age("rate:job:job", 60_001)
+        stopped = await stops(broker, broker.calls.promote(broker.queue, 9), writes)
+        for _ in range(3):
+            await broker.drain()
+            await broker.age("rate:job:job", 60_001)
+        await all_over(broker, "a", "b", "retried", "plain", "plainer", "locked", "line")
+        return stopped
+
+    assert await at_every_write(broker, play) >= 15
 
 
 async def test_rules(broker: Broker) -> None:
