@@ -76,6 +76,7 @@ class Inbox:
     def _waiting(self, job_id: str, watcher: Watcher | None) -> "Iterator[asyncio.Future[Watched]]":
         """Give what gets the answer, and leave nothing of it behind."""
         future: asyncio.Future[Watched] = asyncio.get_running_loop().create_future()
+        future.add_done_callback(_told)
         self._waiters[job_id].add(future)
         if watcher is not None:
             self._watchers[job_id].append(watcher)
@@ -162,3 +163,9 @@ class Inbox:
             for future in waiters:
                 if not future.done():
                     future.set_exception(copy(error))  # each raises one of its own
+
+
+def _told(future: "asyncio.Future[Watched]") -> None:
+    """Take an error for told: who asks while Redis goes away gets one of its own, before this."""
+    if not future.cancelled():
+        future.exception()

@@ -6,7 +6,7 @@ from scripts.benchmarks import nodes, profile, rounds, stage, works
 from scripts.benchmarks.figures import Size
 
 TINY = Size(jobs=600, seconds=0.3, many=600, rows=2000)
-SMALL = Size(jobs=3000, seconds=0, many=0)
+SMALL = Size(jobs=12_000, seconds=0, many=0)  # of those sent one by one enough to be met at work
 SCRIPTS = {
     "drain": {"fetch", "finish"},
     "enqueue one by one": {"enqueue"},

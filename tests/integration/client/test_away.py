@@ -1,6 +1,7 @@
 """Redis is away, stands still or refuses: what a producer is told, when, and what is stored."""
 
 import asyncio
+import gc
 import socket
 import time
 from collections.abc import Awaitable, Callable
@@ -245,8 +246,20 @@ async def test_answer_lost_on_the_way(redis_url: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("sync", [False, True])
-async def test_waiting_for_nobody(redis_url: str, tmp_path: Path, *, sync: bool) -> None:
-    """Without Redis a waiter is told: after the patience, or when its own time is over."""
+async def test_waiting_for_nobody(
+    redis_url: str, tmp_path: Path, caplog: pytest.LogCaptureFixture, *, sync: bool
+) -> None:
+    """Without Redis a waiter is told: after the patience, or when its own time is over.
+
+    Nothing of it is left over for the log.
+    """
+    await two_and_one(redis_url, tmp_path, sync=sync)
+    gc.collect()
+    assert not [each.getMessage() for each in caplog.records if each.name == "asyncio"]
+
+
+async def two_and_one(redis_url: str, tmp_path: Path, *, sync: bool) -> None:
+    """Wait while Redis goes away, after it has, and for less than the patience."""
     async with proxy_to(redis_url, tmp_path) as proxy, app_on(proxy.url, ENOUGH) as app:
         job: JobHandle[Any] = await one(app)
         waiting = asyncio.create_task(result(job, None, sync=sync))
