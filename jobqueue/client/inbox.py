@@ -76,13 +76,14 @@ class Inbox:
     def _waiting(self, job_id: str, watcher: Watcher | None) -> "Iterator[asyncio.Future[Watched]]":
         """Give what gets the answer, and leave nothing of it behind."""
         future: asyncio.Future[Watched] = asyncio.get_running_loop().create_future()
-        future.add_done_callback(_told)
         self._waiters[job_id].add(future)
         if watcher is not None:
             self._watchers[job_id].append(watcher)
         try:
             yield future
         finally:
+            if future.done() and not future.cancelled():
+                future.exception()  # it may have been told another one: asyncio shall not log this
             self._waiters[job_id].discard(future)
             if not self._waiters[job_id]:
                 del self._waiters[job_id]
@@ -163,9 +164,3 @@ class Inbox:
             for future in waiters:
                 if not future.done():
                     future.set_exception(copy(error))  # each raises one of its own
-
-
-def _told(future: "asyncio.Future[Watched]") -> None:
-    """Take an error for told: who asks while Redis goes away gets one of its own, before this."""
-    if not future.cancelled():
-        future.exception()

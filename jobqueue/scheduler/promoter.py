@@ -59,20 +59,24 @@ class Promoter:
                 self._token.cancel()
 
     async def promote(self, names: Sequence[str]) -> float:
-        """Promote what is due; return the seconds until the next job is."""
-        wait, behind = LONGEST, list(names)
-        while behind:
+        """Promote what is due; return the seconds until the next job is.
+
+        After ``LONGEST`` it ends with more to do, so that other queues and new ones get their turn.
+        """
+        clock, behind = asyncio.get_running_loop().time, list(names)
+        end = following = clock() + LONGEST
+        while behind and clock() < end:
             answers = await self._lane.calls([self._calls.promote(q, BATCH) for q in behind])
-            late = []
+            late, asked = [], clock()
             for queue, answer in zip(behind, answers, strict=True):
                 if answer.next_ms is None:
                     continue
                 if answer.next_ms <= answer.now_ms:
                     late.append(queue)
                 else:
-                    wait = min(wait, (answer.next_ms - answer.now_ms) / 1000)
+                    following = min(following, asked + (answer.next_ms - answer.now_ms) / 1000)
             behind = late
-        return wait
+        return 0.0 if behind else max(0.0, following - clock())
 
     async def _sleep(self, names: Sequence[str], wait: float) -> None:
         if not names:

@@ -1,7 +1,7 @@
 """What of an app talks to Redis, and the client, which needs nothing else.
 
-A producer imports this and no more of the package: what workers, schedulers and operators need
-takes half as long again.
+With it a producer has all that it needs; what workers, schedulers and operators need is imported
+by none of this, and would take half as long again.
 """
 
 from collections.abc import Mapping

@@ -151,7 +151,8 @@ class _Run:
         if self._firer.problem is not None:
             raise ConfigurationError(self._firer.problem)
         queues = await self._queues()
-        await self._promoter.promote(queues)
+        while not await self._promoter.promote(queues):  # no wait: there was more than fits a turn
+            pass
         return any([await self._has_work(queue) for queue in queues])
 
     async def _has_work(self, queue: str) -> bool:

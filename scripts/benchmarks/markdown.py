@@ -19,7 +19,6 @@ from scripts.peers.harness.catalogue import OURS
 
 PLACE = re.compile(r"(<!-- bench:(\w+) -->\n).*?(<!-- /bench:\2 -->)", re.DOTALL)
 LIMIT = "bare limit: "  # what such a figure's text begins with
-MOST = 12  # rows of a process; what is below goes into one
 
 
 class NoPlace(JobQueueError):
@@ -123,16 +122,9 @@ def spent(report: Report) -> list[str]:
 
 
 def profile(report: Report) -> list[str]:
-    """Return where the time of a job goes in each work, dearest first; all but one folded up."""
-    found: list[str] = []
-    for each in report.profiles:
-        table = _table([("", "µs a job", ""), *profiled.rows(each, MOST)], left=3)
-        said = profiled.title(each)
-        if each is report.profiles[0]:
-            found += [f"{said}:", "", *table]
-        else:
-            found += ["", "<details>", f"<summary>{said}</summary>", "", *table, "", "</details>"]
-    return found
+    """Return where the time of a job goes in each work, dearest first."""
+    rows = [row for each in report.profiles for row in profiled.brief(each)]
+    return _table([("", "", "µs a job", "of these"), *rows], left=4) if rows else []
 
 
 def _pictures(file: Path, pictures: Sequence[Path]) -> list[str]:

@@ -8,6 +8,7 @@ from scripts.benchmarks.text import aligned, number
 LEAST = 0.05  # µs: what is less is told together
 NAMED = 3  # functions of a group
 MOST = 25  # groups
+FEW = 6  # groups where there is little room
 
 Rows = list[tuple[str, str, str]]
 
@@ -51,12 +52,36 @@ def _functions(profile: Profile, group: str) -> str:
     return ", ".join(f"{name} {_micros(micros)}" for name, micros in named[:NAMED] if name)
 
 
+def _inner(cost: ScriptCost) -> list[tuple[str, float]]:
+    """Return Lua itself and each command, with their µs; nothing of what has no commands."""
+    commands = [(each.name.upper(), each.micros) for each in cost.commands]
+    return [("Lua itself", cost.own), *commands] if commands else []
+
+
 def _script(cost: ScriptCost) -> tuple[str, str, str]:
-    inner = [(each.name.upper(), each.micros) for each in cost.commands if each.micros >= LEAST]
-    if cost.commands:
-        inner.insert(0, ("Lua itself", cost.own))
-    told = [f"{name} {_micros(micros)}" for name, micros in inner]
-    return cost.name, _micros(cost.micros), "; ".join([_often(cost.calls), ", ".join(told)])
+    told = _parts(_inner(cost))
+    often = _often(cost.calls)
+    return cost.name, _micros(cost.micros), f"{often}; {told}" if told else often
+
+
+def brief(profile: Profile) -> list[tuple[str, str, str, str]]:
+    """Return two rows: the process with its dearest groups, and Redis with its scripts."""
+    groups = list(profile.groups().items())
+    others = [("all others", sum(micros for _, micros in groups[FEW:]))]
+    outside = [("sockets, parsing, append-only file", profile.server)]
+    scripts = [
+        f"**{each.name} {_micros(each.micros)}** ({_parts(_inner(each))})"
+        for each in profile.scripts
+        if each.micros >= LEAST and each.commands
+    ]
+    return [
+        (title(profile), profile.process, _micros(profile.cpu), _parts(groups[:FEW] + others)),
+        ("", "Redis", _micros(profile.redis), ", ".join([*scripts, _parts(outside)])),
+    ]
+
+
+def _parts(parts: Sequence[tuple[str, float]]) -> str:
+    return ", ".join(f"{name} {_micros(micros)}" for name, micros in parts if micros >= LEAST)
 
 
 def _often(times: float) -> str:

@@ -8,6 +8,7 @@ not been measured.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from scripts.benchmarks import restrained
 from scripts.benchmarks.figures import Series
 from scripts.benchmarks.report import Report
 from scripts.benchmarks.text import aligned, bound, number, with_unit
@@ -54,9 +55,11 @@ ROWS = (
     Row("CPU of a worker idle in 200 queues", ("queues.cpu",)),
     Row("history: cookbook queries that read a partition whole", ("cookbook.scans",)),
     Row("history: drop a month", ("cookbook.drop",)),
-    Row("drain with a limit", ("restrained.limited",)),
-    Row("drain with locks", ("restrained.locked",)),
-    Row("drain with unique keys", ("restrained.unique",)),
+    *(
+        Row(f"{what} with {words}", (f"restrained.{kind}{figure}",))
+        for kind, words in restrained.KINDS.items()
+        for what, figure in (("enqueue in bulk", ".bulk"), ("drain", ""))
+    ),
 )
 
 

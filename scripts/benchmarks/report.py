@@ -116,11 +116,13 @@ class Report:
     def joined(self, other: Self) -> Self:
         """Return both runs as one; what both have is taken from the other one."""
         names = {each.figure.name for each in other.found}
+        mended = {name: why for name, why in self.failures.items() if name not in other.seconds}
         return replace(
             self,
+            machine=self.machine if self.machine.postgres else other.machine,
             rounds=max(self.rounds, other.rounds),
             found=[*(each for each in self.found if each.figure.name not in names), *other.found],
-            failures={**self.failures, **other.failures},
+            failures={**mended, **other.failures},
             seconds={**self.seconds, **other.seconds},
             peers=other.peers or self.peers,
             profiles=other.profiles or self.profiles,
@@ -136,10 +138,13 @@ def read(files: Sequence[Path]) -> Report:
     """Return what earlier runs have found out, as one; of what several have, the last counts.
 
     Raises:
-        Unreadable: A file holds no run.
+        Unreadable: A file holds no run, or one of another machine than the first.
     """
     first, *others = map(_read, files)
-    for other in others:
+    for file, other in zip(files[1:], others, strict=True):
+        if other.machine.processor != first.machine.processor:
+            machines = f"{other.machine.processor}, {files[0]} on {first.machine.processor}"
+            raise Unreadable(f"{file}: measured on {machines}")
         first = first.joined(other)
     return first
 

@@ -2,7 +2,7 @@
 
 import asyncio
 import sys
-from asyncio.subprocess import PIPE, STDOUT
+from asyncio.subprocess import PIPE
 from collections import Counter
 from statistics import median
 
@@ -32,7 +32,8 @@ print(time.perf_counter() - start)
 async def measure(stage: Stage, _size: Size) -> Values:
     """Do it in some new processes and return the medians."""
     whole = await _median(IMPORT)
-    shares = _shares(await _said("-X", "importtime", "-c", SHARES))
+    _, log = await _said("-X", "importtime", "-c", SHARES)
+    shares = _shares(log)
     return {
         "startup.import": whole,
         **{f"startup.import.{name}": whole * share for name, share in shares.items()},
@@ -53,17 +54,19 @@ def _shares(log: str) -> dict[str, float]:
 
 async def _median(code: str, *arguments: str) -> float:
     """Return the median in ms of what a program prints in seconds."""
-    return median([float(await _said("-c", code, *arguments)) for _ in range(TIMES)]) * 1000
+    printed = [(await _said("-c", code, *arguments))[0] for _ in range(TIMES)]
+    return median(map(float, printed)) * 1000
 
 
-async def _said(*arguments: str) -> str:
+async def _said(*arguments: str) -> tuple[str, str]:
+    """Run Python; return what it printed, and what it said besides."""
     process = await asyncio.create_subprocess_exec(
-        sys.executable, "-P", *arguments, stdout=PIPE, stderr=STDOUT
+        sys.executable, "-P", *arguments, stdout=PIPE, stderr=PIPE
     )
-    printed, _ = await process.communicate()
+    printed, said = (text.decode() for text in await process.communicate())
     if process.returncode:
-        raise Broken(f"a new process ended with status {process.returncode}: {printed.decode()}")
-    return printed.decode()
+        raise Broken(f"a new process ended with status {process.returncode}: {said}")
+    return printed, said
 
 
 FAMILY = Family(

@@ -82,3 +82,17 @@ def test_import_is_cheap() -> None:
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     loaded = {module.partition(".")[0] for module in done.stdout.split()}
     assert loaded & SLOW == set()
+
+
+def test_a_producer_imports_no_services() -> None:
+    """What sends jobs leaves workers and schedulers alone."""
+    code = """
+import sys
+from jobqueue import JobQueue, Settings
+JobQueue(settings=Settings(redis_url="redis://127.0.0.1:1")).wiring.client
+print(*sys.modules)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    parts = {".".join(module.split(".")[:2]) for module in done.stdout.split()}
+    assert "jobqueue.client" in parts
+    assert not parts & {"jobqueue.worker", "jobqueue.scheduler", "jobqueue.recorder"}

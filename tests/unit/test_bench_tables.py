@@ -1,10 +1,12 @@
 """What the benchmarks make of their values: medians, goals, tables, JSON."""
 
+import dataclasses
 import json
 from collections.abc import Collection
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from scripts.benchmarks import reach, rounds
 from scripts.benchmarks.figures import (
@@ -111,6 +113,10 @@ def test_the_json_can_be_read_again(tmp_path: Path) -> None:
     both = read(files)
     assert both.medians == {"bare.drain": 250, "drain": 7, "p99": 3}
     assert both.rounds == 3
+    elsewhere = dataclasses.replace(first, machine=replace(MACHINE, processor="another"))
+    files[1].write_text(elsewhere.json())
+    with pytest.raises(Unreadable, match=r"two\.json: measured on another"):
+        read(files)
     (tmp_path / "no.json").write_text('{"figures": {}}')
     with pytest.raises(Unreadable, match=r"no\.json"):
         read([tmp_path / "no.json"])

@@ -12,14 +12,17 @@ ARGV[1]  limit  int     most jobs in one call
 Keys     scheduled, expiring, succeeded, leases, running:<worker>, job:<id>, state:<id>, noted, ready:<priority>,
          again:<priority>, counts, rules, limit:<scope>, rate:<scope>, parked:<scope>, scopes, unique:<key>, idem:<key>,
          lock:<key>, waiting:<key>, poison, journal, journal:size, journal:rows, inbox:<client>, wake
-Returns  {members that were due, time of the next one in ms since epoch or -1, now ms}
+Returns  {members that were looked at, time of the next one in ms since epoch or -1, now ms}; of large jobs a call takes
+         fewer than `limit`, so more may be due
 ]]
 --@use clock wake due count record pieces running noted answer journal uuid7 requeue lock limits parking keys row
 --@use find leave withdraw write mature
 local due = base .. 'scheduled'
 local ids = redis.call('ZRANGEBYSCORE', due, '-inf', now, 'LIMIT', 0, ARGV[1])
 local DELAYED = {scheduled = true, retrying = true}
-local TOGETHER, ENOUGH = 50, 8e6 -- jobs read at once; bytes of records in one call: large ones wait for the next
+-- Jobs read at once; in one call records of so many bytes, give or take one portion. Large jobs wait for the next: their
+-- records lie in memory three times while they are written. So portions begin small.
+local FIRST, MOST_AT_ONCE, ENOUGH = 4, 50, 8e6
 
 -- Whether a promotion stopped half way: the job's state is new, and its place the one before its retry.
 local function lies_nowhere(id, job, state)
@@ -48,10 +51,11 @@ local function promote(id, record)
     and mature(id, job, state)
 end
 
-local seen, bytes, readied = 0, 0, 0
+-- A stop leaves the counters short of one portion; the jobs of the others are counted, and somebody was woken for them.
+local seen, bytes, portion = 0, 0, FIRST
 while seen < #ids and bytes < ENOUGH do
-  local keys, gone = {}, {}
-  for i = seen + 1, math.min(seen + TOGETHER, #ids) do keys[#keys + 1] = base .. 'job:' .. ids[i] end
+  local keys, gone, readied = {}, {}, 0
+  for i = seen + 1, math.min(seen + portion, #ids) do keys[#keys + 1] = base .. 'job:' .. ids[i] end
   for i, record in ipairs(redis.call('MGET', unpack(keys))) do
     local id, stays = ids[seen + i], false
     if record then
@@ -64,13 +68,18 @@ while seen < #ids and bytes < ENOUGH do
   end
   write_records()
   if #gone > 0 then redis.call('ZREM', due, unpack(gone)) end
-  seen = seen + #keys
+  write_counts()
+  if readied > 0 then wake() end
+  seen, portion = seen + #keys, math.min(2 * portion, MOST_AT_ONCE)
 end
 local expiring = base .. 'expiring'
 local expired = redis.call('ZRANGEBYSCORE', expiring, '-inf', now, 'LIMIT', 0, ARGV[1])
 local AGAIN = 60000 -- ms until the next look at a job that runs past its deadline: its worker ends it
+local ended = 0
 for _, id in ipairs(expired) do
+  if bytes >= ENOUGH then break end
   local job, live, state = find(id)
+  bytes = bytes + (job and #job.rest or 0)
   local ends, dead, later
   if job and (WAITING[state] or state == 'running') then
     ends, dead = ends_at(job.asks, job.enqueued, live.token, live.run)
@@ -83,12 +92,13 @@ for _, id in ipairs(expired) do
     time_out(id, dead)
   end
   if later then redis.call('ZADD', expiring, later, id) else redis.call('ZREM', expiring, id) end
+  ended = ended + 1
 end
 write_counts()
-if readied + put_back > 0 then wake() end
+if put_back > 0 then wake() end
 local following
 for _, set in ipairs({due, expiring}) do
   local first = redis.call('ZRANGE', set, 0, 0, 'WITHSCORES')
   if first[2] then following = math.min(following or math.huge, tonumber(first[2])) end
 end
-return {seen + #expired, following or -1, now}
+return {seen + ended, following or -1, now}

@@ -12,7 +12,7 @@ from msgspec.msgpack import encode as packb
 
 from jobqueue.broker.calls import Call
 from jobqueue.domain.jobs import SPEC_VERSION, Spec
-from tests.support.broker import Broker, connect
+from tests.support.broker import HOUR_MS, Broker, connect
 
 T = TypeVar("T")
 
@@ -78,6 +78,20 @@ async def test_one_portion_more(broker: Broker) -> None:
         "finish": {},
         "recorded": {},
     }
+
+
+async def test_promoting_one_portion_more(broker: Broker) -> None:
+    """A plain job that is due costs an entry; what else there is to write is written for many."""
+    found = []
+    for jobs in (160, 210):
+        names = [f"job-{n}" for n in range(jobs)]
+        await broker.enqueue(*names, delay_ms=HOUR_MS)
+        await broker.mature(*names)
+        found.append((await cost(broker, broker.calls.promote(broker.queue, jobs)))[1])
+        await broker.finish(*await broker.fetch(slots=jobs))
+        await broker.recorded()
+    once = {"mget": 1, "mset": 1, "zrem": 1, "hincrby": 2, "llen": 1}
+    assert found[1] - found[0] == {"xadd": 50, **once}
 
 
 async def test_a_job_alone(broker: Broker) -> None:

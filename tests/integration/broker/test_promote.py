@@ -43,11 +43,12 @@ async def test_large_jobs(broker: Broker) -> None:
     for some in (names[:60], names[60:]):
         await broker.enqueue(*some, delay_ms=HOUR_MS, spec=large)
     await broker.mature(*names)
-    promoted = await broker.promote()
-    assert promoted.count < len(names)
-    assert promoted.next_ms is not None
-    assert promoted.next_ms <= promoted.now_ms
-    assert promoted.count + (await broker.promote()).count + (await broker.promote()).count == 120
+    left = len(names)
+    while left:
+        promoted = await broker.promote()
+        assert 0 < promoted.count < 20
+        left -= promoted.count
+        assert (promoted.next_ms is None) == (left == 0)
     assert await broker.counts() == {"ready:job": 120}
 
 

@@ -9,6 +9,8 @@ import pytest
 
 from jobqueue import Retry, current_job
 from jobqueue.embedded import ValkeyServer
+from jobqueue.scheduler import promoter
+from jobqueue.scheduler.promoter import Promoter
 from tests.support.keyspace import miscounted
 from tests.support.ports import free_port
 from tests.support.stage import Stage, each_once, noting, stage_on
@@ -58,6 +60,24 @@ async def test_a_queue_that_is_new(stage: Stage) -> None:
         await stage.logged(1)
         await note.options(queue="new", delay=0.05).enqueue(2)
         await stage.logged(2)
+
+
+async def test_a_pile_in_one_queue(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However much is due at once, a turn ends, so that other queues and new ones get theirs."""
+    monkeypatch.setattr(promoter, "LONGEST", 0.001)
+    note, broker = noting(stage), stage.broker
+    due = datetime.now(UTC) + timedelta(seconds=0.2)
+    await stage.app.enqueue_many(note.options(run_at=due).prepare(n) for n in range(5000))
+    await wait_until(lambda: datetime.now(UTC) > due, description="they are due")
+    turns = Promoter(broker.lane, broker.lane, broker.calls)
+    assert await turns.promote([broker.queue]) == 0.0
+    left = [await broker.redis("ZCARD", broker.keys.scheduled(broker.queue))]
+    assert left[0] > 0
+    while left[-1]:
+        await turns.promote([broker.queue])
+        left.append(await broker.redis("ZCARD", broker.keys.scheduled(broker.queue)))
+    assert left == sorted(set(left), reverse=True)
+    assert await broker.counts() == {"ready:note": 5000}
 
 
 async def test_many_queues(stage: Stage) -> None:

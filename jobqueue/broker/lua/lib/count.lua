@@ -1,4 +1,4 @@
--- count: gather changes of the counters by state and name, and write each once for the whole call.
+-- count: gather changes of the counters by state and name, and write each once for many jobs.
 local tally = {}
 
 local function count(state, name, by)
@@ -16,4 +16,5 @@ local function write_counts()
       if by ~= 0 then redis.call('HINCRBY', base .. 'counts', state .. ':' .. name, by) end
     end
   end
+  tally = {}
 end

@@ -1,4 +1,4 @@
--- mature: make jobs ready whose time has come, or was brought forward. Records of those are still to be written.
+-- mature: make jobs ready whose time has come, or was brought forward. The caller writes their records.
 local function make_ready(id, priority, name, flags, rest)
   local stream = 'ready:' .. priority
   write_record(id, stream, redis.call('XADD', base .. stream, '*', 'id', id), flags, rest)
