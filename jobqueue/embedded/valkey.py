@@ -20,10 +20,6 @@ ALWAYS = {
     "daemonize": "no",
 }
 
-# The wheel's server has the allocator of glibc, which joins small pieces that it frees, only to cut
-# them again: a tenth of the time of a drain. Large caches of them; another allocator ignores this.
-ALLOCATOR = {"GLIBC_TUNABLES": "glibc.malloc.tcache_count=20000:glibc.malloc.mxfast=0"}
-
 
 class ValkeyServer(Server):
     """A Valkey server with the settings that a job queue needs.
@@ -59,9 +55,6 @@ class ValkeyServer(Server):
 
     def _prepare(self) -> None:
         folders.make(self.data, 0o700)
-
-    def _environment(self) -> Mapping[str, str]:
-        return {**ALLOCATOR, **super()._environment()}
 
     def _command(self) -> list[str]:
         paths = {"dir": str(self.data), "unixsocket": str(self._place_socket())}

@@ -1,7 +1,7 @@
 """How long it takes from ``enqueue`` to the handler's first line: idle, and at half of full load.
 
-Jobs are sent by a clock, not when the one before has come back: a stall hides nothing. At half
-of full load they go in small batches, each stamped with the moment when it should have gone. The
+Jobs are sent by a clock, not when the one before has come back. At half of full load they go in
+small batches, each stamped with the moment when it should have gone, so a stall hides nothing. The
 clock starts when a few jobs went through: a producer's first one connects, and imports the client.
 """
 
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from typing import NamedTuple
 
+from scripts.benchmarks.child import Report
 from scripts.benchmarks.draining import Load, drained
 from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values, cpu
 from scripts.benchmarks.meter import Meter
@@ -32,7 +33,7 @@ async def measure(stage: Stage, size: Size) -> Values:
     return {
         "latency.p50": percentile(found.waits, 50) / MS,
         "latency.p99": percentile(found.waits, 99) / MS,
-        **found.spent,
+        **found.meter.values("latency.rate", found.jobs),
     }
 
 
@@ -46,7 +47,7 @@ async def at_half_load(stage: Stage, size: Size) -> Values:
         async with Meter(stage, [worker]) as spent:
             jobs = await _batches(workload, rate, size.seconds / 2)
             await _ran(stage, [worker], "stamped", jobs)
-        waits = sorted(await _waits([worker], jobs))
+        waits = _waits(await _stopped([worker], jobs))
     return {
         **spent.values("latency.half", jobs),
         "latency.half_p50": percentile(waits, 50) / MS,
@@ -58,12 +59,19 @@ class Paced(NamedTuple):
     """What jobs at a steady rate met with.
 
     Args:
-        waits: From ``enqueue`` to the handler, in ns, sorted.
-        spent: The rate that it was, and the CPU of a job, as ``latency.rate``.
+        jobs: That were sent, and ran.
+        meter: What they took, in this process too.
+        reports: What the workers did.
     """
 
-    waits: list[int]
-    spent: Values
+    jobs: int
+    meter: Meter
+    reports: list[Report]
+
+    @property
+    def waits(self) -> list[int]:
+        """Return the time from ``enqueue`` to the handler of each job, in ns, sorted."""
+        return _waits(self.reports)
 
 
 async def paced(
@@ -79,10 +87,12 @@ async def paced(
         for worker in pool:
             worker.go()
         await _warm_up(stage, pool, workload)
-        async with Meter(stage, pool) as spent:
+        for worker in pool:
+            worker.restart_count()
+        async with Meter(stage, pool) as meter:
             await _send(workload, jobs, payload)
             await _ran(stage, pool, "stamped", jobs, plan.stored)
-        return Paced(sorted(await _waits(pool, jobs)), spent.values("latency.rate", jobs))
+        return Paced(jobs, meter, await _stopped(pool, jobs))
 
 
 async def _warm_up(stage: Stage, workers: list[Child], workload: Workload) -> None:
@@ -121,12 +131,17 @@ async def _batches(workload: Workload, rate: float, seconds: float) -> int:
     return sent
 
 
-async def _waits(workers: list[Child], jobs: int) -> list[int]:
-    """Stop the workers and return the waits of all jobs."""
-    waits = [wait for worker in workers for wait in (await worker.stop()).waits]
-    if len(waits) != jobs:
-        raise Broken(f"{len(waits)} of {jobs} jobs ran")
-    return waits
+async def _stopped(workers: list[Child], jobs: int) -> list[Report]:
+    """Stop the workers and return what they did; all jobs have to be there."""
+    reports = [await worker.stop() for worker in workers]
+    ran = sum(len(report.waits) for report in reports)
+    if ran != jobs:
+        raise Broken(f"{ran} of {jobs} jobs ran")
+    return reports
+
+
+def _waits(reports: Sequence[Report]) -> list[int]:
+    return sorted(wait for report in reports for wait in report.waits)
 
 
 async def _ran(

@@ -62,12 +62,13 @@ async def describe(
 
 
 async def _redis(stage: Stage) -> str:
-    server = await stage.redis.info("server")
+    server = await stage.redis.info("server", "memory")
     settings = await stage.redis.config_get("append*")
     name = f"Valkey {server['valkey_version']}" if "valkey_version" in server else ""
     aof = f"AOF {settings['appendfsync']}" if settings["appendonly"] == "yes" else "AOF off"
     line = "Unix socket" if stage.redis_url.startswith("unix") else "TCP"
-    return f"{name or 'Redis ' + str(server['redis_version'])}, {aof}, {line}"
+    name = name or f"Redis {server['redis_version']}"
+    return f"{name} (allocator {server['mem_allocator']}), {aof}, {line}"
 
 
 async def _postgres(connection: AsyncConnection | None) -> str | None:

@@ -8,7 +8,7 @@ from scripts.benchmarks.figures import GROWTH, HISTORY, NODES, SCALE
 from scripts.common.options import positive, program
 from scripts.peers.harness import catalogue
 
-ROUNDS = 3
+ROUNDS = 5
 ALONE = ("peers", "profile", "kept")  # each is a run of its own
 
 

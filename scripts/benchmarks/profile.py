@@ -23,7 +23,6 @@ from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.usage import MICRO
 from scripts.benchmarks.works import WORKS, Do, Work
 
-FEW = 2000  # jobs under MONITOR
 SLOW = 10  # µs: less than any script with a batch, more than nearly every command within one
 LONGEST_LOG = 1_000_000
 CALLS = ("evalsha", "eval")
@@ -125,7 +124,7 @@ async def _profile(stage: Stage, work: Work, jobs: int) -> Profile:
         await stage.redis.config_set("slowlog-log-slower-than", -1)
     if not found.samples and found.cpu > LOOKS:
         raise Broken(f"the {work.process} was never found at work")
-    few = min(FEW, jobs)
+    few = min(work.few, jobs)
     async with work.begin(stage, few) as do:
         calls = await _watched(stage, do, few)
     commands = _between(before, after, jobs)

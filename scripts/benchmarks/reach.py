@@ -86,7 +86,7 @@ def _verdict(row: Row, having: Sequence[Series]) -> str:
 
 def _measured(each: Series) -> str:
     if _is_ratio(each):
-        return f"{each.median:.2f} of {_rival(each)}"
+        return f"{each.median:.2f} times {_rival(each)}"
     text = with_unit(each.median, each.figure.unit)
     if len(each.values) > 1:
         text += f" ({number(min(each.values))} - {number(max(each.values))})"

@@ -5,6 +5,7 @@ process nor its first connection is in it.
 """
 
 import time
+from typing import NamedTuple
 
 from jobqueue.recorder.recorder import BATCH
 from scripts.benchmarks.draining import Load, check, drained
@@ -19,32 +20,62 @@ PATIENCE = 60.0  # seconds
 FEWEST = 5 * BATCH  # records: several batches
 
 
+class Copied(NamedTuple):
+    """What it took to copy the rows that were left when the first ones had gone, in seconds.
+
+    Args:
+        rows: How many.
+        seconds: From then to the last one.
+        recorder: Its CPU.
+        postgres: The same of PostgreSQL.
+        redis: The same of Redis.
+    """
+
+    rows: int
+    seconds: float
+    recorder: float
+    postgres: float
+    redis: float
+
+
 async def measure(stage: Stage, size: Size) -> Values:
     """Drain without a recorder, then start one."""
     jobs = max(size.jobs, FEWEST)
     await drained(stage, Load(jobs))
     async with started("recorder", stage) as recorder:
-        recorder.go()
-        first = await _below(stage, jobs, recorder)
-        before, start = _spent(stage, recorder), time.perf_counter()
-        redis = await stage.usage()
-        await _below(stage, 1, recorder)
-        seconds, after = time.perf_counter() - start, _spent(stage, recorder)
-        redis = await stage.usage() - redis
-        check("rows arrived", await stage.rows(), jobs)
-    if not first:
-        raise Broken("all records were gone at once")
-    own, postgres = (now - then for now, then in zip(after, before, strict=True))
+        found = await copied(stage, recorder, jobs)
+    micros = MICRO / found.rows
     return {
-        "recorder.rows": first / seconds,
-        "recorder.recorder_cpu": own / first * MICRO,
-        "recorder.postgres_cpu": postgres / first * MICRO,
-        "recorder.redis_cpu": redis.cpu / first * MICRO,
+        "recorder.rows": found.rows / found.seconds,
+        "recorder.recorder_cpu": found.recorder * micros,
+        "recorder.postgres_cpu": found.postgres * micros,
+        "recorder.redis_cpu": found.redis * micros,
     }
 
 
-def _spent(stage: Stage, recorder: Child) -> tuple[float, float]:
-    return cpu_of(recorder.pid), stage.postgres_cpu()
+async def copied(stage: Stage, recorder: Child, jobs: int) -> Copied:
+    """Let a recorder empty the journal.
+
+    Args:
+        stage: The servers.
+        recorder: It has not begun.
+        jobs: How many records are there.
+
+    Raises:
+        Broken: It did not end, or does not add up.
+    """
+    recorder.go()
+    first = await _below(stage, jobs, recorder)
+    if not first:
+        raise Broken("all records were gone at once")
+    own, postgres, start = cpu_of(recorder.pid), stage.postgres_cpu(), time.perf_counter()
+    redis = await stage.usage()
+    await _below(stage, 1, recorder)
+    seconds = time.perf_counter() - start
+    own, postgres = cpu_of(recorder.pid) - own, stage.postgres_cpu() - postgres
+    redis = await stage.usage() - redis
+    check("rows arrived", await stage.rows(), jobs)
+    return Copied(first, seconds, own, postgres, redis.cpu)
 
 
 async def _below(stage: Stage, bound: int, recorder: Child) -> int:

@@ -5,15 +5,19 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from functools import partial
 from typing import NamedTuple
 
-from scripts.benchmarks import enqueue, promotion
-from scripts.benchmarks.draining import Load, emptied
+from msgspec.structs import replace
+
+from scripts.benchmarks import enqueue, latency, promotion, recording
+from scripts.benchmarks.draining import Load, drained, emptied
 from scripts.benchmarks.meter import Meter
+from scripts.benchmarks.processes import started
 from scripts.benchmarks.sampling import Sampler
 from scripts.benchmarks.stage import Stage
 from scripts.benchmarks.usage import own_kernel
 from scripts.benchmarks.workload import Plan, Workload
 
 LOOKED_AT = Plan(profiled=True)
+FEW = 2000  # jobs, for a look at each command that they cost
 
 
 class Spent(NamedTuple):
@@ -45,17 +49,19 @@ class Work(NamedTuple):
         process: Who does it, besides Redis.
         part: Its jobs, of those of a drain.
         begin: Prepares so many jobs and returns what does the work.
+        few: Jobs that are enough for a look at each command that they cost.
     """
 
     name: str
     process: str
     part: float
     begin: Callable[[Stage, int], AbstractAsyncContextManager[Do]]
+    few: int = FEW
 
 
 @asynccontextmanager
 async def _draining(kind: str, stage: Stage, jobs: int) -> AsyncIterator[Do]:
-    load = Load(jobs, kind, plan=LOOKED_AT)
+    load = Load(jobs, kind, plan=replace(LOOKED_AT, limited=kind == "limited"))
     await stage.reset()
     async with Workload(stage.redis_url, plan=load.plan) as workload:
         await workload.fill(jobs, kind)
@@ -87,6 +93,34 @@ async def _enqueueing(way: enqueue.Way, stage: Stage, jobs: int) -> AsyncIterato
 
 
 @asynccontextmanager
+async def _pacing(stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    await stage.reset()
+
+    async def send() -> Spent:
+        found = await latency.paced(stage, jobs / latency.RATE, LOOKED_AT)
+        [report], spent = found.reports, found.meter
+        return Spent(spent.seconds, spent.redis.cpu, report.cpu, report.kernel, report.samples)
+
+    yield send
+
+
+@asynccontextmanager
+async def _recording(stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    await drained(stage, Load(jobs))
+    async with started("recorder", stage, LOOKED_AT) as recorder:
+
+        async def record() -> Spent:
+            found = await recording.copied(stage, recorder, jobs)
+            told, whole = await recorder.stop(), jobs / found.rows
+            seconds, redis, cpu = (
+                each * whole for each in (found.seconds, found.redis, found.recorder)
+            )
+            return Spent(seconds, redis, cpu, told.kernel, told.samples)
+
+        yield record
+
+
+@asynccontextmanager
 async def _promoting(stage: Stage, jobs: int) -> AsyncIterator[Do]:
     await stage.reset()
     due = await promotion.scheduled(stage, jobs)
@@ -103,7 +137,11 @@ async def _promoting(stage: Stage, jobs: int) -> AsyncIterator[Do]:
 
 WORKS = (
     Work("drain", "worker", 1, partial(_draining, "noop")),
+    Work("drain with a limit", "worker", 0.25, partial(_draining, "limited")),
     Work("drain with locks", "worker", 0.25, partial(_draining, "locked")),
+    Work("drain with unique keys", "worker", 0.25, partial(_draining, "unique")),
+    Work("record", "recorder", 1, _recording, few=recording.FEWEST),
+    Work("enqueue and drain at 50 jobs/s", "worker", 0.004, _pacing, few=100),
     Work("enqueue one by one", "producer", 0.05, partial(_enqueueing, enqueue.one_by_one)),
     Work("enqueue, 100 at once", "producer", 0.25, partial(_enqueueing, enqueue.at_once)),
     Work("enqueue in bulk", "producer", 1, partial(_enqueueing, enqueue.in_bulk)),

@@ -198,5 +198,5 @@ def test_rows_of_goals() -> None:
     assert open_row[1:] == ("130/s (120 - 140), 0.65 of bare", "≥ 100, ≥ 0.5 of bare", "met so far")
     assert unknown[1:] == (reach.NOT_YET, "", "")
     missed, *_ = reach.cells(Report(MACHINE, QUICK, 2, [one, rival]))
-    assert missed[1].endswith("1.50 of rq")
+    assert missed[1].endswith("1.50 times rq")
     assert missed[3] == "missed"

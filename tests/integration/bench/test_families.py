@@ -42,7 +42,7 @@ async def test_several_nodes(monkeypatch: pytest.MonkeyPatch) -> None:
 
 async def test_profiles() -> None:
     """The scripts of each work are named, with their commands; no part is more than the whole."""
-    async with stage.opened(None, history=False) as here:
+    async with stage.opened(None, history=True) as here:
         found = {each.work: each for each in await profile.measure(here, SMALL)}
     assert list(found) == [each.name for each in works.WORKS]
     for work, names in SCRIPTS.items():
