@@ -17,7 +17,9 @@ CREATE FUNCTION disk_full() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE SQLSTATE '53100' USING MESSAGE = 'No space left on device'; END $$;
 CREATE TRIGGER disk_full BEFORE INSERT ON jobqueue.job_executions
     FOR EACH ROW EXECUTE FUNCTION disk_full()"""
-ROOM_AGAIN = "DROP FUNCTION disk_full CASCADE"
+# Locks the table before its partitions, as those do who write: a DROP alone may meet them in a
+# deadlock, and lose.
+ROOM_AGAIN = "LOCK TABLE jobqueue.job_executions; DROP FUNCTION disk_full CASCADE"
 OTHERS = """
 SELECT pg_terminate_backend(pid) FROM pg_stat_activity
 WHERE pid <> pg_backend_pid() AND backend_type = 'client backend'"""
