@@ -7,8 +7,8 @@ clock starts when a few jobs went through: a producer's first one connects, and 
 
 import asyncio
 import time
-from collections.abc import Sequence
-from contextlib import AsyncExitStack
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
 from typing import NamedTuple
 
 from scripts.benchmarks.child import Report
@@ -78,7 +78,15 @@ async def paced(
     stage: Stage, seconds: float, plan: Plan = DEFAULTS, *, workers: int = 1, payload: int = 0
 ) -> Paced:
     """Send jobs at the steady rate to idle workers."""
-    jobs = round(RATE * seconds)
+    async with awake(stage, plan, workers) as (pool, workload):
+        return await sent(stage, pool, workload, round(RATE * seconds), payload)
+
+
+@asynccontextmanager
+async def awake(
+    stage: Stage, plan: Plan = DEFAULTS, workers: int = 1
+) -> AsyncIterator[tuple[list[Child], Workload]]:
+    """Start workers and a producer, and let a few jobs go through."""
     async with AsyncExitStack() as stack:
         pool = [
             await stack.enter_async_context(started("worker", stage, plan)) for _ in range(workers)
@@ -89,10 +97,17 @@ async def paced(
         await _warm_up(stage, pool, workload)
         for worker in pool:
             worker.restart_count()
-        async with Meter(stage, pool) as meter:
-            await _send(workload, jobs, payload)
-            await _ran(stage, pool, "stamped", jobs, plan.stored)
-        return Paced(jobs, meter, await _stopped(pool, jobs))
+        yield pool, workload
+
+
+async def sent(
+    stage: Stage, pool: list[Child], workload: Workload, jobs: int, payload: int = 0
+) -> Paced:
+    """Send jobs at the steady rate, and stop the workers."""
+    async with Meter(stage, pool) as meter:
+        await _send(workload, jobs, payload)
+        await _ran(stage, pool, "stamped", jobs, workload.plan.stored)
+    return Paced(jobs, meter, await _stopped(pool, jobs))
 
 
 async def _warm_up(stage: Stage, workers: list[Child], workload: Workload) -> None:

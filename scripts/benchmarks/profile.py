@@ -108,7 +108,9 @@ async def measure(stage: Stage, size: Size) -> list[Profile]:
     Raises:
         Broken: One did not end, or does not add up.
     """
-    return [await _profile(stage, work, round(size.jobs * work.part)) for work in WORKS]
+    return [
+        await _profile(stage, work, max(work.few, round(size.jobs * work.part))) for work in WORKS
+    ]
 
 
 async def _profile(stage: Stage, work: Work, jobs: int) -> Profile:
@@ -124,9 +126,8 @@ async def _profile(stage: Stage, work: Work, jobs: int) -> Profile:
         await stage.redis.config_set("slowlog-log-slower-than", -1)
     if not found.samples and found.cpu > LOOKS:
         raise Broken(f"the {work.process} was never found at work")
-    few = min(work.few, jobs)
-    async with work.begin(stage, few) as do:
-        calls = await _watched(stage, do, few)
+    async with work.begin(stage, work.few) as do:
+        calls = await _watched(stage, do, work.few)
     commands = _between(before, after, jobs)
     within = {name for each in calls.values() for name in each} | {*CALLS, *OURS}
     others = [each for each in commands.values() if each.name not in within]

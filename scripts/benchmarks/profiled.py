@@ -68,11 +68,14 @@ def brief(profile: Profile) -> list[tuple[str, str, str, str]]:
     """Return two rows: the process with its dearest groups, and Redis with its scripts."""
     groups = list(profile.groups().items())
     others = [("all others", sum(micros for _, micros in groups[FEW:]))]
-    outside = [("sockets, parsing, append-only file", profile.server)]
+    outside = [
+        *((each.name.upper(), each.micros) for each in profile.others),
+        ("sockets, parsing, append-only file", profile.server),
+    ]
     scripts = [
-        f"**{each.name} {_micros(each.micros)}** ({_parts(_inner(each))})"
+        f"**{each.name} {_micros(each.micros)}** ({inner})"
         for each in profile.scripts
-        if each.micros >= LEAST and each.commands
+        if each.micros >= LEAST and (inner := _parts(_inner(each)))
     ]
     return [
         (title(profile), profile.process, _micros(profile.cpu), _parts(groups[:FEW] + others)),

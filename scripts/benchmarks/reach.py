@@ -86,11 +86,16 @@ def _verdict(row: Row, having: Sequence[Series]) -> str:
 
 def _measured(each: Series) -> str:
     if _is_ratio(each):
-        return f"{each.median:.2f} times {_rival(each)}"
-    text = with_unit(each.median, each.figure.unit)
-    if len(each.values) > 1:
-        text += f" ({number(min(each.values))} - {number(max(each.values))})"
-    return text if each.of_bare is None else f"{text}, {each.of_bare:.2f} of bare"
+        return f"{each.median:.2f} times {_rival(each)}{_range(each.values)}"
+    text = with_unit(each.median, each.figure.unit) + _range(each.values)
+    if each.of_bare is None:
+        return text
+    return f"{text}, {each.of_bare:.2f} of bare{_range(each.ratios)}"
+
+
+def _range(values: Sequence[float]) -> str:
+    """Return the least and the greatest value of all rounds, if there are several."""
+    return f" ({number(min(values))} - {number(max(values))})" if len(values) > 1 else ""
 
 
 def _goals(each: Series) -> list[str]:

@@ -21,14 +21,14 @@ FEWEST = 5 * BATCH  # records: several batches
 
 
 class Copied(NamedTuple):
-    """What it took to copy the rows that were left when the first ones had gone, in seconds.
+    """What it took to copy the rows that were left after the first batch, in seconds.
 
     Args:
-        rows: How many.
-        seconds: From then to the last one.
-        recorder: Its CPU.
-        postgres: The same of PostgreSQL.
-        redis: The same of Redis.
+        rows: That were copied.
+        seconds: It took.
+        recorder: CPU of the recorder.
+        postgres: CPU of PostgreSQL.
+        redis: CPU of Redis.
     """
 
     rows: int

@@ -65,7 +65,7 @@ class Report:
     Args:
         machine: Where it ran.
         size: How much was done.
-        rounds: How often.
+        rounds: How often; 0 where runs of several lengths are joined.
         found: Every figure that has a value, in the order of the table.
         failures: Why something has no values, by its name.
         seconds: How long each family took, by its name.
@@ -90,7 +90,8 @@ class Report:
     def header(self) -> list[str]:
         """Return what was run, and on what."""
         size, count = self.size, self.rounds
-        effort = f"{size.jobs:,} jobs ({size.many:,} where they are many), median of {count} rounds"
+        told = f"median of {count} rounds" if count else "medians"
+        effort = f"{size.jobs:,} jobs ({size.many:,} where they are many), {told}"
         return [*_header(self.machine), effort]
 
     def table(self) -> list[str]:
@@ -120,7 +121,7 @@ class Report:
         return replace(
             self,
             machine=self.machine if self.machine.postgres else other.machine,
-            rounds=max(self.rounds, other.rounds),
+            rounds=self.rounds if self.rounds == other.rounds else 0,
             found=[*(each for each in self.found if each.figure.name not in names), *other.found],
             failures={**mended, **other.failures},
             seconds={**self.seconds, **other.seconds},
@@ -138,15 +139,20 @@ def read(files: Sequence[Path]) -> Report:
     """Return what earlier runs have found out, as one; of what several have, the last counts.
 
     Raises:
-        Unreadable: A file holds no run, or one of another machine than the first.
+        Unreadable: A file holds no run, or one of another machine or Redis than the first.
     """
     first, *others = map(_read, files)
     for file, other in zip(files[1:], others, strict=True):
-        if other.machine.processor != first.machine.processor:
-            machines = f"{other.machine.processor}, {files[0]} on {first.machine.processor}"
-            raise Unreadable(f"{file}: measured on {machines}")
+        if _place(other.machine) != _place(first.machine):
+            places = f"{_place(other.machine)}, {files[0]} on {_place(first.machine)}"
+            raise Unreadable(f"{file}: measured on {places}")
         first = first.joined(other)
     return first
+
+
+def _place(machine: Machine) -> str:
+    """Return the processor and the Redis; how it is reached may differ."""
+    return f"{machine.processor} with {machine.redis.partition(', ')[0]}"
 
 
 def _read(file: Path) -> Report:

@@ -95,13 +95,14 @@ async def _enqueueing(way: enqueue.Way, stage: Stage, jobs: int) -> AsyncIterato
 @asynccontextmanager
 async def _pacing(stage: Stage, jobs: int) -> AsyncIterator[Do]:
     await stage.reset()
+    async with latency.awake(stage, LOOKED_AT) as (pool, workload):
 
-    async def send() -> Spent:
-        found = await latency.paced(stage, jobs / latency.RATE, LOOKED_AT)
-        [report], spent = found.reports, found.meter
-        return Spent(spent.seconds, spent.redis.cpu, report.cpu, report.kernel, report.samples)
+        async def send() -> Spent:
+            found = await latency.sent(stage, pool, workload, jobs)
+            [told], meter = found.reports, found.meter
+            return Spent(meter.seconds, meter.redis.cpu, told.cpu, told.kernel, told.samples)
 
-    yield send
+        yield send
 
 
 @asynccontextmanager
@@ -112,10 +113,9 @@ async def _recording(stage: Stage, jobs: int) -> AsyncIterator[Do]:
         async def record() -> Spent:
             found = await recording.copied(stage, recorder, jobs)
             told, whole = await recorder.stop(), jobs / found.rows
-            seconds, redis, cpu = (
-                each * whole for each in (found.seconds, found.redis, found.recorder)
-            )
-            return Spent(seconds, redis, cpu, told.kernel, told.samples)
+            cpu = found.recorder * whole
+            kernel = cpu * told.kernel / told.cpu
+            return Spent(found.seconds * whole, found.redis * whole, cpu, kernel, told.samples)
 
         yield record
 

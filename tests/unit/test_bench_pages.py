@@ -74,7 +74,7 @@ def test_a_page_gets_its_tables(tmp_path: Path) -> None:
     assert "11,000/s | ≥ 12,000 | missed |" in once
     assert "| drain, sync handlers in threads | 90.9 |  | 60 | 12 |  |  |  | 0.79 |" in once
     assert "| drain, 1,000/s | worker | 20.00 | jobqueue.worker.settler 12.00, event" in once
-    assert "|  | Redis | 10.00 | **fetch 6.00** (Lua itself 4.00, HSET 2.00), sockets" in once
+    assert "|  | Redis | 10.00 | **fetch 6.00** (Lua itself 4.00, HSET 2.00), BLPOP 1.00, " in once
     assert "| promotion, 1,000/s |" in once
     assert "![growth by workers](charts/growth-workers.svg)" in once
     markdown.write(page, report(), [picture])
