@@ -49,15 +49,21 @@ class Member:
         """Ask the process why a probe fails."""
         with self._lock:
             port, answered = self._port, self._answered
-        if port is None:  # the supervisor mends that
-            return [] if probe == "livez" else [f"{self._name} is not running"]
+        if port is None:
+            return self._not_running(probe)
         try:
             found = _ask(port, probe)
+        except ConnectionError:  # nobody holds its socket any more: it died just now
+            return self._not_running(probe)
         except (OSError, HTTPException, ValueError):
             return self._silent(probe, answered=answered)
         with self._lock:
             self._answered = self._answered or self._port == port
         return [f"{self._name}: {reason}" for reason in found]
+
+    def _not_running(self, probe: Probe) -> list[str]:
+        """Return what fails while there is no process; the supervisor starts another one."""
+        return [] if probe == "livez" else [f"{self._name} is not running"]
 
     def _silent(self, probe: Probe, *, answered: bool) -> list[str]:
         if answered:
