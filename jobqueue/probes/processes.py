@@ -52,8 +52,8 @@ class Member:
         if port is None:
             return self._not_running(probe)
         try:
-            found = _ask(port, probe)
-        except ConnectionError:  # nobody holds its socket any more: it died just now
+            found = _answer(port, probe)
+        except ConnectionRefusedError:  # nobody holds its socket any more: it died just now
             return self._not_running(probe)
         except (OSError, HTTPException, ValueError):
             return self._silent(probe, answered=answered)
@@ -82,6 +82,13 @@ class Processes:
         with ThreadPoolExecutor(len(self.members)) as pool:
             answers = pool.map(lambda member: member.reasons(probe), self.members)
             return [reason for each in answers for reason in each]
+
+
+def _answer(port: int, probe: Probe) -> list[str]:
+    try:
+        return _ask(port, probe)
+    except (ConnectionResetError, BrokenPipeError):
+        return _ask(port, probe)  # where it died amid the first answer, this one is refused
 
 
 def _ask(port: int, probe: Probe) -> list[str]:
