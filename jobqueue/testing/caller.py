@@ -11,16 +11,14 @@ from contextvars import Context, copy_context
 from queue import SimpleQueue
 from typing import Any
 
-from jobqueue.worker.threads import Threads
-
-Work = tuple["asyncio.Future[Any]", Callable[[], Any], Context]
+from jobqueue.worker.threads import Running, Threads
 
 
 class CallerThread(Threads):
     """The thread that calls :meth:`run`, and waits there, takes the functions."""
 
     def __init__(self) -> None:
-        self._wanted: SimpleQueue[Work | None] = SimpleQueue()
+        self._wanted: SimpleQueue[Running | None] = SimpleQueue()
 
     def run(self, main: Callable[[], Coroutine[Any, Any, None]]) -> None:
         """Run a coroutine in an event loop of another thread; raise what it raises."""
@@ -28,23 +26,20 @@ class CallerThread(Threads):
         with ThreadPoolExecutor(1, "jobqueue-inline") as loops:
             ended = loops.submit(context.run, lambda: asyncio.run(main()))
             ended.add_done_callback(lambda _: self._wanted.put(None))
-            while (work := self._wanted.get()) is not None:
-                self._serve_one(*work)
+            while (running := self._wanted.get()) is not None:
+                running.run()
+                self._loop.call_soon_threadsafe(running.end)
             ended.result()
 
-    async def start(self, function: Callable[[], Any], context: Context) -> "asyncio.Future[Any]":
+    def start(
+        self, function: Callable[[], Any], context: Context, begins: Callable[[], None]
+    ) -> Running:
         """Hand ``function`` to the waiting thread; see :meth:`Threads.start`."""
-        future: asyncio.Future[Any] = asyncio.get_running_loop().create_future()
-        self._wanted.put((future, function, context))
-        return future
+        self._loop = asyncio.get_running_loop()
+        running = Running(function, context, begins)
+        running.begin()
+        self._wanted.put(running)
+        return running
 
-    @staticmethod
-    def _serve_one(
-        future: "asyncio.Future[Any]", function: Callable[[], Any], context: Context
-    ) -> None:
-        answer: tuple[Any, BaseException | None]
-        try:
-            answer = context.run(function), None
-        except BaseException as caught:  # noqa: BLE001 - SystemExit ends an attempt, not the thread
-            answer = None, caught
-        future.get_loop().call_soon_threadsafe(future.set_result, answer)
+    def withdraw(self, running: Running) -> None:
+        """Do nothing: what was handed over has its thread."""

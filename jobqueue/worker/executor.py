@@ -66,10 +66,12 @@ class Executor:
         attempt = Attempt(handler, args, kwargs, bounds, held, self._limits, self._tell)
         context.running.set(held)
         try:
-            if self._around or bounds is not UNBOUNDED or handler.kind is not Kind.ASYNC:
+            if self._around or bounds is not UNBOUNDED or handler.kind is Kind.PROCESS:
                 outcome = await self._with_all(attempt)
             elif (stopped := attempt.stopped()) is not None:
                 outcome = stopped
+            elif handler.kind is Kind.THREAD:
+                outcome = await self._places[Kind.THREAD].run(attempt)
             else:  # most jobs: nothing stands between the loop and the handler
                 attempt.starts()
                 outcome = attempt.returned(await handler.function(*args, **kwargs))
@@ -79,7 +81,7 @@ class Executor:
         return _redacted(outcome, held) if handler.redact or held.spec.redact else outcome
 
     async def _with_all(self, attempt: Attempt) -> Outcome:
-        """Run a job that has bounds, middleware or a place of its own to run in."""
+        """Run a job that has bounds, middleware or a child to run in."""
         held = attempt.held
         held.deadline_ms = attempt.bounds.ends_ms(held)
         began = monotonic_us()

@@ -5,15 +5,16 @@ import contextvars
 import logging
 from collections.abc import Callable, Mapping
 from functools import partial
-from typing import Any, Protocol
+from typing import Protocol
 
 from jobqueue.domain.context import CurrentJob
 from jobqueue.domain.handlers import Handler, Kind
 from jobqueue.domain.jobs import Spec
 from jobqueue.domain.outcomes import Outcome
 from jobqueue.worker.attempt import Attempt
+from jobqueue.worker.bounds import UNBOUNDED
 from jobqueue.worker.held import Held
-from jobqueue.worker.threads import Threads
+from jobqueue.worker.threads import Running, Threads
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -63,37 +64,39 @@ class InThread:
     async def run(self, attempt: Attempt) -> Outcome:
         """Call the handler in a thread and wait until it really returns."""
         held, bounds = attempt.held, attempt.bounds
+
+        def begins() -> None:
+            held.in_thread = True
+            attempt.starts()
+
         call = partial(attempt.handler.function, *attempt.args, **attempt.kwargs)
+        running = self._threads.start(call, contextvars.copy_context(), begins)
         try:
-            async with asyncio.timeout(bounds.until_start(held)):
-                future = await self._threads.start(call, contextvars.copy_context())
-        except TimeoutError:
-            return attempt.overdue()
-        held.in_thread = True
-        attempt.starts()
-        try:
-            late = not await _returned(future, bounds.left(held), held)
+            if bounds is not UNBOUNDED and not await running.begun(bounds.until_start(held)):
+                return attempt.overdue()
+            late = not await _returned(running, bounds.left(held), held)
             if late:
                 # A thread can't be stopped: a timeout is settled when it really returns, so
                 # that its slot, lock and lease are held as long as it works.
                 log.warning("thread runs past its timeout", extra=held.fields())
-                await _returned(future, None, held)
+                await _returned(running, None, held)
         finally:
+            self._threads.withdraw(running)
             held.in_thread = False
-        value, error = future.result()
+        value, error = running.value, running.error
         if late:
             return attempt.late(error)
         return attempt.ended(error) if error is not None else attempt.returned(value)
 
 
-async def _returned(future: "asyncio.Future[Any]", timeout: float | None, held: Held) -> bool:
+async def _returned(running: Running, timeout: float | None, held: Held) -> bool:
     """Wait for a thread; a worker that stops leaves it behind."""
     given_up = None
     while True:
         try:
-            done, _ = await asyncio.wait({future}, timeout=timeout)
+            done = await running.returned(timeout)
         except asyncio.CancelledError as error:
-            if held.released and held.dropped:
+            if not held.in_thread or (held.released and held.dropped):
                 raise
             # Others own the job, or a middleware lost its patience, and still the thread
             # has its slot until it returns. What a stopping worker hears in time counts.
@@ -101,7 +104,7 @@ async def _returned(future: "asyncio.Future[Any]", timeout: float | None, held: 
         else:
             if given_up is not None and not held.dropped:
                 raise given_up
-            return bool(done)
+            return done
 
 
 class Children(Protocol):
