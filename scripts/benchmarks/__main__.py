@@ -87,7 +87,7 @@ def _figures(families: Sequence[Family]) -> list[Figure]:
 async def _profiled(options: argparse.Namespace, load: Load) -> Report:
     size = _size(options)
     size = replace(size, jobs=size.jobs * (1 if options.jobs else PROFILED))
-    _say(size.jobs / PROFILED / FULL.jobs * 200)
+    _say(size.jobs / PROFILED / FULL.jobs * 300)
     async with stage.opened(options.redis_server, history=True) as here:
         described = await machine.describe(here, load)
         try:

@@ -1,8 +1,9 @@
-"""Runs in a process of its own: a worker, a scheduler or a recorder under measurement.
+"""Runs in a process of its own: a service under measurement, or a producer that blocks.
 
 Standard input leads it: it says ``ready``, starts with the first line, counts its CPU time anew
 with every further one, stops when its input ends, whoever closed it, and then says in one line
-of JSON what it did. So it ends with its parent, however that one dies.
+of JSON what it did. So it ends with its parent, however that one dies. A producer has no loop, and
+finds in the first line how many jobs it shall enqueue.
 """
 
 import asyncio
@@ -80,12 +81,37 @@ async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
         while await orders.readline():
             before = _spent()
             if sampler:
-                sampler.found.clear()
+                sampler.restart()
         cpu, kernel = (after - then for after, then in zip(_spent(), before, strict=True))
         samples = sampler.stop() if sampler else {}
-    report = Report(workload.ran, cpu, kernel, workload.waits, samples)
+    _tell(Report(workload.ran, cpu, kernel, workload.waits, samples))
+
+
+def produce(redis_url: str, plan: str) -> None:
+    """Enqueue as many jobs as standard input says, one by one, by blocking calls."""
+    packed = msgspec.json.decode(plan, type=Plan)
+    workload = Workload(redis_url, plan=packed)
+    workload.noop.enqueue_sync(0)  # connects and loads the script
+    print("ready", flush=True)
+    jobs = int(sys.stdin.readline() or 0)
+    before, sampler = _spent(), Sampler()
+    if packed.profiled:
+        sampler.start()
+    for number in range(jobs):
+        workload.noop.enqueue_sync(number)
+    samples = sampler.stop() if packed.profiled else {}
+    cpu, kernel = (after - then for after, then in zip(_spent(), before, strict=True))
+    workload.app.close_sync()
+    _tell(Report(jobs, cpu, kernel, [], samples))
+
+
+def _tell(report: Report) -> None:
     print(msgspec.json.encode(report).decode(), flush=True)
 
 
 if __name__ == "__main__":
-    loops.run(main(*sys.argv[1:]))
+    match sys.argv[1:]:
+        case ["producer", redis_url, _, plan]:
+            produce(redis_url, plan)
+        case arguments:
+            loops.run(main(*arguments))

@@ -6,14 +6,14 @@ history, a scheduler process records all the time, and time ends when the last r
 """
 
 import time
-from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from operator import sub
 
 from redis.asyncio import Redis
 
+from scripts.benchmarks.child import Report
 from scripts.benchmarks.figures import Broken, Values
 from scripts.benchmarks.processes import Child, started
 from scripts.benchmarks.stage import KEYS, Stage
@@ -57,8 +57,7 @@ class Drained:
         workers: CPU of all of them.
         scheduler: Its CPU.
         postgres: Its CPU.
-        kernel: What the kernel took of the workers' CPU.
-        samples: Where workers were found at work how often, if they were told to look.
+        reports: What each worker did, and the scheduler behind them if there was one.
     """
 
     jobs: int
@@ -67,8 +66,7 @@ class Drained:
     workers: float
     scheduler: float
     postgres: float
-    kernel: float
-    samples: Mapping[str, int]
+    reports: Sequence[Report]
 
     @property
     def rate(self) -> float:
@@ -112,7 +110,7 @@ async def emptied(stage: Stage, load: Load) -> Drained:
     """
     queues = load.plan.stored
     async with AsyncExitStack() as stack:
-        scheduler = await _scheduler(stage, stack) if load.recording else None
+        scheduler = await _scheduler(stage, load.plan, stack) if load.recording else None
         pool = [
             await stack.enter_async_context(started("worker", stage, load.plan))
             for _ in range(load.workers)
@@ -127,7 +125,9 @@ async def emptied(stage: Stage, load: Load) -> Drained:
         if not load.recording:
             seconds = await stage.last_record(queues) - clock
         reports = [await worker.stop() for worker in pool]
-        recorder = (await scheduler.stop()).cpu if scheduler else 0.0
+        cpu = sum(report.cpu for report in reports)
+        if scheduler:
+            reports.append(await scheduler.stop())
     check("handlers ran", sum(report.ran for report in reports), load.jobs)
     if load.recording:
         check("rows arrived", await stage.rows(), load.jobs)
@@ -135,11 +135,8 @@ async def emptied(stage: Stage, load: Load) -> Drained:
         spent - _ours(stage, node, queues, polls * (1 + load.recording))
         for node, spent in zip(stage.nodes, map(sub, after, before), strict=True)
     ]
-    cpu, kernel = sum(each.cpu for each in reports), sum(each.kernel for each in reports)
-    samples: Counter[str] = Counter()
-    for report in reports:
-        samples.update(report.samples)
-    return Drained(load.jobs, seconds, nodes, cpu, recorder, postgres, kernel, samples)
+    recorder = reports[-1].cpu if load.recording else 0.0
+    return Drained(load.jobs, seconds, nodes, cpu, recorder, postgres, reports)
 
 
 def _ours(stage: Stage, node: Redis, queues: Sequence[str], polls: int) -> Usage:
@@ -149,9 +146,9 @@ def _ours(stage: Stage, node: Redis, queues: Sequence[str], polls: int) -> Usage
     return Usage(0.0, 0, polls * asked + first, polls + first + 1)
 
 
-async def _scheduler(stage: Stage, stack: AsyncExitStack) -> Child:
+async def _scheduler(stage: Stage, plan: Plan, stack: AsyncExitStack) -> Child:
     """Start a scheduler and wait until it says that it lives."""
-    scheduler = await stack.enter_async_context(started("scheduler", stage))
+    scheduler = await stack.enter_async_context(started("scheduler", stage, plan))
     scheduler.go()
 
     async def lives() -> bool:

@@ -7,9 +7,9 @@ clock starts when a few jobs went through: a producer's first one connects, and 
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from scripts.benchmarks.child import Report
 from scripts.benchmarks.draining import Load, drained
@@ -41,17 +41,12 @@ async def at_half_load(stage: Stage, size: Size) -> Values:
     """Send at half of the rate that one worker has just drained."""
     rate = (await drained(stage, Load(size.jobs // 2))).rate / 2
     await stage.reset()
-    async with started("worker", stage) as worker, Workload(stage.redis_url) as workload:
-        worker.go()
-        await _warm_up(stage, [worker], workload)
-        async with Meter(stage, [worker]) as spent:
-            jobs = await _batches(workload, rate, size.seconds / 2)
-            await _ran(stage, [worker], "stamped", jobs)
-        waits = _waits(await _stopped([worker], jobs))
+    async with awake(stage) as (pool, workload):
+        found = await flowed(stage, pool, workload, round(rate * size.seconds / 2), rate)
     return {
-        **spent.values("latency.half", jobs),
-        "latency.half_p50": percentile(waits, 50) / MS,
-        "latency.half_p99": percentile(waits, 99) / MS,
+        **found.meter.values("latency.half", found.jobs),
+        "latency.half_p50": percentile(found.waits, 50) / MS,
+        "latency.half_p99": percentile(found.waits, 99) / MS,
     }
 
 
@@ -104,8 +99,25 @@ async def sent(
     stage: Stage, pool: list[Child], workload: Workload, jobs: int, payload: int = 0
 ) -> Paced:
     """Send jobs at the steady rate, and stop the workers."""
+    return await _paced(stage, pool, workload, jobs, _send(workload, jobs, payload))
+
+
+async def flowed(
+    stage: Stage, pool: list[Child], workload: Workload, jobs: int, rate: float
+) -> Paced:
+    """Send jobs at a high rate in small batches, and stop the workers."""
+    return await _paced(stage, pool, workload, jobs, _batches(workload, jobs, rate))
+
+
+async def _paced(
+    stage: Stage,
+    pool: list[Child],
+    workload: Workload,
+    jobs: int,
+    sending: Coroutine[Any, Any, None],
+) -> Paced:
     async with Meter(stage, pool) as meter:
-        await _send(workload, jobs, payload)
+        await sending
         await _ran(stage, pool, "stamped", jobs, workload.plan.stored)
     return Paced(jobs, meter, await _stopped(pool, jobs))
 
@@ -133,17 +145,17 @@ async def _send(workload: Workload, jobs: int, payload: int) -> None:
             group.create_task(send(number))
 
 
-async def _batches(workload: Workload, rate: float, seconds: float) -> int:
-    """Send what is due at each tick; return how many jobs went."""
-    start, sent = time.monotonic(), 0
+async def _batches(workload: Workload, jobs: int, rate: float) -> None:
+    """Send what is due at each tick."""
+    start, sent, tick = time.monotonic(), 0, 0
     async with asyncio.TaskGroup() as group:
-        for tick in range(1, round(seconds / TICK) + 1):
+        while sent < jobs:
+            tick += 1
             await asyncio.sleep(max(0.0, start + tick * TICK - time.monotonic()))
-            stamp, due = round((start + tick * TICK) * 1e9), round(tick * TICK * rate)
-            jobs = [workload.stamped.prepare(stamp) for _ in range(due - sent)]
-            group.create_task(workload.app.enqueue_many(jobs))
+            stamp, due = round((start + tick * TICK) * 1e9), min(jobs, round(tick * TICK * rate))
+            batch = [workload.stamped.prepare(stamp) for _ in range(due - sent)]
+            group.create_task(workload.app.enqueue_many(batch))
             sent = due
-    return sent
 
 
 async def _stopped(workers: list[Child], jobs: int) -> list[Report]:

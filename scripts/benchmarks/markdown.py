@@ -123,8 +123,9 @@ def spent(report: Report) -> list[str]:
 
 def profile(report: Report) -> list[str]:
     """Return where the time of a job goes in each work, dearest first."""
-    rows = [row for each in report.profiles for row in profiled.brief(each)]
-    return _table([("", "", "µs a job", "of these"), *rows], left=4) if rows else []
+    rows = [profiled.brief(each) for each in report.profiles]
+    titles = ("", "process, µs a job", "Redis, µs a job")
+    return _table([titles, *rows], left=len(titles)) if rows else []
 
 
 def _pictures(file: Path, pictures: Sequence[Path]) -> list[str]:

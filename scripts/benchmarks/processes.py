@@ -28,9 +28,9 @@ class Child:
         self._process = process
         self._orders, self._answers = process.stdin, process.stdout
 
-    def go(self) -> None:
-        """Start the service."""
-        self._orders.write(b"go\n")
+    def go(self, order: str = "go") -> None:
+        """Start the service; a producer is told how many jobs."""
+        self._orders.write(f"{order}\n".encode())
 
     def restart_count(self) -> None:
         """Leave out of the report the CPU time that the service has taken so far."""
@@ -82,7 +82,7 @@ class Child:
 
 @asynccontextmanager
 async def started(role: str, stage: Stage, plan: Plan = DEFAULTS) -> AsyncIterator[Child]:
-    """Start a process that is a ``worker``, ``scheduler`` or ``recorder``; it waits for ``go``."""
+    """Start a ``worker``, ``scheduler``, ``recorder`` or ``producer``; it waits for ``go``."""
     process = await asyncio.create_subprocess_exec(
         sys.executable,
         *("-P", "-m", "scripts.benchmarks.child"),

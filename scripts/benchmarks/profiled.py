@@ -64,8 +64,8 @@ def _script(cost: ScriptCost) -> tuple[str, str, str]:
     return cost.name, _micros(cost.micros), f"{often}; {told}" if told else often
 
 
-def brief(profile: Profile) -> list[tuple[str, str, str, str]]:
-    """Return two rows: the process with its dearest groups, and Redis with its scripts."""
+def brief(profile: Profile) -> tuple[str, str, str]:
+    """Return one row: the work, the process with its dearest groups, Redis with its scripts."""
     groups = list(profile.groups().items())
     others = [("all others", sum(micros for _, micros in groups[FEW:]))]
     outside = [
@@ -77,10 +77,9 @@ def brief(profile: Profile) -> list[tuple[str, str, str, str]]:
         for each in profile.scripts
         if each.micros >= LEAST and (inner := _parts(_inner(each)))
     ]
-    return [
-        (title(profile), profile.process, _micros(profile.cpu), _parts(groups[:FEW] + others)),
-        ("", "Redis", _micros(profile.redis), ", ".join([*scripts, _parts(outside)])),
-    ]
+    process = f"{profile.process} **{_micros(profile.cpu)}**: {_parts(groups[:FEW] + others)}"
+    redis = ", ".join([*scripts, _parts(outside)])
+    return title(profile), process, f"**{_micros(profile.redis)}**: {redis}"
 
 
 def _parts(parts: Sequence[tuple[str, float]]) -> str:

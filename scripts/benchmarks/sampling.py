@@ -5,9 +5,12 @@ the Python line that called it, for the interpreter runs signal handlers when th
 code that no line of Python called, such as the event loop's own, would be noted as the first
 function that it calls, so a function met at its very first instruction counts for its caller.
 Unlike ``cProfile`` it costs next to nothing, and small functions no more than large ones.
+
+Handlers of signals run in the main thread only: what other threads take is one row, by the clock.
 """
 
 import signal
+import time
 from collections import Counter
 from dis import get_instructions
 from functools import cache
@@ -16,6 +19,7 @@ from types import CodeType, FrameType
 
 EVERY = 0.001  # seconds of CPU time; the kernel may take its own tick instead
 LOOP = "event loop"
+THREADS = "other threads"
 LOOPS = {"asyncio", "uvloop", "selectors"}
 OURS = {"jobqueue", "scripts"}
 
@@ -24,25 +28,35 @@ class Sampler:
     """Notes the main thread of this process, as ``module:function``."""
 
     def __init__(self) -> None:
-        self.found: Counter[CodeType | None] = Counter()
+        self._found: Counter[CodeType | None] = Counter()
+        self.restart()
+
+    def restart(self) -> None:
+        """Forget what was found so far."""
+        self._found.clear()
+        self._main, self._whole = time.thread_time(), time.process_time()
 
     def start(self) -> None:
         """Begin. Signal handlers may not be set anywhere but in the main thread."""
         signal.signal(signal.SIGPROF, self._look)
         signal.setitimer(signal.ITIMER_PROF, EVERY, EVERY)
+        self.restart()
 
     def stop(self) -> dict[str, int]:
         """End; return how often each function was found."""
         signal.setitimer(signal.ITIMER_PROF, 0)
+        main, whole = time.thread_time() - self._main, time.process_time() - self._whole
         named: Counter[str] = Counter()
-        for code, times in self.found.items():
+        for code, times in self._found.items():
             named[name_of(code)] += times
+        if others := round(named.total() * (whole - main) / main):
+            named[THREADS] = others
         return dict(named)
 
     def _look(self, _number: int, frame: FrameType | None) -> None:
         while frame and frame.f_lasti <= first(frame.f_code):
             frame = frame.f_back
-        self.found[frame.f_code if frame else None] += 1
+        self._found[frame.f_code if frame else None] += 1
 
 
 @cache

@@ -8,12 +8,13 @@ from typing import NamedTuple
 from msgspec.structs import replace
 
 from scripts.benchmarks import enqueue, latency, promotion, recording
+from scripts.benchmarks.child import Report
 from scripts.benchmarks.draining import Load, drained, emptied
 from scripts.benchmarks.meter import Meter
 from scripts.benchmarks.processes import started
 from scripts.benchmarks.sampling import Sampler
 from scripts.benchmarks.stage import Stage
-from scripts.benchmarks.usage import own_kernel
+from scripts.benchmarks.usage import Usage, own_kernel
 from scripts.benchmarks.workload import Plan, Workload
 
 LOOKED_AT = Plan(profiled=True)
@@ -60,16 +61,18 @@ class Work(NamedTuple):
 
 
 @asynccontextmanager
-async def _draining(kind: str, stage: Stage, jobs: int) -> AsyncIterator[Do]:
-    load = Load(jobs, kind, plan=replace(LOOKED_AT, limited=kind == "limited"))
+async def _draining(
+    kind: str, stage: Stage, jobs: int, *, recording: bool = False, of: int = 0
+) -> AsyncIterator[Do]:
+    plan = replace(LOOKED_AT, limited=kind == "limited")
+    load = Load(jobs, kind, recording=recording, plan=plan)
     await stage.reset()
     async with Workload(stage.redis_url, plan=load.plan) as workload:
         await workload.fill(jobs, kind)
 
     async def drain() -> Spent:
         found = await emptied(stage, load)
-        cpu, kernel = found.workers, found.kernel
-        return Spent(found.seconds, found.redis.cpu, cpu, kernel, dict(found.samples))
+        return _told(found.reports[of], found.seconds, found.redis)
 
     yield drain
 
@@ -93,14 +96,40 @@ async def _enqueueing(way: enqueue.Way, stage: Stage, jobs: int) -> AsyncIterato
 
 
 @asynccontextmanager
+async def _blocking(stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    await stage.reset()
+    async with started("producer", stage, LOOKED_AT) as producer:
+
+        async def send() -> Spent:
+            async with Meter(stage) as spent:
+                producer.go(str(jobs))
+                told = await producer.stop()
+            return _told(told, spent.seconds, spent.redis)
+
+        yield send
+
+
+@asynccontextmanager
 async def _pacing(stage: Stage, jobs: int) -> AsyncIterator[Do]:
     await stage.reset()
     async with latency.awake(stage, LOOKED_AT) as (pool, workload):
 
         async def send() -> Spent:
             found = await latency.sent(stage, pool, workload, jobs)
-            [told], meter = found.reports, found.meter
-            return Spent(meter.seconds, meter.redis.cpu, told.cpu, told.kernel, told.samples)
+            return _told(found.reports[0], found.meter.seconds, found.meter.redis)
+
+        yield send
+
+
+@asynccontextmanager
+async def _flowing(stage: Stage, jobs: int) -> AsyncIterator[Do]:
+    rate = (await drained(stage, Load(jobs))).rate / 2
+    await stage.reset()
+    async with latency.awake(stage, LOOKED_AT) as (pool, workload):
+
+        async def send() -> Spent:
+            found = await latency.flowed(stage, pool, workload, jobs, rate)
+            return _told(found.reports[0], found.meter.seconds, found.meter.redis)
 
         yield send
 
@@ -130,19 +159,30 @@ async def _promoting(stage: Stage, jobs: int) -> AsyncIterator[Do]:
             async with Meter(stage) as spent:
                 await promotion.promoted(stage, jobs)
             seconds, told = await stage.now() - due, await scheduler.stop()
-            return Spent(seconds, spent.redis.cpu, told.cpu, told.kernel, told.samples)
+            return _told(told, seconds, spent.redis)
 
         yield promote
 
 
+def _told(report: Report, seconds: float, redis: Usage) -> Spent:
+    return Spent(seconds, redis.cpu, report.cpu, report.kernel, report.samples)
+
+
+_RECORDED = partial(_draining, "noop", recording=True)
+
 WORKS = (
     Work("drain", "worker", 1, partial(_draining, "noop")),
+    Work("drain by threads", "worker", 0.25, partial(_draining, "threaded")),
     Work("drain with a limit", "worker", 0.25, partial(_draining, "limited")),
     Work("drain with locks", "worker", 0.25, partial(_draining, "locked")),
     Work("drain with unique keys", "worker", 0.25, partial(_draining, "unique")),
+    Work("drain while it is recorded", "worker", 0.5, partial(_RECORDED, of=0)),
+    Work("record while it is drained", "scheduler", 0.5, partial(_RECORDED, of=1)),
     Work("record", "recorder", 1, _recording, few=recording.FEWEST),
+    Work("enqueue and drain at half of full load", "worker", 0.25, _flowing),
     Work("enqueue and drain at 50 jobs/s", "worker", 0.004, _pacing, few=100),
     Work("enqueue one by one", "producer", 0.05, partial(_enqueueing, enqueue.one_by_one)),
+    Work("enqueue one by one, blocking", "producer", 0.02, _blocking),
     Work("enqueue, 100 at once", "producer", 0.25, partial(_enqueueing, enqueue.at_once)),
     Work("enqueue in bulk", "producer", 1, partial(_enqueueing, enqueue.in_bulk)),
     Work("promotion", "scheduler", 0.5, _promoting),

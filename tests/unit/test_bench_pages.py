@@ -1,6 +1,8 @@
 """What the benchmarks write into pages, and the arithmetic that they print."""
 
 import re
+import threading
+import time
 from pathlib import Path
 
 import pytest
@@ -73,8 +75,8 @@ def test_a_page_gets_its_tables(tmp_path: Path) -> None:
     assert re.findall("^old .*", once, re.MULTILINE) == ["old peers"]
     assert "11,000/s | ≥ 12,000 | missed |" in once
     assert "| drain, sync handlers in threads | 90.9 |  | 60 | 12 |  |  |  | 0.79 |" in once
-    assert "| drain, 1,000/s | worker | 20.00 | jobqueue.worker.settler 12.00, event" in once
-    assert "|  | Redis | 10.00 | **fetch 6.00** (Lua itself 4.00, HSET 2.00), BLPOP 1.00, " in once
+    assert "| drain, 1,000/s | worker **20.00**: jobqueue.worker.settler 12.00, event" in once
+    assert "| **10.00**: **fetch 6.00** (Lua itself 4.00, HSET 2.00), BLPOP 1.00, " in once
     assert "| promotion, 1,000/s |" in once
     assert "![growth by workers](charts/growth-workers.svg)" in once
     markdown.write(page, report(), [picture])
@@ -169,10 +171,30 @@ def test_a_sampler_finds_what_is_at_work() -> None:
     """Most of the time is found in the function that takes it."""
     sampler = sampling.Sampler()
     sampler.start()
-    while sum(sampler.found.values()) < 20:
-        burn()
+    burn_for(0.2)
     found = sampler.stop()
-    assert sum(times for name, times in found.items() if name.endswith(":burn")) > 10
+    ours = sum(times for name, times in found.items() if name.endswith((":burn", ":burn_for")))
+    assert ours > sum(found.values()) / 2
+
+
+def test_a_sampler_weighs_other_threads() -> None:
+    """What they take stands beside what it finds in its own."""
+    sampler = sampling.Sampler()
+    sampler.start()
+    other = threading.Thread(target=burn_for, args=(0.2,))
+    other.start()
+    other.join()
+    burn_for(0.2)
+    found = sampler.stop()
+    whole = sum(found.values())
+    assert whole / 4 < found[sampling.THREADS] < whole * 3 / 4
+
+
+def burn_for(seconds: float) -> None:
+    """Take so much CPU time of this thread."""
+    until = time.thread_time() + seconds
+    while time.thread_time() < until:
+        burn()
 
 
 def burn() -> int:

@@ -9,7 +9,10 @@ TINY = Size(jobs=600, seconds=0.3, many=600, rows=2000)
 SMALL = Size(jobs=12_000, seconds=0, many=0)  # of those sent one by one enough to be met at work
 SCRIPTS = {
     "drain": {"fetch", "finish"},
+    "drain by threads": {"fetch", "finish"},
+    "record while it is drained": {"recorded"},
     "enqueue one by one": {"enqueue"},
+    "enqueue one by one, blocking": {"enqueue"},
     "promotion": {"promote"},
 }
 
