@@ -11,6 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
+from jobqueue.services.running import spare_the_collector
 from scripts.benchmarks.child import Report
 from scripts.benchmarks.draining import Load, drained
 from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values, cpu
@@ -92,6 +93,7 @@ async def awake(
         await _warm_up(stage, pool, workload)
         for worker in pool:
             worker.restart_count()
+        spare_the_collector()  # what the benchmark itself has loaded is not on a job's way
         yield pool, workload
 
 

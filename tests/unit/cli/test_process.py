@@ -1,11 +1,22 @@
 """A signal is heard at every moment of a service's life."""
 
 import asyncio
+import gc
 import os
 import signal
+from collections.abc import Iterator
+
+import pytest
 
 from jobqueue.cli.process import serve
 from jobqueue.probes.health import Health
+
+
+@pytest.fixture(autouse=True)
+def _seen_again() -> Iterator[None]:
+    """Let the garbage collector look at everything behind a service, which ends its process."""
+    yield
+    gc.unfreeze()
 
 
 class Waits:
@@ -52,3 +63,18 @@ def test_a_signal_during_the_start_ends_it() -> None:
         raise AssertionError("it was not stopped")
 
     serve(make)
+
+
+def test_what_is_loaded_is_not_collected() -> None:
+    """A full collection while the service runs does not look through all modules."""
+    frozen = []
+
+    class Looks(Waits):
+        async def run(self) -> None:
+            frozen.append(gc.get_freeze_count())
+
+    async def make() -> Looks:
+        return Looks()
+
+    serve(make)
+    assert frozen[0] > 10_000
