@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 
 from jobqueue.cli.probes import Answers
 from jobqueue.probes.server import served
-from jobqueue.services.running import Runs, spare_the_collector
+from jobqueue.services.running import Runs, freeze_what_is_loaded
 
 log = logging.getLogger("jobqueue")
 
@@ -84,7 +84,7 @@ async def _serve(
     except asyncio.CancelledError:
         log.info(EARLY)
         return
-    spare_the_collector()
+    freeze_what_is_loaded()
     answers.service = service
     if quiet is not None:
         loop.add_signal_handler(signal.SIGTSTP, quiet, service)

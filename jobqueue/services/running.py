@@ -32,11 +32,11 @@ class Runs(Protocol):
 S = TypeVar("S", bound=Runs)
 
 
-def spare_the_collector() -> None:
+def freeze_what_is_loaded() -> None:
     """Take what exists now out of the garbage collector's sight, once all is loaded.
 
-    Modules and the app live as long as the process. A full collection that looks through them
-    all the same stops a worker's loop for tens of milliseconds.
+    Modules and the app live as long as the process. Full collections would walk through them
+    all the same, and stop a worker's loop for tens of milliseconds each time.
     """
     gc.collect()
     gc.freeze()

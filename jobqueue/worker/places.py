@@ -14,7 +14,7 @@ from jobqueue.domain.outcomes import Outcome
 from jobqueue.worker.attempt import Attempt
 from jobqueue.worker.bounds import UNBOUNDED
 from jobqueue.worker.held import Held
-from jobqueue.worker.threads import Running, Threads
+from jobqueue.worker.threads import Call, Threads
 
 log = logging.getLogger("jobqueue.worker")
 
@@ -69,42 +69,54 @@ class InThread:
             held.in_thread = True
             attempt.starts()
 
-        call = partial(attempt.handler.function, *attempt.args, **attempt.kwargs)
-        running = self._threads.start(call, contextvars.copy_context(), begins)
+        function = partial(attempt.handler.function, *attempt.args, **attempt.kwargs)
+        call = Call(function, contextvars.copy_context(), begins)
+        given_up = None
         try:
-            if bounds is not UNBOUNDED and not await running.begun(bounds.until_start(held)):
-                return attempt.overdue()
-            late = not await _returned(running, bounds.left(held), held)
+            self._threads.start(call)
+            try:
+                # Where nothing bounds it, nobody has to know when it begins: one wake-up less.
+                if bounds is not UNBOUNDED and not await call.begun(bounds.until_start(held)):
+                    return attempt.overdue()
+            except asyncio.CancelledError as told:
+                given_up = told  # and still it may have begun in this very moment
+            late = not await _returned(call, bounds.left(held), held, given_up)
             if late:
                 # A thread can't be stopped: a timeout is settled when it really returns, so
                 # that its slot, lock and lease are held as long as it works.
                 log.warning("thread runs past its timeout", extra=held.fields())
-                await _returned(running, None, held)
+                await _returned(call, None, held)
         finally:
-            self._threads.withdraw(running)
+            self._threads.withdraw(call)
             held.in_thread = False
-        value, error = running.value, running.error
+        value, error = call.value, call.error
         if late:
             return attempt.late(error)
         return attempt.ended(error) if error is not None else attempt.returned(value)
 
 
-async def _returned(running: Running, timeout: float | None, held: Held) -> bool:
+async def _returned(
+    call: Call,
+    timeout: float | None,
+    held: Held,
+    given_up: asyncio.CancelledError | None = None,
+) -> bool:
     """Wait for a thread; a worker that stops leaves it behind."""
-    given_up = None
     while True:
-        try:
-            done = await running.returned(timeout)
-        except asyncio.CancelledError as error:
+        if given_up is not None:
             if not held.in_thread or (held.released and held.dropped):
-                raise
+                raise given_up
             # Others own the job, or a middleware lost its patience, and still the thread
             # has its slot until it returns. What a stopping worker hears in time counts.
-            given_up, timeout = None if held.released else error, None
-        else:
-            if given_up is not None and not held.dropped:
-                raise given_up
-            return done
+            given_up, timeout = None if held.released else given_up, None
+        try:
+            done = await call.returned(timeout)
+        except asyncio.CancelledError as error:
+            given_up = error
+            continue
+        if given_up is not None and not held.dropped:
+            raise given_up
+        return done
 
 
 class Children(Protocol):

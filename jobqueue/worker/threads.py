@@ -16,25 +16,25 @@ from typing import Any
 Waiter = asyncio.Future[None]
 
 
-class Running:
-    """A function on its way through a thread. Waiting for it can be cancelled, it can't.
+class Call:
+    """A function's way through a thread. Who waits can give up; what runs can't be stopped.
 
     Args:
         function: What a thread shall call.
         context: In which.
-        begins: Called on the loop when it gets a thread.
+        begins: Called in the same context, on the loop, when there is a thread for it.
 
     Attributes:
         value: What it returned.
         error: What it raised.
     """
 
-    __slots__ = ("_beginning", "_begins", "_begun", "_call", "_ending", "_over", "error", "value")
+    __slots__ = ("_beginning", "_begins", "_begun", "_ending", "_over", "_work", "error", "value")
 
     def __init__(
         self, function: Callable[[], Any], context: Context, begins: Callable[[], None]
     ) -> None:
-        self._call: tuple[Context, Callable[[], Any]] | None = (context, function)
+        self._work: tuple[Context, Callable[[], Any]] | None = (context, function)
         self._begins = begins
         self._begun = self._over = False
         self._beginning: Waiter | None = None
@@ -44,19 +44,21 @@ class Running:
 
     @property
     def wanted(self) -> bool:
-        """Whether nobody has stopped waiting for it, which counts until it begins."""
+        """Whether nobody who waits has given up; asked before it begins."""
         return not any(each and each.done() for each in (self._beginning, self._ending))
 
     def begin(self) -> None:
-        """Note that it gets a thread, on the loop."""
+        """Note that there is a thread for it, on the loop."""
+        assert self._work  # noqa: S101 - it has not run yet
+        context, _ = self._work
         self._begun = True
-        self._begins()
+        context.run(self._begins)  # which may be the loop's own turn, without the job's context
         _wake(self._beginning)
 
     def run(self) -> None:
         """Call the function, in a thread."""
-        assert self._call  # noqa: S101 - nobody calls it twice
-        (context, function), self._call = self._call, None
+        assert self._work  # noqa: S101 - nobody calls it twice
+        (context, function), self._work = self._work, None
         try:
             value, error = context.run(function), None
         except BaseException as caught:  # noqa: BLE001 - SystemExit ends an attempt, not the thread
@@ -96,66 +98,62 @@ class Threads:
         self._limit = limit
         self._loop = loop
         # What waits has no thread yet: nothing is ever queued behind a thread that does not
-        # return, to run when its job has long been handed back.
-        self._waiting: dict[Running, None] = {}
-        self._work: SimpleQueue[Running | None] = SimpleQueue()
+        # return, to run when its job has long been handed back. A dict, for what is withdrawn.
+        self._waiting: dict[Call, None] = {}
+        self._work: SimpleQueue[Call | None] = SimpleQueue()
         self._started = 0
         self._busy = 0
-        self._ended: deque[Running] = deque()
-        self._called = False  # whether the loop has been asked to look at them
+        self._ended: deque[Call] = deque()
+        self._look_due = False  # whether the loop has been asked to look at them
 
-    def start(
-        self, function: Callable[[], Any], context: Context, begins: Callable[[], None]
-    ) -> Running:
-        """Let a thread call ``function`` as soon as one is free, in the order of their coming."""
-        running = Running(function, context, begins)
+    def start(self, call: Call) -> None:
+        """Let it run as soon as a thread is free; first come, first served."""
         if self._busy < self._limit:
-            self._begin(running)
+            self._begin(call)
         else:
-            self._waiting[running] = None
-        return running
+            self._waiting[call] = None
 
-    def withdraw(self, running: Running) -> None:
-        """Let a function that has no thread yet never get one."""
-        self._waiting.pop(running, None)
+    def withdraw(self, call: Call) -> None:
+        """Let what has no thread yet never get one."""
+        self._waiting.pop(call, None)
 
     def close(self) -> None:
         """Let idle threads end; busy ones end after their handler."""
         for _ in range(self._started):
             self._work.put(None)
 
-    def _begin(self, running: Running) -> None:
-        running.begin()
+    def _begin(self, call: Call) -> None:
+        call.begin()
         if self._busy == self._started:
             name = f"jobqueue-{self._started + 1}"
             Thread(target=self._serve, name=name, daemon=True).start()
             self._started += 1
         self._busy += 1
-        self._work.put(running)
+        self._work.put(call)
 
     def _serve(self) -> None:
-        while (running := self._work.get()) is not None:
-            running.run()
-            self._ended.append(running)
-            del running  # a waiting thread keeps nothing alive
-            if self._called:
-                continue  # waking the loop is dear: one call is for all that end until it comes
-            self._called = True
+        while (call := self._work.get()) is not None:
+            call.run()
+            self._ended.append(call)
+            del call  # a waiting thread keeps nothing alive
+            if self._look_due:
+                continue  # waking the loop is expensive: one look is for all that end before it
+            self._look_due = True
             try:
                 self._loop.call_soon_threadsafe(self._collect)
             except RuntimeError:
                 return  # the loop is closed: nobody waits any more
 
     def _collect(self) -> None:
-        self._called = False  # first: what ends after our last look calls again
+        self._look_due = False  # first: what ends after our look asks for another
         while self._ended:
             self._busy -= 1
             self._ended.popleft().end()
         while self._waiting and self._busy < self._limit:
-            running = next(iter(self._waiting))
-            self.withdraw(running)
-            if running.wanted:
-                self._begin(running)
+            call = next(iter(self._waiting))
+            del self._waiting[call]
+            if call.wanted:
+                self._begin(call)
 
 
 def _waiter() -> Waiter:

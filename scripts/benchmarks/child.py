@@ -13,7 +13,7 @@ from contextlib import asynccontextmanager
 
 import msgspec
 
-from jobqueue.services.running import running, spare_the_collector
+from jobqueue.services.running import freeze_what_is_loaded, running
 from scripts.benchmarks import loops
 from scripts.benchmarks.sampling import Sampler
 from scripts.benchmarks.usage import own_cpu, own_kernel
@@ -69,7 +69,7 @@ async def main(role: str, redis_url: str, database_url: str, plan: str) -> None:
     packed = msgspec.json.decode(plan, type=Plan)
     workload = Workload(redis_url, database_url or None, packed)
     _ = workload.app.services  # what it imports is imported before the clock runs
-    spare_the_collector()  # as a process of the command line does
+    freeze_what_is_loaded()  # as a process of the command line does
     orders = await _orders()
     print("ready", flush=True)
     if not await orders.readline():

@@ -54,19 +54,27 @@ class Drained:
         jobs: That ran.
         seconds: From the workers' start to the last record.
         nodes: What each Redis has spent.
-        workers: CPU of all of them.
-        scheduler: Its CPU.
+        pool: What each worker did.
+        recorder: What the scheduler did, if there was one.
         postgres: Its CPU.
-        reports: What each worker did, and the scheduler behind them if there was one.
     """
 
     jobs: int
     seconds: float
     nodes: Sequence[Usage]
-    workers: float
-    scheduler: float
+    pool: Sequence[Report]
+    recorder: Report | None
     postgres: float
-    reports: Sequence[Report]
+
+    @property
+    def workers(self) -> float:
+        """CPU of all of them."""
+        return sum(each.cpu for each in self.pool)
+
+    @property
+    def scheduler(self) -> float:
+        """Its CPU."""
+        return self.recorder.cpu if self.recorder else 0.0
 
     @property
     def rate(self) -> float:
@@ -125,9 +133,7 @@ async def emptied(stage: Stage, load: Load) -> Drained:
         if not load.recording:
             seconds = await stage.last_record(queues) - clock
         reports = [await worker.stop() for worker in pool]
-        cpu = sum(report.cpu for report in reports)
-        if scheduler:
-            reports.append(await scheduler.stop())
+        recorder = await scheduler.stop() if scheduler else None
     check("handlers ran", sum(report.ran for report in reports), load.jobs)
     if load.recording:
         check("rows arrived", await stage.rows(), load.jobs)
@@ -135,8 +141,7 @@ async def emptied(stage: Stage, load: Load) -> Drained:
         spent - _ours(stage, node, queues, polls * (1 + load.recording))
         for node, spent in zip(stage.nodes, map(sub, after, before), strict=True)
     ]
-    recorder = reports[-1].cpu if load.recording else 0.0
-    return Drained(load.jobs, seconds, nodes, cpu, recorder, postgres, reports)
+    return Drained(load.jobs, seconds, nodes, reports, recorder, postgres)
 
 
 def _ours(stage: Stage, node: Redis, queues: Sequence[str], polls: int) -> Usage:

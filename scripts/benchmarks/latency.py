@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import Any, NamedTuple
 
-from jobqueue.services.running import spare_the_collector
+from jobqueue.services.running import freeze_what_is_loaded
 from scripts.benchmarks.child import Report
 from scripts.benchmarks.draining import Load, drained
 from scripts.benchmarks.figures import Broken, Family, Figure, Goal, Size, Values, cpu
@@ -93,7 +93,7 @@ async def awake(
         await _warm_up(stage, pool, workload)
         for worker in pool:
             worker.restart_count()
-        spare_the_collector()  # what the benchmark itself has loaded is not on a job's way
+        freeze_what_is_loaded()  # what the benchmark itself has loaded is not on a job's way
         yield pool, workload
 
 

@@ -6,7 +6,8 @@ code that no line of Python called, such as the event loop's own, would be noted
 function that it calls, so a function met at its very first instruction counts for its caller.
 Unlike ``cProfile`` it costs next to nothing, and small functions no more than large ones.
 
-Handlers of signals run in the main thread only: what other threads take is one row, by the clock.
+Handlers of signals run in the main thread only: a tick that others took most of is left out, and
+what they took is one row, by the clocks.
 """
 
 import signal
@@ -29,12 +30,12 @@ class Sampler:
 
     def __init__(self) -> None:
         self._found: Counter[CodeType | None] = Counter()
-        self.restart()
+        self._began = self._looked = _clocks()
 
     def restart(self) -> None:
         """Forget what was found so far."""
         self._found.clear()
-        self._main, self._whole = time.thread_time(), time.process_time()
+        self._began = self._looked = _clocks()
 
     def start(self) -> None:
         """Begin. Signal handlers may not be set anywhere but in the main thread."""
@@ -45,18 +46,34 @@ class Sampler:
     def stop(self) -> dict[str, int]:
         """End; return how often each function was found."""
         signal.setitimer(signal.ITIMER_PROF, 0)
-        main, whole = time.thread_time() - self._main, time.process_time() - self._whole
+        main, others = _since(self._began, _clocks())
         named: Counter[str] = Counter()
         for code, times in self._found.items():
             named[name_of(code)] += times
-        if others := round(named.total() * (whole - main) / main):
-            named[THREADS] = others
+        if times := round(named.total() * others / main):
+            named[THREADS] = times
         return dict(named)
 
     def _look(self, _number: int, frame: FrameType | None) -> None:
+        now = _clocks()
+        main, others = _since(self._looked, now)
+        self._looked = now
+        if main < others:
+            return
         while frame and frame.f_lasti <= first(frame.f_code):
             frame = frame.f_back
         self._found[frame.f_code if frame else None] += 1
+
+
+def _clocks() -> tuple[float, float]:
+    """Return the CPU time of this thread and of the process."""
+    return time.thread_time(), time.process_time()
+
+
+def _since(before: tuple[float, float], now: tuple[float, float]) -> tuple[float, float]:
+    """Return what this thread took between two looks, and what others did."""
+    main = now[0] - before[0]
+    return main, now[1] - before[1] - main
 
 
 @cache

@@ -62,7 +62,7 @@ class Work(NamedTuple):
 
 @asynccontextmanager
 async def _draining(
-    kind: str, stage: Stage, jobs: int, *, recording: bool = False, of: int = 0
+    kind: str, stage: Stage, jobs: int, *, recording: bool = False, scheduler: bool = False
 ) -> AsyncIterator[Do]:
     plan = replace(LOOKED_AT, limited=kind == "limited")
     load = Load(jobs, kind, recording=recording, plan=plan)
@@ -72,7 +72,9 @@ async def _draining(
 
     async def drain() -> Spent:
         found = await emptied(stage, load)
-        return _told(found.reports[of], found.seconds, found.redis)
+        told = found.recorder if scheduler else found.pool[0]
+        assert told  # noqa: S101 - there is a scheduler where something is recorded
+        return _told(told, found.seconds, found.redis)
 
     yield drain
 
@@ -176,8 +178,8 @@ WORKS = (
     Work("drain with a limit", "worker", 0.25, partial(_draining, "limited")),
     Work("drain with locks", "worker", 0.25, partial(_draining, "locked")),
     Work("drain with unique keys", "worker", 0.25, partial(_draining, "unique")),
-    Work("drain while it is recorded", "worker", 0.5, partial(_RECORDED, of=0)),
-    Work("record while it is drained", "scheduler", 0.5, partial(_RECORDED, of=1)),
+    Work("drain while it is recorded", "worker", 0.5, _RECORDED),
+    Work("record while it is drained", "scheduler", 0.5, partial(_RECORDED, scheduler=True)),
     Work("record", "recorder", 1, _recording, few=recording.FEWEST),
     Work("enqueue and drain at half of full load", "worker", 0.25, _flowing),
     Work("enqueue and drain at 50 jobs/s", "worker", 0.004, _pacing, few=100),

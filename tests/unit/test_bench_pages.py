@@ -190,6 +190,20 @@ def test_a_sampler_weighs_other_threads() -> None:
     assert whole / 4 < found[sampling.THREADS] < whole * 3 / 4
 
 
+def test_a_sampler_leaves_out_what_others_did() -> None:
+    """A thread at work beside ours does not change where ours is found."""
+    sampler = sampling.Sampler()
+    other = threading.Thread(target=burn_for, args=(0.4,))
+    sampler.start()
+    other.start()
+    burn_for(0.4)
+    other.join()
+    found = sampler.stop()
+    whole = sum(found.values()) - found[sampling.THREADS]
+    ours = sum(times for name, times in found.items() if name.endswith((":burn", ":burn_for")))
+    assert ours > whole / 2
+
+
 def burn_for(seconds: float) -> None:
     """Take so much CPU time of this thread."""
     until = time.thread_time() + seconds
