@@ -109,6 +109,7 @@ class Fetcher:
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
         self.fetches = 0  # that Redis has answered, whatever it said
+        self.refusal = ""  # why the last one failed, until another is answered
         self._quiet = False
         self._stopping = asyncio.Event()
 
@@ -173,7 +174,7 @@ class Fetcher:
                     await self._round(stopping)
                     pause.reset()
                 except (BrokerUnavailable, BrokerError) as error:
-                    self._error = str(error)
+                    self._error = self.refusal = str(error)
                     log.warning("fetch failed", extra={"error": str(error)})
                     self._doubtful.update(self._queues)
                     await self._until(stopping, self._outages.pause(pause.take()))
@@ -296,6 +297,7 @@ class Fetcher:
     def _take(self, queue: str, fetched: Fetched) -> bool:
         """Start what came; say whether the queue may have more, and slots are left."""
         self.fetches += 1
+        self.refusal = ""
         self._begin(queue, fetched)
         self._note(queue, fetched.status)
         more = fetched.status == "more"

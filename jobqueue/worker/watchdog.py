@@ -111,7 +111,7 @@ class Watchdog:
             self._fetching.cancel()
 
     def _say(self) -> str:
-        reason = f" ({self._fetcher.error})" if self._fetcher.error else ""
+        reason = f" ({self._fetcher.refusal})" if self._fetcher.refusal else ""
         return f"no fetch has succeeded for {self._patience:g} s though Redis answers{reason}"
 
 
