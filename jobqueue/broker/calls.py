@@ -55,7 +55,7 @@ class Call(msgspec.Struct, Generic[T], frozen=True):
 
 
 KEPT, LOST, CANCELLED = "k", "l", "c"
-STALE = "stale"
+OK, MORE, FULL, CALLED, STALE = "ok", "more", "full", "called", "stale"  # answers to a fetch
 UNKNOWN_ENDING = "died or lost its lease"
 
 _fetched = msgspec.msgpack.Decoder(Fetched)
@@ -181,14 +181,23 @@ class Calls:
         return self._call("enqueue", queue, _text, caller, number, ids, runs, *_joined(specs))
 
     def fetch(
-        self, queue: str, worker: str, number: int, slots: int, limits: FetchLimits, *, alone: bool
+        self,
+        queue: str,
+        worker: str,
+        number: int,
+        slots: int,
+        limits: FetchLimits,
+        *,
+        alone: bool,
+        before: Iterable[str] = (),
     ) -> Call[Fetched]:
         """Take up to ``slots`` ready jobs, the highest priority first.
 
-        ``alone`` says that the worker runs a job on its last life already.
+        ``alone`` says that the worker runs a job on its last life already; ``before`` are the
+        tokens' keys of queues on the same server that come before this one.
         """
         args = (limits.lease_ms, limits.journal_bytes, limits.crash_budget, int(alone), seed())
-        return self._call("fetch", queue, self._fetched, worker, number, slots, *args)
+        return self._call("fetch", queue, self._fetched, worker, number, slots, *args, *before)
 
     def recover(
         self, queue: str, worker: str, number: int, lease_ms: int, limit: int

@@ -20,7 +20,7 @@ from contextlib import suppress
 from time import monotonic
 from typing import Any
 
-from jobqueue.broker.calls import STALE, Calls, FetchLimits
+from jobqueue.broker.calls import CALLED, FULL, MORE, OK, STALE, Calls, FetchLimits
 from jobqueue.broker.lanes import TIMEOUT, Lane
 from jobqueue.broker.messages import Delivery, Fetched
 from jobqueue.broker.servers import Server
@@ -101,10 +101,9 @@ class Fetcher:
             lambda queue: not self._quiet and self._room(queue) > 0,
             self._outages,
         )
-        self._called: Sequence[str] = ()  # queues that had a token
+        self._empty: set[str] = set()  # where nothing was left; a token says when there is more
         self._all_due = 0.0  # by the loop's clock
         self._one = len(queues.names) == 1 and not server.is_cluster
-        self._looked = False  # whether the fetch behind the last token has left nothing
         self._sleep: asyncio.Task[None] | None = None
         self._full: set[str] = set()  # queues whose journal is past its bound
         self._error = ""
@@ -191,11 +190,10 @@ class Fetcher:
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
         self._outages.check()
         await self._recover_all()
-        looked, self._looked = self._looked, False
         if self._quiet or self._pool.free <= 0:
             await self._tokens.forgo()
             await self._until(stopping, self._blocked())
-        elif looked or not await self._fetch():
+        elif not await self._fetch():
             await self._until(stopping, self._wait())
 
     async def _look_back(self) -> None:
@@ -231,11 +229,11 @@ class Fetcher:
         usable = [q for q in self._queues if self._room(q) > 0 and self._outages.tried(q)]
         if self._one and usable and await self._runs_nothing():
             # Of several queues nobody knows yet which one a token will be for.
-            more = await self._fetch_at_token(*usable)
-            self._looked = not (more or self._doubtful)
+            await self._fetch_at_token(*usable)
             return
         some = len(usable) < len(self._queues)
-        self._called = await self._tokens.wait(usable, self._pool.changed if some else None)
+        changed = self._pool.changed if some else None
+        self._empty.difference_update(await self._tokens.wait(usable, changed))
 
     async def _runs_nothing(self) -> bool:
         """Say whether nothing runs here, or soon does, and no read waits for the token already."""
@@ -248,36 +246,40 @@ class Fetcher:
                     self._pool.changed.clear()
         return not self._pool.working
 
-    def _turns(self) -> Sequence[str]:
-        """Return the queues of this round: those with a token, and now and then all of them.
+    async def _fetch(self, *, after_all: bool = False) -> bool:
+        """Fill free slots from queues in their order; say whether to go on at once.
 
-        To look for tokens costs little beside a fetch from each of many queues that are empty.
+        A queue that was empty is passed over while it has no token, but for now and then: the
+        script looks for those of all such queues, which costs little beside a fetch from each.
+        ``after_all`` it has found one: whatever was called comes first, and no more is looked for.
         """
-        order, now = self._order.round(), asyncio.get_running_loop().time()
-        called, self._called = self._called, ()
-        if called and now < self._all_due and not self._lane.apart:
-            return [queue for queue in order if queue in called]
-        self._all_due = now + self._tokens.longest
-        return order
-
-    async def _fetch(self) -> bool:
-        """Fill free slots from queues in their order; say whether to go on at once."""
-        for queue in self._turns():
+        now, passed = asyncio.get_running_loop().time(), list[str]()
+        all_due = self._lane.apart or now >= self._all_due
+        if all_due:
+            self._all_due = now + self._tokens.longest
+        for queue in self._order.round():
             if self._pool.free <= 0:
                 return True
-            if self._room(queue) > 0 and self._outages.tried(queue):
+            if queue in self._empty and not all_due:
+                passed.append(queue)
+            elif self._room(queue) > 0 and self._outages.tried(queue):
                 with self._outages.of(queue):
-                    if await self._fetch_of(queue):
-                        return True  # a later queue gets nothing while this one may have more
+                    status = await self._fetch_of(queue, () if after_all else passed)
+                if status == CALLED:
+                    self._empty.difference_update(await self._requests.called(passed))
+                    return await self._fetch(after_all=True)
+                if status == MORE and self._room(queue) > 0:
+                    return True  # a later queue gets nothing while this one may have more
         return False
 
-    async def _fetch_of(self, queue: str) -> bool:
-        alone = self._pool.last_lives > 0
-        fetched = await self._requests.fetch(queue, self._room(queue), alone=alone)
-        return self._take(queue, fetched)
+    async def _fetch_of(self, queue: str, before: Sequence[str]) -> str:
+        room, alone = self._room(queue), self._pool.last_lives > 0
+        fetched = await self._requests.fetch(queue, room, before, alone=alone)
+        self._take(queue, fetched)
+        return fetched.status
 
-    async def _fetch_at_token(self, queue: str) -> bool:
-        """Fetch as soon as a token comes, or when a while has passed; say whether to go on.
+    async def _fetch_at_token(self, queue: str) -> None:
+        """Fetch as soon as a token comes, or when a while has passed.
 
         No other fetch runs meanwhile, so the slots that it names stay free.
         """
@@ -291,23 +293,28 @@ class Fetcher:
         if monotonic() - began > self._overdue:
             # The event loop stood still: others may have by now what is handed to us here.
             self._doubtful.add(queue)
-            return False
-        return self._take(queue, fetched)
+            return
+        self._all_due = asyncio.get_running_loop().time() + longest
+        self._take(queue, fetched)
 
-    def _take(self, queue: str, fetched: Fetched) -> bool:
-        """Start what came; say whether the queue may have more, and slots are left."""
+    def _take(self, queue: str, fetched: Fetched) -> None:
+        """Start what came, and note what the answer says of the queue."""
         self.fetches += 1
         self.refusal = ""
         self._begin(queue, fetched)
-        self._note(queue, fetched.status)
-        more = fetched.status == "more"
-        self._order.took(queue, len(fetched.deliveries), more=more)
-        return more and self._room(queue) > 0
+        if fetched.status != CALLED:
+            self._note(queue, fetched.status)
+            more = fetched.status == MORE
+            self._order.took(queue, len(fetched.deliveries), more=more)
 
     def _note(self, queue: str, status: str) -> None:
+        if status == OK:
+            self._empty.add(queue)
+        else:
+            self._empty.discard(queue)
         if status == STALE:
             self.doubt(queue)
-        elif status != "full":
+        elif status != FULL:
             self._full.discard(queue)
         elif queue not in self._full:
             self._full.add(queue)
@@ -331,6 +338,7 @@ class Fetcher:
         for token, held in before.items():
             if token not in tokens and token in self._pool.owned:
                 self._drop(held)
+        self._empty.discard(queue)
         new = [d for d in fetched.deliveries if d.token not in before]
         self._begin(queue, Fetched(fetched.status, fetched.now_us, new))
         self._doubtful.discard(queue)

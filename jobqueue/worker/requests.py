@@ -1,6 +1,8 @@
 """The calls by which a worker takes jobs and asks what it owns: numbered, one in flight."""
 
 from collections import defaultdict
+from collections.abc import Sequence
+from itertools import compress
 
 from jobqueue.broker.calls import Call, Calls, FetchLimits
 from jobqueue.broker.lanes import Lane
@@ -38,11 +40,11 @@ class Requests:
         self._asked = asked
         self._numbers: defaultdict[str, int] = defaultdict(int)
 
-    async def fetch(self, queue: str, slots: int, *, alone: bool) -> Fetched:
-        """Take up to ``slots`` jobs; see :meth:`Calls.fetch`."""
+    async def fetch(self, queue: str, slots: int, before: Sequence[str], *, alone: bool) -> Fetched:
+        """Take up to ``slots`` jobs, unless a queue ``before`` has a token."""
         self._asked.add(queue)
         try:
-            return await self._lane.call(self._fetch(queue, slots, alone=alone))
+            return await self._lane.call(self._fetch(queue, slots, before, alone=alone))
         finally:
             self._asked.discard(queue)
 
@@ -54,12 +56,22 @@ class Requests:
         The slots must stay free meanwhile.
         """
         seconds = min(seconds, self._limits.lease_ms / 1000 * PART)
-        call = self._fetch(queue, slots, alone=alone)
+        call = self._fetch(queue, slots, (), alone=alone)
         return await self._lane.take_and_call(self._calls.keys.wake(queue), seconds, call)
 
-    def _fetch(self, queue: str, slots: int, *, alone: bool) -> Call[Fetched]:
-        number = self._number(queue)
-        return self._calls.fetch(queue, self._worker, number, slots, self._limits, alone=alone)
+    def _fetch(
+        self, queue: str, slots: int, before: Sequence[str], *, alone: bool
+    ) -> Call[Fetched]:
+        number, tokens = self._number(queue), map(self._calls.keys.wake, before)
+        return self._calls.fetch(
+            queue, self._worker, number, slots, self._limits, alone=alone, before=tokens
+        )
+
+    async def called(self, queues: Sequence[str]) -> list[str]:
+        """Return those of the queues that have a token."""
+        keys = map(self._calls.keys.wake, queues)
+        there = await self._lane.commands([("EXISTS", key) for key in keys])
+        return [*compress(queues, there)]
 
     async def recover(self, queue: str) -> Fetched:
         """Ask for everything that the worker owns."""

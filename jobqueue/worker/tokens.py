@@ -60,6 +60,7 @@ class Tokens:
 
         Returns:
             The queue whose token came, and those that have one now; of a cluster that queue alone.
+            All of them when none came for so long that one may be lost; none for ``other``.
 
         Raises:
             BrokerUnavailable: The read has failed.
@@ -93,7 +94,7 @@ class Tokens:
             await self._give_back(keys)
             raise
         if token is None:
-            return []
+            return [self._queue_of[key.encode()] for key in keys]
         queue = self._queue_of[token[0]]
         if not self._wanted(queue):
             await self._give_back([token[0].decode()])

@@ -18,12 +18,13 @@ ARGV[5]  bound    int     size of the journal above which nothing is delivered, 
 ARGV[6]  budget   int     crashes that end a job
 ARGV[7]  alone    int     1 when the worker already runs a job on its last life
 ARGV[8]  seed     string  random bits for ids, `xxxx-xxxxxxxxxxxx`
+ARGV[9…] before   string  tokens of queues that come before this one: where one lies, nothing is delivered here
 Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<priority>, ready:<priority>, poison,
          job:<id>, state:<id>, leases, running:<worker>, taking, noted, counts, limit:<scope>, rate:<scope>,
          parked:<scope>, scopes, scheduled, expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>,
          inbox:<client>, wake, wake:due
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
-         is past its bound), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
+         is past its bound), called (a queue that comes before has a token), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
          attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
          did not know its name, and the error of the attempt before in a line}
 ]]
@@ -33,6 +34,9 @@ local last_life = tonumber(ARGV[6]) - 1
 local alone = ARGV[7] == '1'
 local known = redis.call('MGET', base .. 'call:' .. worker, base .. 'journal:size', base .. 'rules', base .. 'taking')
 if answered(number, known[1]) then return reply('stale') end
+for first, last in pieces(#ARGV - 8) do
+  if redis.call('EXISTS', unpack(ARGV, first + 8, last + 8)) > 0 then return reply('called') end
+end
 if known[2] and tonumber(known[2]) > tonumber(ARGV[5]) then return reply('full') end
 
 -- The rules of the queue bound the slots; those of names and keys are asked job by job.
@@ -224,5 +228,9 @@ write_counts()
 remember(worker, number, '')
 wake_scheduler()
 local more = delivered == slots and not bounded or touches <= 0 or bytes >= MOST_BYTES
-if more or others or kept or put_back > 0 then wake() end
+if more or others or kept or put_back > 0 then
+  wake()
+elseif ARGV[7] ~= '1' then
+  redis.call('DEL', base .. 'wake') -- it would call in vain
+end
 return reply(more and 'more' or 'ok')
