@@ -246,12 +246,11 @@ class Fetcher:
                     self._pool.changed.clear()
         return not self._pool.working
 
-    async def _fetch(self, *, after_all: bool = False) -> bool:
+    async def _fetch(self) -> bool:
         """Fill free slots from queues in their order; say whether to go on at once.
 
         A queue that was empty is passed over while it has no token, but for now and then: the
         script looks for those of all such queues, which costs little beside a fetch from each.
-        ``after_all`` it has found one: whatever was called comes first, and no more is looked for.
         """
         now, passed = asyncio.get_running_loop().time(), list[str]()
         all_due = self._lane.apart or now >= self._all_due
@@ -264,10 +263,10 @@ class Fetcher:
                 passed.append(queue)
             elif self._room(queue) > 0 and self._outages.tried(queue):
                 with self._outages.of(queue):
-                    status = await self._fetch_of(queue, () if after_all else passed)
+                    status = await self._fetch_of(queue, passed)
                 if status == CALLED:
                     self._empty.difference_update(await self._requests.called(passed))
-                    return await self._fetch(after_all=True)
+                    return True
                 if status == MORE and self._room(queue) > 0:
                     return True  # a later queue gets nothing while this one may have more
         return False

@@ -129,10 +129,13 @@ class Broker(Place):
         journal_bytes: int = JOURNAL_BYTES,
         budget: int = 3,
         alone: bool = False,
+        before: Sequence[str] = (),
     ) -> Call[Fetched]:
         """Make the call that takes jobs."""
-        limits = FetchLimits(lease_ms, journal_bytes, budget)
-        return self.calls.fetch(self.queue, worker, self.number(worker), slots, limits, alone=alone)
+        limits, number = FetchLimits(lease_ms, journal_bytes, budget), self.number(worker)
+        return self.calls.fetch(
+            self.queue, worker, number, slots, limits, alone=alone, before=before
+        )
 
     async def fetch(self, worker: str = "w1", slots: int = 10, **options: Any) -> list[Delivery]:
         """Take jobs; return the deliveries."""

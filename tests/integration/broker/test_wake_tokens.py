@@ -67,6 +67,36 @@ async def test_passed_on(broker: Broker) -> None:
         assert await broker.token() == tokens
 
 
+async def test_a_fetch_that_leaves_nothing_calls_nobody(broker: Broker) -> None:
+    """A token that lies there still is taken away, since it would call in vain."""
+    await broker.enqueue("a", "b")
+    assert len(await broker.fetch(slots=2)) == 2
+    assert await broker.token() == 1  # there may be a third one
+    assert await broker.fetch() == []
+    assert await broker.token() == 0
+
+
+async def test_a_worker_with_a_last_life_leaves_the_token(broker: Broker) -> None:
+    """It can't say that nothing is left: poisonous jobs wait for others."""
+    await broker.enqueue("a")
+    assert len(await broker.fetch(alone=True)) == 1
+    assert await broker.token() == 1
+
+
+@pytest.mark.parametrize("others", [1, 3, 2500])
+async def test_a_queue_that_comes_before(broker: Broker, others: int) -> None:
+    """While one has a token nothing is taken here, and the own token stays."""
+    await broker.enqueue("a")
+    before = [f"{broker.keys.wake(broker.queue)}:{n}" for n in range(others)]
+    await broker.redis("LPUSH", before[-1], 1)  # of this queue's slot, as on a cluster it must be
+    called = await broker.run(broker.fetching(before=before))
+    assert (called.status, called.deliveries) == ("called", [])
+    assert await broker.token() == 1
+    await broker.redis("DEL", before[-1])
+    taken = await broker.run(broker.fetching(before=before))
+    assert (taken.status, [d.id for d in taken.deliveries]) == ("ok", ["a"])
+
+
 async def test_recover_passes_nothing_on(broker: Broker) -> None:
     """Recover touches no token: it reads nothing new."""
     await broker.enqueue("a", "b")

@@ -3,7 +3,7 @@
 import asyncio
 import threading
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import closing
 from typing import Any
 
@@ -202,11 +202,13 @@ async def test_a_blocked_loop_keeps_what_it_has_not_read(
         wait_until_sync(lambda: expiry() > until, description="renewals", deadline=4 * SHORT)
         renewed.append(True)
 
-    def blocking(self: Requests, queue: str, slots: int, **options: Any) -> Call[Fetched]:
+    def blocking(
+        self: Requests, queue: str, slots: int, before: Sequence[str], **options: Any
+    ) -> Call[Fetched]:
         if queue == "default" and stage.log == ["go"]:
             stage.log.append("blocked")
             asyncio.get_running_loop().call_soon(block)
-        return made(self, queue, slots, **options)
+        return made(self, queue, slots, before, **options)
 
     @stage.app.job()
     async def work() -> int:

@@ -1,13 +1,16 @@
 """Which job a free slot takes."""
 
+import asyncio
 import random
 
 import pytest
 
-from jobqueue import Priority
+from jobqueue import Priority, current_job
 from jobqueue.worker import tokens
 from tests.support.keyspace import miscounted
-from tests.support.stage import Stage
+from tests.support.stage import Stage, noting
+
+from .conftest import SOON
 
 
 async def test_one_slot_works_strictly_by_priority(stage: Stage, redis_url: str) -> None:
@@ -74,6 +77,84 @@ async def test_queues_are_served_in_their_order(stage: Stage) -> None:
     async with stage.app.worker(queues=["a", "b", "c"], concurrency=4):
         log = await stage.logged(90)
     assert log == sorted(log)
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_job_of_an_earlier_queue_comes_next(stage: Stage) -> None:
+    """Also of a queue that had nothing for long: its token is looked for before each fetch."""
+
+    @stage.app.job(queue="c")
+    async def later(number: int) -> None:
+        stage.log.append(number)
+        if number in {2, 5}:
+            await note.options(queue="a" if number == 2 else "b").enqueue()
+
+    @stage.app.job()
+    async def note() -> None:
+        stage.log.append(current_job().queue)
+
+    await stage.app.enqueue_many(later.prepare(n) for n in range(8))
+    async with stage.app.worker(queues=["a", "b", "c"], concurrency=1):
+        assert await stage.logged(10, deadline=SOON) == [0, 1, 2, "a", 3, 4, 5, "b", 6, 7]
+
+
+@pytest.mark.parametrize("weight", [None, 1])
+async def test_empty_queues_are_asked_once(stage: Stage, weight: int | None) -> None:
+    """Jobs of the last of many queues cost no more fetches than if it were the only one."""
+    names = [f"q{number}" for number in range(30)]
+    note = noting(stage).options(queue=names[-1])
+    queues = names if weight is None else dict.fromkeys(names, weight)
+    await stage.app.enqueue_many(note.prepare(n) for n in range(400))
+    async with stage.app.worker(queues=queues, concurrency=20) as worker:
+        await stage.logged(400)
+        fetches = worker._fetcher.fetches
+    # Forty fetches of half of the slots; each queue at the start, and once more at most.
+    assert fetches <= 2 * 30 + 60
+
+
+@pytest.mark.usefixtures("patient")
+async def test_a_token_in_vain_stops_nobody(stage: Stage) -> None:
+    """A worker that runs a job on its last life can't clear a token away, but it goes on."""
+    over = asyncio.Event()
+
+    @stage.app.job(priority="critical")
+    async def poisonous() -> None:
+        await stage.app.enqueue_many(work.prepare(n) for n in range(60))
+        await over.wait()
+
+    @stage.app.job()
+    async def work(number: int) -> None:
+        if number == 0:  # all slots are taken now: nobody waits for the token
+            await stage.broker.redis("LPUSH", stage.broker.keys.wake("a"), 1)
+        stage.log.append(number)
+
+    await poisonous.enqueue()
+    for _ in range(2):
+        await stage.broker.take("dead")
+        await stage.broker.crash("dead")
+    async with stage.app.worker(queues=["a", "default"], concurrency=2):
+        try:
+            assert await stage.logged(60, deadline=SOON) == list(range(60))
+        finally:
+            over.set()
+
+
+async def test_a_lost_token_is_made_up_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A queue whose token a dead worker had is asked after a while, however busy we are."""
+    monkeypatch.setattr(tokens, "BLOCK", 0.2)
+    note, wake = noting(stage).options(queue="a"), stage.broker.keys.wake("a")
+
+    @stage.app.job(queue="b")
+    async def busy(number: int) -> None:
+        if number == 10:  # the only slot is taken, so nobody looks before the token is gone
+            await note.enqueue(number)
+            await stage.broker.redis("DEL", wake)
+        if not stage.log:
+            await busy.enqueue(number + 1)
+
+    async with stage.app.worker(queues=["a", "b"], concurrency=1):
+        await busy.enqueue(0)
+        assert await stage.logged(1) == [10]
 
 
 async def test_empty_queues_hold_nobody_up(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
