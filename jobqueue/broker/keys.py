@@ -46,7 +46,7 @@ QUEUE_KEYS = {
     "journal:bad": ("stream: raw records that PostgreSQL refused", "an operator"),
     "journal:size": ("string: bytes of the entries in the journal", "the queue"),
     "journal:rows": ("string: records in the journal", "the queue"),
-    "wake": ("list: at most one token for an idle worker", "its reader"),
+    "wake": ("list: at most one token: jobs may be here", "its reader; an emptying fetch"),
     "wake:due": ("list: at most one token for a scheduler", "its reader"),
     "counts": ("hash: jobs by `state:name`", "the queue"),
     "leases": ("sorted set: workers that take jobs here, by expiry, ms", "reclaim"),

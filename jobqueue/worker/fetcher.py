@@ -7,6 +7,11 @@ One that runs something asks when it has heard of the token, since a handler may
 loop, and what Redis handed to us meanwhile would wait for that; so does one of several queues, and
 of a cluster.
 
+Of several queues those that had nothing are not asked again before they have a token: whoever
+makes a job readable leaves one. A fetch from a queue that comes after them looks whether there is
+one, and then brings nothing. A cluster's queues are asked one after the other, since no script
+sees the tokens of them all.
+
 After any error it first asks what it owns already (``recover``): a fetch whose
 answer was lost has delivered jobs that nobody has seen. So it does when it is told to
 stop, or to take no more, while a fetch waits: Redis may have run that by then. What it owns
