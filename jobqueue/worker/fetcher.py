@@ -8,9 +8,9 @@ loop, and what Redis handed to us meanwhile would wait for that; so does one of 
 of a cluster.
 
 Of several queues those that had nothing are not asked again before they have a token: whoever
-makes a job readable leaves one. A fetch from a queue that comes after them looks whether there is
-one, and then brings nothing. A cluster's queues are asked one after the other, since no script
-sees the tokens of them all.
+makes a job readable leaves one, and what a stopped script left is looked for every two seconds. A
+fetch from a queue that comes after them looks whether there is one, and then brings nothing. A
+cluster's queues are asked one after the other, since no script sees the tokens of them all.
 
 After any error it first asks what it owns already (``recover``): a fetch whose
 answer was lost has delivered jobs that nobody has seen. So it does when it is told to
@@ -106,7 +106,7 @@ class Fetcher:
             lambda queue: not self._quiet and self._room(queue) > 0,
             self._outages,
         )
-        self._empty: set[str] = set()  # where nothing was left; a token says when there is more
+        self._empty: set[str] = set()  # left with nothing to take; a token says when there is more
         self._all_due = 0.0  # by the loop's clock
         self._one = len(queues.names) == 1 and not server.is_cluster
         self._sleep: asyncio.Task[None] | None = None
@@ -195,6 +195,7 @@ class Fetcher:
     async def _round(self, stopping: "asyncio.Task[Any]") -> None:
         self._outages.check()
         await self._recover_all()
+        self._empty.difference_update(self._tokens.heard())
         if self._quiet or self._pool.free <= 0:
             await self._tokens.forgo()
             await self._until(stopping, self._blocked())
@@ -251,27 +252,28 @@ class Fetcher:
                     self._pool.changed.clear()
         return not self._pool.working
 
-    async def _fetch(self) -> bool:
+    async def _fetch(self, *, called: bool = False) -> bool:
         """Fill free slots from queues in their order; say whether to go on at once.
 
         A queue that was empty is passed over while it has no token, but for now and then: the
-        script looks for those of all such queues, which costs little beside a fetch from each.
+        fetch from one behind it looks for that, which costs little beside a fetch of its own.
+        Once some were ``called``, no more are looked for, so that the one behind gets its turn.
         """
         now, passed = asyncio.get_running_loop().time(), list[str]()
-        all_due = self._lane.apart or now >= self._all_due
-        if all_due:
+        if self._lane.apart or now >= self._all_due:
+            self._empty.clear()
             self._all_due = now + self._tokens.longest
         for queue in self._order.round():
             if self._pool.free <= 0:
                 return True
-            if queue in self._empty and not all_due:
+            if queue in self._empty:
                 passed.append(queue)
             elif self._room(queue) > 0 and self._outages.tried(queue):
                 with self._outages.of(queue):
-                    status = await self._fetch_of(queue, passed)
+                    status = await self._fetch_of(queue, () if called else passed)
                 if status == CALLED:
                     self._empty.difference_update(await self._requests.called(passed))
-                    return True
+                    return await self._fetch(called=True)
                 if status == MORE and self._room(queue) > 0:
                     return True  # a later queue gets nothing while this one may have more
         return False
@@ -280,6 +282,8 @@ class Fetcher:
         room, alone = self._room(queue), self._pool.last_lives > 0
         fetched = await self._requests.fetch(queue, room, before, alone=alone)
         self._take(queue, fetched)
+        if alone:
+            self._empty.discard(queue)  # a job on its last life may wait there, with no token
         return fetched.status
 
     async def _fetch_at_token(self, queue: str) -> None:
@@ -298,7 +302,7 @@ class Fetcher:
             # The event loop stood still: others may have by now what is handed to us here.
             self._doubtful.add(queue)
             return
-        self._all_due = asyncio.get_running_loop().time() + longest
+        self._all_due = asyncio.get_running_loop().time() + longest  # this was all of them
         self._take(queue, fetched)
 
     def _take(self, queue: str, fetched: Fetched) -> None:

@@ -66,6 +66,8 @@ class Tokens:
             BrokerUnavailable: The read has failed.
             BrokerError: Redis refused it.
         """
+        if heard := self.heard():
+            return heard
         if not self._asked.issuperset(queues):
             await self.forgo()
         if self._read is None and queues:
@@ -81,6 +83,10 @@ class Tokens:
         finally:
             if sooner is not None:
                 sooner.cancel()
+        return self.heard()
+
+    def heard(self) -> list[str]:
+        """Return what :meth:`wait` would, if a read has ended that it left behind for ``other``."""
         if self._read is None or not self._read.done():
             return []
         read, self._read, self._asked = self._read, None, frozenset()

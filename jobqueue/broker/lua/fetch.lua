@@ -24,9 +24,10 @@ Keys     call:<worker>, journal, journal:size, journal:rows, rules, again:<prior
          parked:<scope>, scopes, scheduled, expiring, unique:<key>, idem:<key>, lock:<key>, waiting:<key>,
          inbox:<client>, wake, wake:due
 Returns  msgpack {status, now µs, list of deliveries}; status: ok, more (runnable jobs may remain), full (the journal
-         is past its bound), called (a queue that comes before has a token), stale. A delivery is {id, token, stream, entry, flags, name, enqueued ms, spec, run,
-         attempts so far, delivery, crashes, previous delay ms, fence, and for a job delivered before how often workers
-         did not know its name, and the error of the attempt before in a line}
+         is past its bound), called (a queue that comes before has a token), stale. A delivery is {id, token, stream,
+         entry, flags, name, enqueued ms, spec, run, attempts so far, delivery, crashes, previous delay ms, fence, and
+         for a job delivered before how often workers did not know its name, and the error of the attempt before in a
+         line}
 ]]
 --@use clock call wake due count record pieces uuid7 deliver running
 local worker, number, slots = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
@@ -230,7 +231,7 @@ wake_scheduler()
 local more = delivered == slots and not bounded or touches <= 0 or bytes >= MOST_BYTES
 if more or others or kept or put_back > 0 then
   wake()
-elseif ARGV[7] ~= '1' then
+elseif ARGV[7] ~= '1' then -- who came with a last life can't say that none waits for others
   redis.call('DEL', base .. 'wake') -- it would call in vain
 end
 return reply(more and 'more' or 'ok')

@@ -2,13 +2,18 @@
 
 import asyncio
 import random
+from itertools import cycle
+from typing import Any
 
 import pytest
 
 from jobqueue import Priority, current_job
+from jobqueue.broker.messages import Fetched
 from jobqueue.worker import tokens
+from jobqueue.worker.requests import Requests
 from tests.support.keyspace import miscounted
 from tests.support.stage import Stage, noting
+from tests.support.waiting import wait_until
 
 from .conftest import SOON
 
@@ -98,6 +103,7 @@ async def test_a_job_of_an_earlier_queue_comes_next(stage: Stage) -> None:
         assert await stage.logged(10, deadline=SOON) == [0, 1, 2, "a", 3, 4, 5, "b", 6, 7]
 
 
+@pytest.mark.usefixtures("patient")
 @pytest.mark.parametrize("weight", [None, 1])
 async def test_empty_queues_are_asked_once(stage: Stage, weight: int | None) -> None:
     """Jobs of the last of many queues cost no more fetches than if it were the only one."""
@@ -108,14 +114,14 @@ async def test_empty_queues_are_asked_once(stage: Stage, weight: int | None) -> 
     async with stage.app.worker(queues=queues, concurrency=20) as worker:
         await stage.logged(400)
         fetches = worker._fetcher.fetches
-    # Forty fetches of half of the slots; each queue at the start, and once more at most.
-    assert fetches <= 2 * 30 + 60
+    # Each queue at the start; then forty fetches of half of the slots, or some more of fewer.
+    assert fetches <= 30 + 60
 
 
 @pytest.mark.usefixtures("patient")
-async def test_a_token_in_vain_stops_nobody(stage: Stage) -> None:
-    """A worker that runs a job on its last life can't clear a token away, but it goes on."""
-    over = asyncio.Event()
+async def test_a_token_in_vain_costs_a_fetch(stage: Stage) -> None:
+    """A worker that runs a job on its last life can't clear a token away, and asks its queue."""
+    over, looks = asyncio.Event(), list[tuple[int, int]]()
 
     @stage.app.job(priority="critical")
     async def poisonous() -> None:
@@ -124,19 +130,59 @@ async def test_a_token_in_vain_stops_nobody(stage: Stage) -> None:
 
     @stage.app.job()
     async def work(number: int) -> None:
+        wake = stage.broker.keys.wake("a")
         if number == 0:  # all slots are taken now: nobody waits for the token
-            await stage.broker.redis("LPUSH", stage.broker.keys.wake("a"), 1)
+            await stage.broker.redis("LPUSH", wake, 1)
+        looks.append((worker._fetcher.fetches, await stage.broker.redis("LLEN", wake)))
         stage.log.append(number)
 
     await poisonous.enqueue()
     for _ in range(2):
         await stage.broker.take("dead")
         await stage.broker.crash("dead")
-    async with stage.app.worker(queues=["a", "default"], concurrency=2):
+    async with stage.app.worker(queues=["a", "default"], concurrency=2) as worker:
         try:
             assert await stage.logged(60, deadline=SOON) == list(range(60))
         finally:
             over.set()
+    assert {tokens for _, tokens in looks} == {1}, "it lay there all the time"
+    assert looks[-1][0] - looks[0][0] <= 2 * 59 + 5  # a fetch from each for every job
+
+
+@pytest.mark.usefixtures("patient")
+async def test_queues_that_call_all_the_time(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
+    """They get their turns, but the one behind them does, too."""
+    made, note = Requests.fetch, noting(stage).options(queue="c")
+    turn = cycle(stage.broker.keys.wake(queue) for queue in "ab")
+
+    async def fetch(self: Requests, queue: str, *args: Any, **options: Any) -> Fetched:
+        if queue == "c":
+            for command in tokens.giving([next(turn)]):
+                await stage.broker.redis(*command)
+        return await made(self, queue, *args, **options)
+
+    monkeypatch.setattr(Requests, "fetch", fetch)
+    await stage.app.enqueue_many(note.prepare(n) for n in range(20))
+    async with stage.app.worker(queues=["a", "b", "c"], concurrency=1):
+        assert await stage.logged(20, deadline=SOON) == list(range(20))
+
+
+@pytest.mark.usefixtures("patient")
+async def test_all_are_due_behind_a_busy_queue(stage: Stage) -> None:
+    """When it is time to ask all queues, one that is not reached is asked as soon as it is."""
+    note, wake = noting(stage).options(queue="b"), stage.broker.keys.wake("b")
+
+    @stage.app.job(queue="a")
+    async def busy(number: int) -> None:
+        if number == 3:  # the only slot is taken, so nobody looks before the token is gone
+            await note.enqueue(number)
+            await stage.broker.redis("DEL", wake)
+            worker._fetcher._all_due = 0
+
+    async with stage.app.worker(queues=["a", "b"], concurrency=1) as worker:
+        await wait_until(lambda: worker._fetcher._empty == {"a", "b"}, description="a look at both")
+        await stage.app.enqueue_many(busy.prepare(n) for n in range(10))
+        assert await stage.logged(1, deadline=SOON) == [3]
 
 
 async def test_a_lost_token_is_made_up_for(stage: Stage, monkeypatch: pytest.MonkeyPatch) -> None:
