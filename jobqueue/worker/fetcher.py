@@ -269,8 +269,7 @@ class Fetcher:
             if queue in self._empty:
                 passed.append(queue)
             elif self._room(queue) > 0 and self._outages.tried(queue):
-                with self._outages.of(queue):
-                    status = await self._fetch_of(queue, () if called else passed)
+                status = await self._fetch_of(queue, () if called else passed)
                 if status == CALLED:
                     self._empty.difference_update(await self._requests.called(passed))
                     return await self._fetch(called=True)
@@ -278,13 +277,17 @@ class Fetcher:
                     return True  # a later queue gets nothing while this one may have more
         return False
 
-    async def _fetch_of(self, queue: str, before: Sequence[str]) -> str:
+    async def _fetch_of(self, queue: str, before: Sequence[str]) -> str | None:
+        """Return what the answer says; None where one server of several can't be reached."""
         room, alone = self._room(queue), self._pool.last_lives > 0
-        fetched = await self._requests.fetch(queue, room, before, alone=alone)
-        self._take(queue, fetched)
+        status = None
+        with self._outages.of(queue):
+            fetched = await self._requests.fetch(queue, room, before, alone=alone)
+            status = fetched.status
+            self._take(queue, fetched)
         if alone:
             self._empty.discard(queue)  # a job on its last life may wait there, with no token
-        return fetched.status
+        return status
 
     async def _fetch_at_token(self, queue: str) -> None:
         """Fetch as soon as a token comes, or when a while has passed.
